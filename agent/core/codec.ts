@@ -1,0 +1,246 @@
+/**
+ * Declarative binary codecs for everything that crosses a wire of ours.
+ *
+ * Promise: `decode` returns a whole, checked value or throws `DecodeError`; it never reads outside its bytes, never
+ * allocates more than the input could hold, and refuses bytes that are left over. Integers are big-endian.
+ */
+
+import { fromUtf8, utf8 } from './bytes.ts'
+
+export class DecodeError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'DecodeError'
+  }
+}
+
+export class Writer {
+  #bytes = new Uint8Array(256)
+  #at = 0
+
+  /** Makes room for `length` more bytes and returns where they start. */
+  #reserve(length: number): number {
+    const start = this.#at
+    const end = start + length
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(end, this.#bytes.length * 2))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    this.#at = end
+    return start
+  }
+
+  uint(value: number, width: number): void {
+    const start = this.#reserve(width)
+    let rest = value
+    for (let i = width - 1; i >= 0; i--) {
+      this.#bytes[start + i] = rest % 256
+      rest = Math.floor(rest / 256)
+    }
+  }
+
+  raw(bytes: Uint8Array): void {
+    const start = this.#reserve(bytes.length)
+    this.#bytes.set(bytes, start)
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#at)
+  }
+}
+
+export class Reader {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  uint(width: number): number {
+    if (this.left < width) throw new DecodeError(`needs ${width} bytes, has ${this.left}`)
+    let value = 0
+    for (let i = 0; i < width; i++) value = value * 256 + this.#bytes[this.#at++]!
+    return value
+  }
+
+  /** A view of the next `length` bytes, not a copy. */
+  raw(length: number): Uint8Array {
+    if (this.left < length) throw new DecodeError(`needs ${length} bytes, has ${this.left}`)
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+}
+
+export interface Codec<T> {
+  write(writer: Writer, value: T): void
+  read(reader: Reader): T
+}
+
+export type Decoded<C> = C extends Codec<infer T> ? T : never
+
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const writer = new Writer()
+  codec.write(writer, value)
+  return writer.finish()
+}
+
+/** @throws DecodeError on anything but exactly one well-formed value. */
+export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const reader = new Reader(bytes)
+  const value = codec.read(reader)
+  if (reader.left > 0) throw new DecodeError(`${reader.left} bytes left over`)
+  return value
+}
+
+function uint(width: number): Codec<number> {
+  const end = 256 ** width
+  return {
+    write: (writer, value) => {
+      if (!Number.isInteger(value) || value < 0 || value >= end) throw new RangeError(`${value} is no uint${width * 8}`)
+      writer.uint(value, width)
+    },
+    read: (reader) => reader.uint(width),
+  }
+}
+
+export const u8 = uint(1)
+export const u16 = uint(2)
+export const u32 = uint(4)
+/** Up to 2^48 - 1: enough for milliseconds and counters, safe in a double. */
+export const u48 = uint(6)
+
+export const bool: Codec<boolean> = {
+  write: (writer, value) => writer.uint(value ? 1 : 0, 1),
+  read: (reader) => {
+    const value = reader.uint(1)
+    if (value > 1) throw new DecodeError(`${value} is no boolean`)
+    return value === 1
+  },
+}
+
+/** Exactly `length` bytes. */
+export function fixed(length: number): Codec<Uint8Array> {
+  return {
+    write: (writer, value) => {
+      if (value.length !== length) throw new RangeError(`expected ${length} bytes, got ${value.length}`)
+      writer.raw(value)
+    },
+    read: (reader) => reader.raw(length),
+  }
+}
+
+/** At most `max` bytes (under 2^32), with their length in front. */
+export function bytes(max: number): Codec<Uint8Array> {
+  const width = max < 256 ? 1 : max < 65_536 ? 2 : 4
+  return {
+    write: (writer, value) => {
+      if (value.length > max) throw new RangeError(`${value.length} bytes, at most ${max}`)
+      writer.uint(value.length, width)
+      writer.raw(value)
+    },
+    read: (reader) => {
+      const length = reader.uint(width)
+      if (length > max) throw new DecodeError(`${length} bytes, at most ${max}`)
+      return reader.raw(length)
+    },
+  }
+}
+
+/** UTF-8 of at most `max` bytes. */
+export function string(max: number): Codec<string> {
+  const inner = bytes(max)
+  return {
+    write: (writer, value) => inner.write(writer, utf8(value)),
+    read: (reader) => fromUtf8(inner.read(reader)),
+  }
+}
+
+/** At most `max` items (under 65,536), with their number in front. */
+export function list<T>(item: Codec<T>, max: number): Codec<T[]> {
+  const width = max < 256 ? 1 : 2
+  return {
+    write: (writer, values) => {
+      if (values.length > max) throw new RangeError(`${values.length} items, at most ${max}`)
+      writer.uint(values.length, width)
+      for (const value of values) item.write(writer, value)
+    },
+    read: (reader) => {
+      const length = reader.uint(width)
+      if (length > max) throw new DecodeError(`${length} items, at most ${max}`)
+      const values: T[] = []
+      for (let i = 0; i < length; i++) values.push(item.read(reader))
+      return values
+    },
+  }
+}
+
+export function optional<T>(inner: Codec<T>): Codec<T | undefined> {
+  return {
+    write: (writer, value) => {
+      bool.write(writer, value !== undefined)
+      if (value !== undefined) inner.write(writer, value)
+    },
+    read: (reader) => (bool.read(reader) ? inner.read(reader) : undefined),
+  }
+}
+
+/** One of a few names, sent as its place in the list. */
+export function oneOf<const Names extends readonly string[]>(...names: Names): Codec<Names[number]> {
+  return {
+    write: (writer, value) => {
+      const place = names.indexOf(value)
+      if (place < 0) throw new RangeError(`${value} is none of ${names.join(', ')}`)
+      writer.uint(place, 1)
+    },
+    read: (reader) => {
+      const place = reader.uint(1)
+      const name: Names[number] | undefined = names[place]
+      if (name === undefined) throw new DecodeError(`${place} is none of ${names.length} names`)
+      return name
+    },
+  }
+}
+
+export function struct<Fields extends Record<string, Codec<never>>>(
+  fields: { [K in keyof Fields]: Fields[K] },
+): Codec<{ [K in keyof Fields]: Decoded<Fields[K]> }> {
+  const entries = Object.entries(fields) as [string, Codec<unknown>][]
+  return {
+    write: (writer, value) => {
+      for (const [name, codec] of entries) codec.write(writer, (value as Record<string, unknown>)[name])
+    },
+    read: (reader) => {
+      const value: Record<string, unknown> = {}
+      for (const [name, codec] of entries) value[name] = codec.read(reader)
+      return value as { [K in keyof Fields]: Decoded<Fields[K]> }
+    },
+  }
+}
+
+/** A discriminated union: one byte says which of the `kinds`, `kind` holds its name. */
+export function union<Kinds extends Record<string, Codec<never>>>(
+  kinds: { [K in keyof Kinds]: Kinds[K] },
+): Codec<{ [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]> {
+  type Value = { [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]
+  const names = Object.keys(kinds)
+  const codecs = Object.values(kinds) as Codec<unknown>[]
+  return {
+    write: (writer, value) => {
+      const place = names.indexOf(value.kind as string)
+      writer.uint(place, 1)
+      codecs[place]!.write(writer, value)
+    },
+    read: (reader) => {
+      const place = reader.uint(1)
+      const codec = codecs[place]
+      if (codec === undefined) throw new DecodeError(`unknown kind ${place}`)
+      return { kind: names[place], ...(codec.read(reader) as object) } as Value
+    },
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The boundary between the overlay and whatever carries its frames: libp2p in the agent, the simulator in tests.
+ *
+ * What a `LinkLayer` guarantees:
+ * - a `Link` is authenticated: `link.peer` is the address that belongs to the key the other end proved to own;
+ * - frames arrive whole, in order and unaltered, or the link closes (the simulator may be told to lose some);
+ * - `send` never blocks and never throws; it says false when the frame was dropped because too much is waiting;
+ * - `onClose` is called exactly once, also for a link that this side closed, and no frame comes after it;
+ * - frames that arrive before `onFrame` is set are kept.
+ */
+
+import type { Address } from './address.ts'
+
+/** How to reach a node: its address and where it listens, best first (multiaddrs in the agent). */
+export interface Contact {
+  readonly address: Address
+  readonly endpoints: readonly string[]
+}
+
+export type Priority = 'control' | 'bulk'
+
+export interface Link {
+  readonly peer: Address
+  /** Whether this side dialled. */
+  readonly outgoing: boolean
+  /** Whether a third node carries the bytes. */
+  readonly relayed: boolean
+  /** Where the peer was reached, or where it came from; for people to read. */
+  readonly remote: string
+  /** Bulk frames are dropped first when the way is full; at most `MAX_FRAME` bytes. */
+  send(frame: Uint8Array, priority?: Priority): boolean
+  close(): void
+  set onFrame(handler: (frame: Uint8Array) => void)
+  set onClose(handler: () => void)
+}
+
+export interface LinkLayer {
+  readonly self: Address
+  /** Where others can reach this node now; grows when relays take it in. */
+  endpoints(): string[]
+  /** Opens a link to a known node. @throws when none of its endpoints answers, or the answer proves another address. */
+  dial(contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Opens a link to whoever listens at `endpoint`. @throws as `dial`. */
+  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
+  /** Opens a link to `contact` that `relay`, a node we are linked to, carries. @throws when the relay or the peer refuses. */
+  dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Links that others opened. */
+  set onLink(handler: (link: Link) => void)
+  /** Nodes that announced themselves on the LAN (mDNS). */
+  set onDiscovered(handler: (endpoint: string) => void)
+  stop(): Promise<void>
+}
+
+/** The largest frame a link carries, in bytes: a full tap frame with its headers, or a page of a handover. */
+export const MAX_FRAME = 128 * 1024

@@ -207,7 +207,7 @@ export function oneOf<const Names extends readonly string[]>(...names: Names): C
   }
 }
 
-export function struct<Fields extends Record<string, Codec<never>>>(
+export function struct<Fields extends Record<string, Codec<unknown>>>(
   fields: { [K in keyof Fields]: Fields[K] },
 ): Codec<{ [K in keyof Fields]: Decoded<Fields[K]> }> {
   const entries = Object.entries(fields) as [string, Codec<unknown>][]
@@ -224,7 +224,7 @@ export function struct<Fields extends Record<string, Codec<never>>>(
 }
 
 /** A discriminated union: one byte says which of the `kinds`, `kind` holds its name. */
-export function union<Kinds extends Record<string, Codec<never>>>(
+export function union<Kinds extends Record<string, Codec<unknown>>>(
   kinds: { [K in keyof Kinds]: Kinds[K] },
 ): Codec<{ [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]> {
   type Value = { [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]

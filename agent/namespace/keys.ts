@@ -1,0 +1,58 @@
+/**
+ * Everything that is derived from a namespace's secret.
+ *
+ * The id is public, the secret is not: each use has a key of its own, so that none tells anything about another, and a
+ * storing node, which knows only the id at most, can neither read nor guess what is stored.
+ */
+
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { concat, utf8 } from '../core/bytes.ts'
+import type { Random } from '../core/random.ts'
+
+export const SECRET_BYTES = 32
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+const CIPHER = 'aes-256-gcm'
+
+export interface NamespaceKeys {
+  /** Public id of the namespace. */
+  readonly id: string
+  /** Maps names of the namespace (an IP, a role) to DHT keys. */
+  readonly naming: Uint8Array
+  /** Seals DHT values. */
+  readonly sealing: Uint8Array
+  /** Proves membership to another member. */
+  readonly membership: Uint8Array
+  /** Password of entries that every member keeps alive together, such as the namespace's record. */
+  readonly shared: Uint8Array
+}
+
+export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
+  const derive = (use: string) => new Uint8Array(hkdfSync('sha256', secret, utf8(id), utf8(`wow ${use} 1`), 32))
+  return {
+    id,
+    naming: derive('naming'),
+    sealing: derive('sealing'),
+    membership: derive('membership'),
+    shared: derive('shared'),
+  }
+}
+
+/** AES-256-GCM: nonce, ciphertext, tag. */
+export function seal(key: Uint8Array, plain: Uint8Array, random: Random): Uint8Array {
+  const nonce = random.bytes(NONCE_BYTES)
+  const cipher = createCipheriv(CIPHER, key, nonce)
+  return concat(nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag())
+}
+
+/** undefined when the bytes were not sealed with this key. */
+export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
+  if (sealed.length < NONCE_BYTES + TAG_BYTES) return undefined
+  const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES))
+  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
+  try {
+    return concat(decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES)), decipher.final())
+  } catch {
+    return undefined
+  }
+}

@@ -39,7 +39,7 @@ export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
 }
 
 /** AES-256-GCM: nonce, ciphertext, tag. */
-export function seal(key: Uint8Array, plain: Uint8Array, random: Random): Uint8Array {
+export function seal(key: Uint8Array, plain: Uint8Array, random: Pick<Random, 'bytes'>): Uint8Array {
   const nonce = random.bytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce)
   return concat(nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag())

@@ -1,0 +1,97 @@
+/**
+ * Keeps a namespace's record in the DHT while any member runs (paper section 5.1: "periodically recreated"; DESIGN 6).
+ *
+ * Every member looks at half-hourly intervals and re-creates the record once half of its time has passed; who looks first
+ * saves the others the work. Nothing here fails the agent: its token carries the record too.
+ */
+
+import { messageOf } from '../core/errors.ts'
+import type { Dht } from '../dht/dht.ts'
+import type { NamespaceKeys } from './keys.ts'
+import type { SignedRecord } from './record.ts'
+import { recordKey, sealRecord, unsealRecord } from './record-entry.ts'
+import type { Schedule, Scheduled } from './schedule.ts'
+
+/** How long the record outlives the last member, ms. */
+export const RECORD_TTL_MS = 6 * 3600 * 1000
+const LOOK_MINUTES = 30
+
+/** What the last look found. `unavailable`: the DHT gave no majority, the next look tries again. */
+export type RecordState = 'unknown' | 'alive' | 'recreated' | 'created' | 'taken' | 'unavailable'
+
+export interface KeeperParts {
+  readonly dht: Dht
+  readonly keys: NamespaceKeys
+  /** The record that the token carried. */
+  readonly signed: SignedRecord
+  readonly schedule: Schedule
+}
+
+export class RecordKeeper {
+  readonly #parts: KeeperParts
+  #signed: SignedRecord
+  #state: RecordState = 'unknown'
+  #detail = ''
+  #scheduled: Scheduled | undefined
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts
+    this.#signed = parts.signed
+  }
+
+  /** The record to go by: the DHT's if it holds a valid one, else the token's. */
+  get signed(): SignedRecord {
+    return this.#signed
+  }
+
+  get state(): RecordState {
+    return this.#state
+  }
+
+  /** What the last look ran into, in words; empty when it went well. */
+  get detail(): string {
+    return this.#detail
+  }
+
+  /** Starts looking regularly; call `look` for the first time yourself. */
+  start(): void {
+    this.#scheduled ??= this.#parts.schedule.everyMinutes(LOOK_MINUTES, () => this.look())
+  }
+
+  stop(): void {
+    this.#scheduled?.stop()
+  }
+
+  /** Fetches the record, verifies it, and re-creates it where needed. Never throws: `state` and `detail` say how it went. */
+  async look(): Promise<void> {
+    this.#detail = ''
+    try {
+      this.#state = await this.#keepAlive()
+    } catch (error) {
+      this.#state = 'unavailable'
+      this.#detail = messageOf(error)
+    }
+  }
+
+  async #keepAlive(): Promise<RecordState> {
+    const { dht, keys } = this.#parts
+    const key = recordKey(keys.id)
+    for (const found of await dht.get(key)) {
+      const signed = unsealRecord(keys, found.value)
+      if (signed === undefined) continue
+      this.#signed = signed
+      if (found.majority && found.ttlMs > RECORD_TTL_MS / 2) return 'alive'
+      const value = sealRecord(keys, signed)
+      const outcome = await dht.recreate(key, keys.shared, keys.shared, value, RECORD_TTL_MS)
+      return this.#judge(outcome, 'recreated')
+    }
+    const outcome = await dht.create(key, keys.shared, sealRecord(keys, this.#signed), RECORD_TTL_MS)
+    return this.#judge(outcome, 'created')
+  }
+
+  #judge(outcome: { won: boolean; lost: boolean }, success: RecordState): RecordState {
+    if (outcome.won) return success
+    this.#detail = outcome.lost ? 'its place in the DHT is held by somebody else' : 'too few replicas answered'
+    return outcome.lost ? 'taken' : 'unavailable'
+  }
+}

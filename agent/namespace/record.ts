@@ -1,0 +1,155 @@
+/**
+ * The namespace record: what a node must know to hand out addresses (paper section 5.1).
+ *
+ * Promise: a `SignedRecord` was signed by the key that its id is the hash of, and every field is in range; nobody who
+ * lacks that key can make another record for the id. Its encoding is canonical and at most `MAX_RECORD_BYTES` long.
+ */
+
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { concat, sha256, utf8 } from '../core/bytes.ts'
+import {
+  bytes,
+  DecodeError,
+  decode,
+  encode,
+  fixed,
+  list,
+  optional,
+  string,
+  struct,
+  u8,
+  u16,
+  u32,
+} from '../core/codec.ts'
+import { broadcastOf, type Cidr, contains, type Ip4, netmask, serviceAddressOf } from '../core/ip.ts'
+import { base32 } from './base32.ts'
+
+export interface NamespaceRecord {
+  /** For people: 1 to 40 characters, see `isNamespaceName`. */
+  readonly name: string
+  /** Its prefix is the netmask that clients are told. */
+  readonly pool: Cidr
+  /** Addresses of the pool that are never handed out, ascending; `reservedOf` adds those that no pool hands out. */
+  readonly reserved: readonly Ip4[]
+  /** Lease time in seconds, `MIN_LEASE_S` to `MAX_LEASE_S`. */
+  readonly leaseS: number
+  /** DNS domain of the members; undefined: none is told. */
+  readonly domain: string | undefined
+  /** MTU of the tap in bytes; undefined: the agent's default. */
+  readonly mtu: number | undefined
+}
+
+export interface SignedRecord {
+  readonly id: string
+  readonly record: NamespaceRecord
+  /** The canonical encoding, signature included: what is stored in the DHT and carried in tokens. */
+  readonly encoded: Uint8Array
+}
+
+export const ID_LENGTH = 20
+/** A DHT value is at most 1 KiB; this leaves room for its seal. */
+export const MAX_RECORD_BYTES = 960
+/** Shorter leases would renew faster than a slow DHT operation ends. */
+export const MIN_LEASE_S = 10
+export const MAX_LEASE_S = 30 * 24 * 3600
+/** RFC 791: every IPv4 host takes 576 bytes. 9000: the largest frame in use. */
+export const MIN_MTU = 576
+export const MAX_MTU = 9000
+export const MIN_PREFIX = 8
+export const MAX_PREFIX = 29
+export const MAX_RESERVED = 64
+
+const KEY_BYTES = 32
+const SIGNATURE_BYTES = 64
+const VERSION = 1
+/** Keeps a signature of ours from meaning anything in another protocol. */
+const CONTEXT = utf8('wow namespace record 1\n')
+/** DER in front of the 32 raw bytes of an Ed25519 public and private key (RFC 8410). */
+const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
+
+const bodyCodec = struct({
+  name: string(40),
+  base: u32,
+  prefix: u8,
+  reserved: list(u32, MAX_RESERVED),
+  leaseS: u32,
+  domain: optional(string(253)),
+  mtu: optional(u16),
+})
+const envelopeCodec = struct({
+  version: u8,
+  key: fixed(KEY_BYTES),
+  body: bytes(MAX_RECORD_BYTES),
+  signature: fixed(SIGNATURE_BYTES),
+})
+
+/** An Ed25519 seed, 32 bytes: who holds it can change the record. */
+export type SigningKey = Uint8Array & { readonly brand: 'SigningKey' }
+
+export function generateSigningKey(): SigningKey {
+  const der = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
+  return new Uint8Array(der.subarray(-KEY_BYTES)) as SigningKey
+}
+
+/** Letters, digits, dot, dash and underscore; starts with a letter or digit. */
+export function isNamespaceName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/.test(text)
+}
+
+/** RFC 1035 names of at least one label, in lower case. */
+export function isDomain(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/.test(text)
+}
+
+/** Every address of the pool that no client may get: network, service and broadcast address, and the record's own. */
+export function reservedOf(record: NamespaceRecord): Ip4[] {
+  const { pool } = record
+  return [...new Set([pool.base, serviceAddressOf(pool), broadcastOf(pool), ...record.reserved])].sort((a, b) => a - b)
+}
+
+/** @throws RangeError when a field is out of range: check a user's input before. */
+export function signRecord(record: NamespaceRecord, signingKey: SigningKey): SignedRecord {
+  const problem = problemOf(record)
+  if (problem !== undefined) throw new RangeError(problem)
+  const { base, prefix } = record.pool
+  const body = encode(bodyCodec, { ...record, reserved: [...record.reserved], base, prefix })
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, signingKey]), format: 'der', type: 'pkcs8' })
+  const key = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES)
+  const signature = sign(null, concat(CONTEXT, body), privateKey)
+  const encoded = encode(envelopeCodec, { version: VERSION, key, body, signature })
+  if (encoded.length > MAX_RECORD_BYTES) throw new RangeError(`the record needs ${encoded.length} bytes`)
+  return { id: idOf(key), record, encoded }
+}
+
+/** @throws DecodeError when the bytes are no record, its signature does not hold, or a field is out of range. */
+export function openRecord(encoded: Uint8Array): SignedRecord {
+  if (encoded.length > MAX_RECORD_BYTES) throw new DecodeError(`a record has at most ${MAX_RECORD_BYTES} bytes`)
+  const { version, key, body, signature } = decode(envelopeCodec, encoded)
+  if (version !== VERSION) throw new DecodeError(`record version ${version} is not known`)
+  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: 'der', type: 'spki' })
+  if (!verify(null, concat(CONTEXT, body), publicKey, signature)) throw new DecodeError('the signature does not hold')
+  const { base, prefix, ...rest } = decode(bodyCodec, body)
+  const record = { ...rest, pool: { base: base as Ip4, prefix }, reserved: rest.reserved as Ip4[] }
+  const problem = problemOf(record)
+  if (problem !== undefined) throw new DecodeError(problem)
+  return { id: idOf(key), record, encoded: new Uint8Array(encoded) }
+}
+
+function idOf(verifyingKey: Uint8Array): string {
+  return base32(sha256(utf8('wow namespace id\n'), verifyingKey)).slice(0, ID_LENGTH)
+}
+
+function problemOf(record: NamespaceRecord): string | undefined {
+  const { pool, reserved, leaseS, domain, mtu } = record
+  if (!isNamespaceName(record.name)) return 'the name is none'
+  if (pool.prefix < MIN_PREFIX || pool.prefix > MAX_PREFIX) return `the prefix ${pool.prefix} is out of range`
+  if ((pool.base & ~netmask(pool.prefix)) !== 0) return 'the pool has host bits set'
+  if (reserved.some((ip, place) => !contains(pool, ip) || (place > 0 && ip <= reserved[place - 1]!))) {
+    return 'the reserved addresses are not ascending addresses of the pool'
+  }
+  if (leaseS < MIN_LEASE_S || leaseS > MAX_LEASE_S) return `the lease time ${leaseS} s is out of range`
+  if (domain !== undefined && !isDomain(domain)) return 'the domain is none'
+  if (mtu !== undefined && (mtu < MIN_MTU || mtu > MAX_MTU)) return `the MTU ${mtu} is out of range`
+  return undefined
+}

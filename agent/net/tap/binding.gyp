@@ -1,0 +1,10 @@
+{
+  "targets": [
+    {
+      "target_name": "tap",
+      "sources": ["tap.c"],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
+      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"]
+    }
+  ]
+}

@@ -1,0 +1,246 @@
+/**
+ * The kernel's tap device, through the addon `tap.node`.
+ *
+ * Promise: the device exists from `KernelTap.open` to `close`, is up, has the MTU and MAC that were asked for, and is
+ * nobody else's: an interface of that name that already stands is refused, never taken over. Whatever can be the user's
+ * fault ends in one sentence (`InputError`).
+ */
+
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { codeOf, InputError, messageOf } from '../../core/errors.ts'
+import { type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
+import type { TapDevice } from '../tap-device.ts'
+
+const TUN = '/dev/net/tun'
+/** Fits a 1500-byte underlay with room for every carrier's headers. */
+export const DEFAULT_MTU = 1400
+/** What every IPv4 host must take (RFC 791), and what fits the addon's buffers. */
+const MIN_MTU = 576
+const MAX_MTU = 65_521
+/** CAP_NET_ADMIN's bit in /proc/self/status (linux/capability.h). */
+const CAP_NET_ADMIN = 12n
+
+interface Opened {
+  readonly handle: object
+  readonly mac: Uint8Array
+  readonly frames: ArrayBuffer
+  readonly places: Uint32Array
+}
+
+interface Addon {
+  open(
+    name: string,
+    mtu: number,
+    mac: Uint8Array | undefined,
+    onBatch: (count: number) => void,
+    onGone: (code: string) => void,
+  ): Opened
+  write(handle: object, frame: Uint8Array): boolean
+  setCarrier(handle: object, on: boolean): void
+  close(handle: object): void
+}
+
+export interface TapOptions {
+  /** 1 to 15 characters, no slash, blank, colon or per cent sign. */
+  readonly name: string
+  /** Bytes of IP payload in a frame, 576 to 65521; 1400 unless told otherwise. */
+  readonly mtu?: number
+  /** The kernel side's MAC: unicast, locally administered. The kernel draws one if absent. */
+  readonly mac?: Mac
+}
+
+export class KernelTap implements TapDevice {
+  readonly name: string
+  readonly mac: Mac
+  readonly mtu: number
+  readonly #addon: Addon
+  readonly #handle: object
+  readonly #frames: ArrayBuffer
+  readonly #places: Uint32Array
+  #onFrames: (frames: readonly Uint8Array[]) => void = () => {}
+  #onGone: (code: string) => void = () => {}
+
+  /** @throws InputError `TAP_*`: see the table in `explain` */
+  static open(options: TapOptions): KernelTap {
+    checkTapOptions(options)
+    return new KernelTap(loadAddon(), options)
+  }
+
+  private constructor(addon: Addon, options: TapOptions) {
+    this.name = options.name
+    this.mtu = options.mtu ?? DEFAULT_MTU
+    this.#addon = addon
+    const mac = options.mac === undefined ? undefined : macBytes(options.mac)
+    let opened: Opened
+    try {
+      opened = addon.open(
+        this.name,
+        this.mtu,
+        mac,
+        (count) => this.#deliver(count),
+        (code) => this.#onGone(code),
+      )
+    } catch (error) {
+      throw explain(options.name, error)
+    }
+    this.#handle = opened.handle
+    this.#frames = opened.frames
+    this.#places = opened.places
+    this.mac = macFromBytes(opened.mac)
+  }
+
+  set onFrames(handler: (frames: readonly Uint8Array[]) => void) {
+    this.#onFrames = handler
+  }
+
+  /** Somebody deleted the device; no frame will come any more. `code` is the errno's name. */
+  set onGone(handler: (code: string) => void) {
+    this.#onGone = handler
+  }
+
+  write(frame: Uint8Array): boolean {
+    return this.#addon.write(this.#handle, frame)
+  }
+
+  setCarrier(on: boolean): void {
+    this.#addon.setCarrier(this.#handle, on)
+  }
+
+  close(): void {
+    this.#addon.close(this.#handle)
+  }
+
+  #deliver(count: number): void {
+    const frames: Uint8Array[] = []
+    for (let i = 0; i < count; i++) {
+      frames.push(new Uint8Array(this.#frames, this.#places[2 * i], this.#places[2 * i + 1]))
+    }
+    this.#onFrames(frames)
+  }
+}
+
+/**
+ * Says beforehand, and without a trace, whether `KernelTap.open` can work: name, MTU, /dev/net/tun, rights, name free.
+ * @throws InputError
+ */
+export function checkTap(options: TapOptions): void {
+  checkTapOptions(options)
+  try {
+    accessSync(TUN, constants.F_OK)
+  } catch (error) {
+    throw explain(options.name, error)
+  }
+  if (!hasNetAdmin()) throw noRights(options.name)
+  if (interfaceExists(options.name)) throw nameTaken(options.name)
+}
+
+function checkTapOptions({ name, mtu = DEFAULT_MTU, mac }: TapOptions): void {
+  if (!/^[^\s/:%]{1,15}$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 15) {
+    throw new InputError(
+      'TAP_NAME',
+      `tap: ${JSON.stringify(name)} is no name for a network interface`,
+      'Use 1 to 15 characters without blanks, slashes, colons or per cent signs, for example --tap wow0.',
+    )
+  }
+  if (!Number.isInteger(mtu) || mtu < MIN_MTU || mtu > MAX_MTU) {
+    throw new InputError(
+      'TAP_MTU',
+      `mtu: ${mtu} is not a whole number from ${MIN_MTU} to ${MAX_MTU}`,
+      `Leave it at ${DEFAULT_MTU} unless every path between the nodes carries more.`,
+    )
+  }
+  if (mac !== undefined && (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) || (macBytes(mac)[0]! & 1) === 1)) {
+    throw new InputError('TAP_MAC', `mac: ${mac} is no unicast MAC address`, 'Write it as 02:00:00:00:00:01.')
+  }
+}
+
+function explain(name: string, error: unknown): InputError {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENODEV':
+    case 'ENXIO':
+      return new InputError(
+        'TAP_NO_TUN',
+        `tap: this machine has no ${TUN}`,
+        'Run `modprobe tun`; in a container, pass the device in (docker run --device /dev/net/tun --cap-add NET_ADMIN).',
+      )
+    case 'EPERM':
+    case 'EACCES':
+      return noRights(name)
+    case 'EBUSY':
+    case 'EEXIST':
+      return nameTaken(name)
+    default:
+      return new InputError(
+        'TAP_FAILED',
+        `tap: the kernel refuses to make ${name} (${messageOf(error)})`,
+        'Try another name with --tap, and see `dmesg` for the reason.',
+      )
+  }
+}
+
+function noRights(name: string): InputError {
+  return new InputError(
+    'TAP_NO_RIGHTS',
+    `tap: no right to make the network interface ${name}`,
+    'Run as root, or give the process CAP_NET_ADMIN; a node without a namespace needs neither.',
+  )
+}
+
+function nameTaken(name: string): InputError {
+  return new InputError(
+    'TAP_NAME_TAKEN',
+    `tap: a network interface named ${name} already exists`,
+    `Choose another name with --tap, or stop whoever uses it (\`ip link show ${name}\`; \`ip link delete ${name}\`).`,
+  )
+}
+
+function hasNetAdmin(): boolean {
+  try {
+    const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+    return effective === undefined || ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n
+  } catch {
+    return true // No /proc to ask: let the kernel answer at open.
+  }
+}
+
+/** /proc/net follows the process into its network namespace; a /sys mounted by somebody else does not. */
+function interfaceExists(name: string): boolean {
+  try {
+    return readFileSync('/proc/net/dev', 'utf8')
+      .split('\n')
+      .some((line) => line.trimStart().startsWith(`${name}:`))
+  } catch {
+    return false
+  }
+}
+
+let loaded: Addon | undefined
+
+/** `tap.node` lies beside the bundle, or in build/ of the checkout when running from sources. */
+function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded
+  const here = dirname(fileURLToPath(import.meta.url))
+  const places = [join(here, 'tap.node'), join(here, '..', '..', '..', 'build', 'tap.node')]
+  const file = places.find((place) => existsSync(place))
+  if (file === undefined) {
+    throw new InputError(
+      'TAP_NO_ADDON',
+      `tap: the addon tap.node is not in ${here}`,
+      'In a checkout run `node scripts/build-addon.mjs`; in an appliance reinstall the wow package.',
+    )
+  }
+  try {
+    loaded = createRequire(import.meta.url)(file) as Addon
+    return loaded
+  } catch (error) {
+    throw new InputError(
+      'TAP_BAD_ADDON',
+      `tap: ${file} does not load (${messageOf(error).split('\n')[0]})`,
+      'It was built for another machine or Node: run `node scripts/build-addon.mjs --force`.',
+    )
+  }
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env node
+/**
+ * Builds the tap addon: agent/net/tap/tap.c -> build/tap.node.
+ *
+ *   node scripts/build-addon.mjs [--force]
+ *
+ * Does nothing when the sources, the headers and the compiler settings are those of the last build. The result is
+ * renamed into place, so that a running agent or a build beside this one never sees half a file. Plain JavaScript:
+ * `npm ci` runs it before anything else can run.
+ */
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
+const SOURCES = ['tap.c', 'binding.gyp'].map((name) => join(ROOT, 'agent/net/tap', name))
+const OUT = join(ROOT, 'build')
+const ADDON = join(OUT, 'tap.node')
+const STAMP = join(OUT, 'tap.node.stamp')
+
+/** Headers installed beside the running node need no download. */
+function nodeHeaders() {
+  const prefix = join(dirname(process.execPath), '..')
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined
+}
+
+/** N-API promises that one build serves every later Node, so Node's version is no part of this. */
+function digestOfInputs() {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${process.env.CC ?? ''}`)
+  for (const file of [...SOURCES, fileURLToPath(import.meta.url)]) hash.update(readFileSync(file))
+  return hash.digest('hex')
+}
+
+function upToDate(stamp) {
+  try {
+    const [inputs, output] = readFileSync(STAMP, 'utf8').split('\n')
+    return inputs === stamp && output === createHash('sha256').update(readFileSync(ADDON)).digest('hex')
+  } catch {
+    return false
+  }
+}
+
+function run(command, args, cwd) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stderr.on('data', (chunk) => (output += chunk))
+    child.on('error', reject)
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(Object.assign(new Error(`exit code ${code}`), { output })),
+    )
+  })
+}
+
+async function build(stamp) {
+  mkdirSync(OUT, { recursive: true })
+  const workshop = mkdtempSync(join(OUT, '.addon-'))
+  try {
+    for (const file of SOURCES) copyFileSync(file, join(workshop, file.slice(dirname(file).length + 1)))
+    const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
+    const headers = nodeHeaders()
+    const args = ['rebuild', '-C', workshop, '--loglevel=warn', ...(headers ? [`--nodedir=${headers}`] : [])]
+    await run(process.execPath, [nodeGyp, ...args], workshop)
+    const built = join(workshop, 'build/Release/tap.node')
+    const digest = createHash('sha256').update(readFileSync(built)).digest('hex')
+    renameSync(built, ADDON)
+    writeFileSync(`${STAMP}.tmp`, `${stamp}\n${digest}\n`)
+    renameSync(`${STAMP}.tmp`, STAMP)
+  } finally {
+    rmSync(workshop, { recursive: true, force: true })
+  }
+}
+
+async function main() {
+  if (process.platform !== 'linux') {
+    console.log('tap addon: only Linux has the tap; skipped')
+    return
+  }
+  const stamp = digestOfInputs()
+  if (!process.argv.includes('--force') && upToDate(stamp)) return
+  const start = performance.now()
+  try {
+    await build(stamp)
+    console.log(`tap addon: built build/tap.node in ${((performance.now() - start) / 1000).toFixed(1)} s`)
+  } catch (error) {
+    if (error.output) process.stderr.write(error.output)
+    console.error(`tap addon: the build failed (${error.message}).`)
+    console.error('It needs a C++ compiler, make and python3: apt-get install g++ make python3')
+    process.exitCode = 1
+  }
+}
+
+await main()

@@ -162,7 +162,7 @@ export function string(max: number): Codec<string> {
 }
 
 /** At most `max` items (under 65,536), with their number in front. */
-export function list<T>(item: Codec<T>, max: number): Codec<T[]> {
+export function list<T>(item: Codec<T>, max: number): Codec<readonly T[]> {
   const width = max < 256 ? 1 : 2
   return {
     write: (writer, values) => {

@@ -1,0 +1,103 @@
+/**
+ * The way in: dials the known endpoints, round after round, while this node has no link at all.
+ *
+ * Guarantees: one reachable node is enough; an endpoint that turns out to be this node itself is left out; a node with
+ * nobody to ask is a ring of one at once, and a node that lost everybody becomes one after `ALONE_AFTER_MS`, while it
+ * goes on trying.
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import { ALONE_AFTER_MS, BOOTSTRAP_RETRY_MAX_MS, BOOTSTRAP_RETRY_MIN_MS, DIAL_TIMEOUT_MS } from './constants.ts'
+import type { Link, LinkLayer } from './link.ts'
+
+export class Bootstrap {
+  readonly #links: LinkLayer
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #linked: () => boolean
+  readonly #adopt: (link: Link) => void
+  readonly #setAlone: () => void
+  #endpoints: string[] = []
+  #everLinked = false
+  #round: Timer | undefined
+  #aloneTimer: Timer | undefined
+  #stopped = false
+
+  constructor(parts: {
+    links: LinkLayer
+    clock: Clock
+    random: Random
+    /** Whether any link stands. */
+    linked: () => boolean
+    adopt: (link: Link) => void
+    setAlone: () => void
+  }) {
+    this.#links = parts.links
+    this.#clock = parts.clock
+    this.#random = parts.random
+    this.#linked = parts.linked
+    this.#adopt = parts.adopt
+    this.#setAlone = parts.setAlone
+  }
+
+  start(endpoints: readonly string[]): void {
+    this.#endpoints = [...new Set(endpoints)]
+    if (this.#endpoints.length === 0) this.#setAlone()
+    else this.#seek(BOOTSTRAP_RETRY_MIN_MS)
+  }
+
+  /** A node on the LAN announced itself. */
+  async offer(endpoint: string): Promise<void> {
+    if (!this.#stopped) await this.#dial(endpoint)
+  }
+
+  /** A link came up. */
+  onLinked(): void {
+    this.#everLinked = true
+    this.#aloneTimer?.cancel()
+    this.#round?.cancel()
+  }
+
+  /** The last link went down. */
+  onIsolated(): void {
+    if (this.#stopped) return
+    if (this.#endpoints.length > 0) this.#seek(BOOTSTRAP_RETRY_MIN_MS)
+    this.#aloneTimer = this.#clock.after(this.#endpoints.length > 0 ? ALONE_AFTER_MS : 0, () => this.#setAlone())
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#round?.cancel()
+    this.#aloneTimer?.cancel()
+  }
+
+  #seek(pauseMs: number): void {
+    this.#round?.cancel()
+    void Promise.all(this.#endpoints.map((endpoint) => this.#dial(endpoint)))
+    const jitter = 0.8 + 0.4 * this.#random.float()
+    this.#round = this.#clock.after(pauseMs * jitter, () => {
+      if (!this.#linked()) this.#seek(Math.min(pauseMs * 2, BOOTSTRAP_RETRY_MAX_MS))
+    })
+  }
+
+  async #dial(endpoint: string): Promise<void> {
+    const abort = new AbortController()
+    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    try {
+      const link = await this.#links.dialEndpoint(endpoint, abort.signal)
+      if (link.peer !== this.#links.self) return this.#adopt(link)
+      link.close()
+      this.#forget(endpoint)
+    } catch {
+      // The next round tries again; what stays unreachable is for the caller to report.
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #forget(endpoint: string): void {
+    this.#endpoints = this.#endpoints.filter((other) => other !== endpoint)
+    if (this.#endpoints.length === 0 && !this.#everLinked) this.#setAlone()
+  }
+}

@@ -1,0 +1,50 @@
+/** Every number of the overlay, with its unit and its reason. */
+
+/** Near links held on each side: the neighbour, and a spare that takes over at once when the neighbour dies. */
+export const NEAR_PER_SIDE = 2
+
+/** How often a neighbour from which nothing was heard is pinged, ms. With `DEAD_AFTER_MS` two pings may be lost. */
+export const PING_NEIGHBOR_MS = 700
+/** Silence after which a neighbour counts as dead, ms: "noticed in about 2 s". */
+export const NEIGHBOR_DEAD_AFTER_MS = 2_000
+/** The same for every other link: only the neighbours decide where an entry lives, so the rest may be lazy. */
+export const PING_LINK_MS = 15_000
+export const LINK_DEAD_AFTER_MS = 40_000
+/** How often links are looked over, ms. A look that comes later than `STALL_MS` says that this process stood still, not its peers. */
+export const HEARTBEAT_TICK_MS = 350
+export const STALL_MS = 1_000
+
+/** How often neighbours repeat their view to each other, ms: mends a lost message, costs about 150 bytes. */
+export const STATUS_PERIOD_MS = 10_000
+/** How often a node looks itself up through a random link, ms: finds a neighbour that nobody told it of. */
+export const SELF_LOOKUP_PERIOD_MS = 30_000
+/** How often far links are counted and drawn, ms. */
+export const FAR_PERIOD_MS = 5_000
+/** A link that neither end wants any more is closed after this, ms. */
+export const LINK_GRACE_MS = 15_000
+/** An on-demand link without traffic is given up after this, ms. */
+export const ON_DEMAND_IDLE_MS = 120_000
+
+/** First and longest pause before a candidate for a near link is dialled again, ms. */
+export const REDIAL_MIN_MS = 250
+export const REDIAL_MAX_MS = 8_000
+/** A single attempt to open a link, ms. */
+export const DIAL_TIMEOUT_MS = 5_000
+/** How long to wait for a peer that was asked to dial us, ms. */
+export const DIAL_BACK_TIMEOUT_MS = 5_000
+/** First and longest pause between rounds over the bootstrap addresses, ms. */
+export const BOOTSTRAP_RETRY_MIN_MS = 300
+export const BOOTSTRAP_RETRY_MAX_MS = 10_000
+/** A node that lost its last link tries this long to find the ring again before it goes on as a ring of one, ms. */
+export const ALONE_AFTER_MS = 15_000
+
+/** Greedy routing needs O(log² n / k) hops (paper section 4): about 10 at n = 10,000. */
+export const HOP_LIMIT = 40
+/** Default patience for an answer, ms; well above a round trip through a handful of wide-area hops. */
+export const REQUEST_TIMEOUT_MS = 3_000
+/** Requests of others that one node forwards at the same time; more are refused. */
+export const MAX_FORWARDS = 10_000
+
+/** Endpoints in a contact, and bytes in an endpoint (a circuit multiaddr with two peer ids has about 150). */
+export const MAX_ENDPOINTS = 8
+export const MAX_ENDPOINT_BYTES = 255

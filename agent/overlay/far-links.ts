@@ -1,0 +1,71 @@
+/**
+ * Far links: about log2(n)/2 shortcuts drawn from Kleinberg's harmonic distribution, so that greedy routing needs
+ * O(log² n / k) hops (paper section 4, reference 27).
+ */
+
+import { decode, encode } from '../core/codec.ts'
+import type { Random } from '../core/random.ts'
+import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
+import { NEAR_PER_SIDE } from './constants.ts'
+import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { DeliveryError, SERVICES } from './overlay.ts'
+import type { Peers } from './peers.ts'
+import type { Reach } from './reach.ts'
+import type { Router } from './router.ts'
+
+/** How many far links a node of a ring of `size` nodes wants. */
+export function wantedFarLinks(size: number): number {
+  return size <= 2 * NEAR_PER_SIDE + 1 ? 0 : Math.round(Math.log2(size) / 2)
+}
+
+/** A point whose distance from `self` has density proportional to 1/distance between one mean gap and the whole circle. */
+export function drawFarTarget(self: Address, size: number, random: Random): Address {
+  const bits = ADDRESS_BITS + Math.log2(size) * (random.float() - 1)
+  const whole = Math.floor(bits)
+  const mantissa = BigInt(Math.round(2 ** (bits - whole + 40)))
+  const away = (mantissa << BigInt(whole)) >> 40n
+  return toAddress(random.below(2) === 0 ? self + away : self - away)
+}
+
+export class FarLinks {
+  readonly #self: Address
+  readonly #peers: Peers
+  readonly #router: Router
+  readonly #reach: Reach
+  readonly #random: Random
+  #drawing = false
+
+  constructor(parts: { self: Address; peers: Peers; router: Router; reach: Reach; random: Random }) {
+    this.#self = parts.self
+    this.#peers = parts.peers
+    this.#router = parts.router
+    this.#reach = parts.reach
+    this.#random = parts.random
+  }
+
+  /** Draws one link if there are too few, gives the oldest up if there are two too many. */
+  async balance(size: number, isNear: (address: Address) => boolean): Promise<void> {
+    const far = [...this.#peers.all()].filter(({ roles }) => roles.has('far'))
+    const wanted = wantedFarLinks(size)
+    if (far.length > wanted + 2) far[0]!.roles.delete('far')
+    if (far.length >= wanted || this.#drawing) return
+    this.#drawing = true
+    try {
+      await this.#draw(size, isNear)
+    } catch (error) {
+      if (!(error instanceof DeliveryError)) throw error
+    } finally {
+      this.#drawing = false
+    }
+  }
+
+  async #draw(size: number, isNear: (address: Address) => boolean): Promise<void> {
+    const target = drawFarTarget(this.#self, size, this.#random)
+    const body = encode(ringRequestCodec, { kind: 'contact', of: target })
+    const answer = await this.#router.request(SERVICES.ring, target, body)
+    const contact = decode(ringAnswerCodec, answer.body).contacts[0]
+    if (contact === undefined || contact.address === this.#self || isNear(contact.address)) return
+    await this.#reach.reach(contact.address, undefined, contact)
+    this.#peers.get(contact.address)?.roles.add('far')
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What linked nodes tell each other about themselves: `hello` (where I listen) and `status` (my view of the ring,
+ * whether I want this link).
+ *
+ * Guarantees that a peer learns of every change that matters to it, once, and that neighbours repeat themselves slowly
+ * so that a lost message is mended.
+ */
+
+import type { Address } from './address.ts'
+import type { LinkLayer } from './link.ts'
+import type { Frame, Status } from './messages.ts'
+import type { NearLinks } from './near-links.ts'
+import type { Peer, Peers } from './peers.ts'
+
+export class Gossip {
+  readonly #links: LinkLayer
+  readonly #peers: Peers
+  readonly #near: NearLinks
+  readonly #joined: () => boolean
+  readonly #send: (to: Address, frame: Frame) => boolean
+  /** What each peer was told last. */
+  readonly #told = new WeakMap<Peer, Status>()
+  #endpoints = ''
+
+  constructor(parts: {
+    links: LinkLayer
+    peers: Peers
+    near: NearLinks
+    joined: () => boolean
+    send: (to: Address, frame: Frame) => boolean
+  }) {
+    this.#links = parts.links
+    this.#peers = parts.peers
+    this.#near = parts.near
+    this.#joined = parts.joined
+    this.#send = parts.send
+  }
+
+  introduce(peer: Peer): void {
+    this.#send(peer.address, { kind: 'hello', endpoints: this.#links.endpoints() })
+    this.#tell(peer, this.#statusFor(peer))
+  }
+
+  /** Something about this node changed: tells those whom it concerns. */
+  spread(): void {
+    for (const peer of this.#peers.all()) {
+      const status = this.#statusFor(peer)
+      const told = this.#told.get(peer)
+      if (told === undefined || concerns(status, told, this.#standsNear(peer))) this.#tell(peer, status)
+    }
+  }
+
+  /** The slow repetition; also tells of new endpoints (a relay took us in). */
+  repeat(): void {
+    const endpoints = this.#links.endpoints()
+    const moved = endpoints.join() !== this.#endpoints
+    this.#endpoints = endpoints.join()
+    for (const peer of this.#peers.all()) {
+      const near = this.#standsNear(peer)
+      if (moved || near) this.#send(peer.address, { kind: 'hello', endpoints })
+      if (near) this.#tell(peer, this.#statusFor(peer))
+    }
+  }
+
+  #tell(peer: Peer, status: Status): void {
+    if (this.#send(peer.address, status)) this.#told.set(peer, status)
+  }
+
+  #statusFor(peer: Peer): Status {
+    const near = this.#near
+    return {
+      kind: 'status',
+      wanted: peer.roles.size > 0 || near.isNear(peer.address),
+      joined: this.#joined(),
+      left: near.left,
+      right: near.right,
+    }
+  }
+
+  /** We hold it near, it holds us near, or it is still looking for its place. */
+  #standsNear({ address, status }: Peer): boolean {
+    if (status === undefined || !status.joined || this.#near.isNear(address)) return true
+    return status.left.includes(this.#links.self) || status.right.includes(this.#links.self)
+  }
+}
+
+function concerns(status: Status, told: Status, near: boolean): boolean {
+  if (status.wanted !== told.wanted || status.joined !== told.joined) return true
+  return near && (status.left.join() !== told.left.join() || status.right.join() !== told.right.join())
+}

@@ -1,0 +1,57 @@
+/** The frames that linked nodes exchange, and the bodies of the ring's own requests. */
+
+import { bool, bytes, type Decoded, list, oneOf, string, struct, u8, u16, u32, union } from '../core/codec.ts'
+import { addressCodec } from './address.ts'
+import { MAX_ENDPOINT_BYTES, MAX_ENDPOINTS, NEAR_PER_SIDE } from './constants.ts'
+import { MAX_FRAME } from './link.ts'
+
+const endpoints = list(string(MAX_ENDPOINT_BYTES), MAX_ENDPOINTS)
+
+export const contactCodec = struct({ address: addressCodec, endpoints })
+
+/** Room for a frame's own header: the longest one (request) has under 64 bytes. */
+export const MAX_BODY = MAX_FRAME - 64
+
+export const frameCodec = union({
+  /** Where the sender listens; the first frame on a link, and again when it changes. */
+  hello: struct({ endpoints }),
+  /** The sender's view of the ring. `wanted`: it has a use for this link. `joined`: it may be routed through. */
+  status: struct({
+    wanted: bool,
+    joined: bool,
+    left: list(addressCodec, NEAR_PER_SIDE),
+    right: list(addressCodec, NEAR_PER_SIDE),
+  }),
+  ping: struct({}),
+  pong: struct({}),
+  request: struct({
+    id: u32,
+    source: addressCodec,
+    target: addressCodec,
+    delivery: oneOf('closest', 'exact'),
+    service: u8,
+    hops: u8,
+    /** What is left of the asker's patience, ms. */
+    patienceMs: u16,
+    body: bytes(MAX_BODY),
+  }),
+  answer: struct({ id: u32, from: addressCodec, hops: u8, body: bytes(MAX_BODY) }),
+  failure: struct({ id: u32, failure: oneOf('no-route', 'no-answer', 'refused'), detail: string(255) }),
+  datagram: struct({ body: bytes(MAX_BODY) }),
+})
+
+export type Frame = Decoded<typeof frameCodec>
+export type FrameOf<Kind extends Frame['kind']> = Extract<Frame, { kind: Kind }>
+export type Status = FrameOf<'status'>
+
+/** What one node asks another about the ring itself. */
+export const ringRequestCodec = union({
+  /** Who are you, and who are your neighbours? Asked of the closest node to an address, by a node that joins there. */
+  neighbors: struct({}),
+  /** How do I reach `of`? Asked of one of its neighbours, of the node itself, or of whoever is closest. */
+  contact: struct({ of: addressCodec }),
+  /** I cannot reach you: please dial me. */
+  dialBack: struct({ asker: contactCodec }),
+})
+
+export const ringAnswerCodec = struct({ contacts: list(contactCodec, 2 * NEAR_PER_SIDE + 1) })

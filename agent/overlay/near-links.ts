@@ -1,0 +1,140 @@
+/**
+ * Near links: the ring itself.
+ *
+ * A node links to every node that it hears of and that would be one of its nearest on either side; neighbours tell each
+ * other their nearest, so that rings close and merge by talking. `correctlyConnected` is the paper's test (section 4):
+ * links to left and right stand, each of them names this node as its own neighbour on that side, so neither knows of a
+ * node in between.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import type { Address } from './address.ts'
+import { NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
+import type { Contact } from './link.ts'
+import { nearest, type Side } from './neighborhood.ts'
+import type { Peers } from './peers.ts'
+import type { Reach } from './reach.ts'
+
+interface Failure {
+  pauseMs: number
+  until: number
+}
+
+interface Heard {
+  readonly via: Address | undefined
+  readonly contact: Contact | undefined
+}
+
+export class NearLinks {
+  readonly #self: Address
+  readonly #peers: Peers
+  readonly #clock: Clock
+  readonly #reach: Reach
+  readonly #changed: () => void
+  /** From lookups; statuses need no memory, they are read from the peers. */
+  readonly #lookedUp = new Map<Address, Contact>()
+  readonly #failures = new Map<Address, Failure>()
+  left: readonly Address[] = []
+  right: readonly Address[] = []
+
+  constructor(parts: { self: Address; peers: Peers; clock: Clock; reach: Reach; changed: () => void }) {
+    this.#self = parts.self
+    this.#peers = parts.peers
+    this.#clock = parts.clock
+    this.#reach = parts.reach
+    this.#changed = parts.changed
+  }
+
+  /** Links to both neighbours stand and both agree. False without any link: whether a lone node is whole is not decided here. */
+  get correctlyConnected(): boolean {
+    const left = this.left[0]
+    const right = this.right[0]
+    if (left === undefined || right === undefined) return false
+    const leftSays = this.#peers.get(left)?.status
+    const rightSays = this.#peers.get(right)?.status
+    return leftSays?.right[0] === this.#self && rightSays?.left[0] === this.#self
+  }
+
+  isNear(address: Address): boolean {
+    return this.left.includes(address) || this.right.includes(address)
+  }
+
+  /** A lookup named these nodes near us. */
+  suggest(contacts: readonly Contact[]): void {
+    for (const contact of contacts) if (contact.address !== this.#self) this.#lookedUp.set(contact.address, contact)
+    this.evaluate()
+  }
+
+  /** Takes in what the peers say now: updates both sides, dials who is missing. Cheap; called on every change. */
+  evaluate(): void {
+    const linked: Address[] = []
+    for (const peer of this.#peers.all()) if (peer.status !== undefined) linked.push(peer.address)
+    const left = nearest(this.#self, 'left', linked, NEAR_PER_SIDE)
+    const right = nearest(this.#self, 'right', linked, NEAR_PER_SIDE)
+    const same = sameList(left, this.left) && sameList(right, this.right)
+    this.left = left
+    this.right = right
+    this.#dialMissing(linked)
+    if (!same) this.#changed()
+  }
+
+  #dialMissing(linked: readonly Address[]): void {
+    const heard = this.#heard()
+    const known = new Set<Address>([...linked, ...heard.keys()])
+    // The neighbours first; spares when the ring is closed here.
+    const count = this.correctlyConnected ? NEAR_PER_SIDE : 1
+    for (const side of ['left', 'right'] satisfies Side[]) {
+      for (const address of nearest(this.#self, side, known, count)) {
+        if (!this.#peers.has(address)) this.#dial(address, heard.get(address)!)
+      }
+    }
+  }
+
+  /** Nodes that are not linked, are not in a pause after a failure, and were named by a peer or a lookup. */
+  #heard(): Map<Address, Heard> {
+    const heard = new Map<Address, Heard>()
+    const now = this.#clock.now()
+    const add = (address: Address, from: Heard) => {
+      if (address === this.#self || this.#peers.has(address) || heard.has(address)) return
+      const failure = this.#failures.get(address)
+      if (failure === undefined || failure.until <= now) heard.set(address, from)
+    }
+    for (const [address, contact] of this.#lookedUp) add(address, { via: undefined, contact })
+    for (const { address: via, status } of this.#peers.all()) {
+      if (status === undefined) continue
+      for (const address of status.left) add(address, { via, contact: undefined })
+      for (const address of status.right) add(address, { via, contact: undefined })
+    }
+    return heard
+  }
+
+  #dial(address: Address, { via, contact }: Heard): void {
+    if (this.#reach.isTrying(address)) return
+    this.#reach.reach(address, via, contact).then(
+      () => {
+        this.#failures.delete(address)
+        this.#lookedUp.delete(address)
+      },
+      () => {
+        this.#lookedUp.delete(address)
+        this.#pause(address)
+        this.evaluate()
+      },
+    )
+  }
+
+  #pause(address: Address): void {
+    const pauseMs = Math.min((this.#failures.get(address)?.pauseMs ?? REDIAL_MIN_MS / 2) * 2, REDIAL_MAX_MS)
+    this.#failures.set(address, { pauseMs, until: this.#clock.now() + pauseMs })
+    this.#clock.after(pauseMs, () => this.evaluate())
+    // Forgotten once nobody has named it for long.
+    this.#clock.after(pauseMs + 2 * REDIAL_MAX_MS, () => {
+      const failure = this.#failures.get(address)
+      if (failure !== undefined && failure.until + REDIAL_MAX_MS < this.#clock.now()) this.#failures.delete(address)
+    })
+  }
+}
+
+function sameList(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, i) => address === b[i])
+}

@@ -1,0 +1,55 @@
+/**
+ * Who stands next to whom: pure arithmetic on addresses.
+ *
+ * Left is the direction of falling addresses, right of growing ones.
+ */
+
+import { ADDRESS_BITS, type Address, rightward } from './address.ts'
+
+export type Side = 'left' | 'right'
+
+/** How far `x` is from `self` when one walks to `side`. */
+export function walk(self: Address, side: Side, x: Address): bigint {
+  return side === 'right' ? rightward(self, x) : rightward(x, self)
+}
+
+/** The `count` nearest of `addresses` to `side` of `self`, nearest first. */
+export function nearest(self: Address, side: Side, addresses: Iterable<Address>, count: number): Address[] {
+  const best: { address: Address; away: bigint }[] = []
+  for (const address of addresses) {
+    if (address === self) continue
+    const away = walk(self, side, address)
+    const last = best.at(-1)
+    if (best.length === count && last !== undefined && away >= last.away) continue
+    let place = best.length
+    while (place > 0 && best[place - 1]!.away > away) place--
+    best.splice(place, 0, { address, away })
+    if (best.length > count) best.pop()
+  }
+  return best.map(({ address }) => address)
+}
+
+/**
+ * How many nodes the ring has, from the spacing of those known around `self`.
+ *
+ * `left` and `right` are the known addresses on each side, nearest first, without gaps. When they meet or run round the
+ * circle, the count is exact; else it is the circle divided by the mean gap, good to about 1/sqrt(number of gaps).
+ */
+export function estimateSize(self: Address, left: readonly Address[], right: readonly Address[]): number {
+  const known = new Set<Address>([self, ...left, ...right])
+  const farLeft = left.at(-1)
+  const farRight = right.at(-1)
+  if (farLeft === undefined || farRight === undefined) return known.size
+  const circle = 1n << BigInt(ADDRESS_BITS)
+  const span = walk(self, 'left', farLeft) + walk(self, 'right', farRight)
+  if (span >= circle || runsRound(self, 'left', left) || runsRound(self, 'right', right)) return known.size
+  const gaps = BigInt(left.length + right.length)
+  const estimate = Number((circle * gaps * 16n) / span) / 16
+  return Math.max(known.size, Math.round(estimate))
+}
+
+function runsRound(self: Address, side: Side, addresses: readonly Address[]): boolean {
+  return addresses.some(
+    (address, i) => address === self || (i > 0 && walk(self, side, address) <= walk(self, side, addresses[i - 1]!)),
+  )
+}

@@ -1,0 +1,98 @@
+/**
+ * The nodes this one is linked to, one link each.
+ *
+ * Guarantees that at most one link per peer is used: of two that stand at once both ends keep the same one, the link
+ * that the lower address dialled, and of two dialled by the same end the newer. A link that fell silent gives way to any
+ * new one: the peer may have lost its power and come back.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import type { Address } from './address.ts'
+import type { Link } from './link.ts'
+import type { Status } from './messages.ts'
+
+/** Two nodes that dial each other at the same moment both have a link that was heard from this recently, ms. */
+const FRESH_MS = 1_500
+
+/** Why this side wants a link. Near is not a role: it follows from the addresses. */
+export type Role = 'bootstrap' | 'far' | 'on-demand'
+
+export interface Peer {
+  readonly address: Address
+  link: Link
+  endpoints: readonly string[]
+  status: Status | undefined
+  readonly roles: Set<Role>
+  /** When the last frame came, and when the last datagram went or came. */
+  heardAt: number
+  usedAt: number
+  pingedAt: number
+  /** Since when neither side has wanted the link. */
+  unwantedSince: number | undefined
+}
+
+export class Peers {
+  readonly #peers = new Map<Address, Peer>()
+  readonly #self: Address
+  readonly #clock: Clock
+
+  constructor(self: Address, clock: Clock) {
+    this.#self = self
+    this.#clock = clock
+  }
+
+  get size(): number {
+    return this.#peers.size
+  }
+
+  get(address: Address): Peer | undefined {
+    return this.#peers.get(address)
+  }
+
+  has(address: Address): boolean {
+    return this.#peers.has(address)
+  }
+
+  all(): IterableIterator<Peer> {
+    return this.#peers.values()
+  }
+
+  /** Takes a link in, perhaps in place of another; undefined when the one that stands is kept. The caller closes the superfluous one. */
+  add(link: Link): Peer | undefined {
+    const now = this.#clock.now()
+    const known = this.#peers.get(link.peer)
+    if (known === undefined) {
+      const peer: Peer = {
+        address: link.peer,
+        link,
+        endpoints: [],
+        status: undefined,
+        roles: new Set(),
+        heardAt: now,
+        usedAt: now,
+        pingedAt: now,
+        unwantedSince: now,
+      }
+      this.#peers.set(link.peer, peer)
+      return peer
+    }
+    const silent = now - known.heardAt > FRESH_MS
+    if (!silent && !this.#replaces(link, known.link)) return undefined
+    known.link = link
+    known.heardAt = now
+    return known
+  }
+
+  /** Forgets the peer if `link` is the one in use; says whether it was. */
+  remove(link: Link): boolean {
+    const known = this.#peers.get(link.peer)
+    return known?.link === link && this.#peers.delete(link.peer)
+  }
+
+  #replaces(candidate: Link, current: Link): boolean {
+    if (candidate.relayed !== current.relayed) return current.relayed
+    if (candidate.outgoing === current.outgoing) return true
+    const dialledByLower = candidate.outgoing === this.#self < candidate.peer
+    return dialledByLower
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Getting a link to a node by whatever way there is: dial it; ask it to dial us; go through a node linked to both.
+ *
+ * Guarantees that one attempt per node is under way at a time, and that a resolved `reach` means a link was adopted.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { decode, encode } from '../core/codec.ts'
+import { type Address, formatAddress } from './address.ts'
+import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS } from './constants.ts'
+import type { Contact, Link, LinkLayer } from './link.ts'
+import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { DeliveryError, SERVICES } from './overlay.ts'
+import type { Router } from './router.ts'
+
+export class Reach {
+  readonly #links: LinkLayer
+  readonly #router: Router
+  readonly #clock: Clock
+  readonly #adopt: (link: Link) => void
+  readonly #isLinked: (peer: Address) => boolean
+  readonly #attempts = new Map<Address, Promise<void>>()
+  readonly #awaited = new Map<Address, () => void>()
+
+  constructor(parts: {
+    links: LinkLayer
+    router: Router
+    clock: Clock
+    adopt: (link: Link) => void
+    isLinked: (peer: Address) => boolean
+  }) {
+    this.#links = parts.links
+    this.#router = parts.router
+    this.#clock = parts.clock
+    this.#adopt = parts.adopt
+    this.#isLinked = parts.isLinked
+  }
+
+  /**
+   * Links to `peer`. `via` is a linked node that is linked to it too; without one the ring is asked.
+   * @throws DeliveryError when no way works.
+   */
+  reach(peer: Address, via?: Address, known?: Contact): Promise<void> {
+    const running = this.#attempts.get(peer)
+    if (running !== undefined) return running
+    const attempt = this.#attempt(peer, via, known).finally(() => this.#attempts.delete(peer))
+    this.#attempts.set(peer, attempt)
+    return attempt
+  }
+
+  isTrying(peer: Address): boolean {
+    return this.#attempts.has(peer)
+  }
+
+  /** Somebody who cannot reach us asks to be dialled. */
+  onDialBack(asker: Contact): void {
+    if (asker.address === this.#links.self || this.#isLinked(asker.address)) return
+    void this.#dial(asker)
+  }
+
+  /** A link to `peer` came up, whoever opened it. */
+  onLinked(peer: Address): void {
+    this.#awaited.get(peer)?.()
+  }
+
+  async #attempt(peer: Address, via: Address | undefined, known: Contact | undefined): Promise<void> {
+    if (this.#isLinked(peer)) return
+    const contact = known ?? (await this.#contactOf(peer, via))
+    if (await this.#dial(contact)) return
+    if (await this.#askBack(peer, via)) return
+    if (via !== undefined && (await this.#dialThrough(via, contact))) return
+    throw new DeliveryError('no-answer', `node ${formatAddress(peer)} cannot be reached by any way`)
+  }
+
+  async #contactOf(peer: Address, via: Address | undefined): Promise<Contact> {
+    const body = encode(ringRequestCodec, { kind: 'contact', of: peer })
+    const answer = await this.#router.request(SERVICES.ring, via ?? peer, body, { delivery: 'exact' })
+    const contact = decode(ringAnswerCodec, answer.body).contacts.find(({ address }) => address === peer)
+    if (contact === undefined) throw new DeliveryError('no-route', `nobody knows node ${formatAddress(peer)}`)
+    return contact
+  }
+
+  async #dial(contact: Contact): Promise<boolean> {
+    if (contact.endpoints.length === 0) return this.#isLinked(contact.address)
+    return this.#open(contact.address, (signal) => this.#links.dial(contact, signal))
+  }
+
+  async #dialThrough(relay: Address, contact: Contact): Promise<boolean> {
+    return this.#open(contact.address, (signal) => this.#links.dialThrough(relay, contact, signal))
+  }
+
+  async #open(peer: Address, dial: (signal: AbortSignal) => Promise<Link>): Promise<boolean> {
+    const abort = new AbortController()
+    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    try {
+      this.#adopt(await dial(abort.signal))
+      return true
+    } catch {
+      // The dialled side may have come to us meanwhile.
+      return this.#isLinked(peer)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  async #askBack(peer: Address, via: Address | undefined): Promise<boolean> {
+    const asker: Contact = { address: this.#links.self, endpoints: this.#links.endpoints() }
+    if (asker.endpoints.length === 0) return false
+    const body = encode(ringRequestCodec, { kind: 'dialBack', asker })
+    const came = this.#awaitLink(peer)
+    try {
+      await this.#router.request(SERVICES.ring, peer, body, { delivery: 'exact', through: via })
+    } catch (error) {
+      if (error instanceof DeliveryError) return this.#isLinked(peer)
+      throw error
+    }
+    return came
+  }
+
+  #awaitLink(peer: Address): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(DIAL_BACK_TIMEOUT_MS, () => {
+        this.#awaited.delete(peer)
+        resolve(this.#isLinked(peer))
+      })
+      this.#awaited.set(peer, () => {
+        this.#awaited.delete(peer)
+        timer.cancel()
+        resolve(true)
+      })
+    })
+  }
+}
+
+export function encodeContacts(contacts: Contact[]): Uint8Array {
+  return encode(ringAnswerCodec, {
+    contacts: contacts.map(({ address, endpoints }) => ({ address, endpoints: [...endpoints] })),
+  })
+}

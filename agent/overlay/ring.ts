@@ -1,0 +1,401 @@
+/**
+ * One node of the ring: puts the overlay's parts together and shows them as `Overlay`.
+ *
+ * What comes in on a link goes `#onFrame` -> router (requests, answers) | near links (status) | the owner of datagrams.
+ * Frames that make no sense are counted and dropped; they cost the sender nothing but the frame.
+ */
+
+import { type Clock, every, type Timer } from '../core/clock.ts'
+import { DecodeError, decode, encode } from '../core/codec.ts'
+import type { Random } from '../core/random.ts'
+import type { Address } from './address.ts'
+import { Bootstrap } from './bootstrap.ts'
+import {
+  FAR_PERIOD_MS,
+  LINK_GRACE_MS,
+  ON_DEMAND_IDLE_MS,
+  SELF_LOOKUP_PERIOD_MS,
+  STATUS_PERIOD_MS,
+} from './constants.ts'
+import { FarLinks } from './far-links.ts'
+import { Gossip } from './gossip.ts'
+import type { Contact, Link, LinkLayer } from './link.ts'
+import { Liveness } from './liveness.ts'
+import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { NearLinks } from './near-links.ts'
+import { estimateSize, type Side } from './neighborhood.ts'
+import {
+  type Answer,
+  DeliveryError,
+  type Overlay,
+  type RequestHandler,
+  type RequestOptions,
+  SERVICES,
+  type Service,
+} from './overlay.ts'
+import { type Peer, Peers } from './peers.ts'
+import { Reach } from './reach.ts'
+import { ringService } from './ring-service.ts'
+import { Router } from './router.ts'
+
+export interface RingStatus {
+  readonly correctlyConnected: boolean
+  readonly left: Address | undefined
+  readonly right: Address | undefined
+  readonly near: number
+  readonly far: number
+  readonly onDemand: number
+  readonly estimatedSize: number
+  readonly malformedFrames: number
+  readonly links: readonly LinkStatus[]
+}
+
+export interface LinkStatus {
+  readonly peer: Address
+  readonly roles: readonly string[]
+  readonly relayed: boolean
+  readonly remote: string
+}
+
+/** A node that is still looking for its place asks again this often, ms. */
+const JOIN_LOOKUP_PERIOD_MS = 1_000
+/** A superfluous second link to a peer is kept this long, so that frames under way on it still arrive, ms. */
+const LINGER_MS = 1_000
+
+export class Ring implements Overlay {
+  readonly self: Address
+  readonly #links: LinkLayer
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #peers: Peers
+  readonly #router: Router
+  readonly #reach: Reach
+  readonly #near: NearLinks
+  readonly #far: FarLinks
+  readonly #gossip: Gossip
+  readonly #liveness: Liveness
+  readonly #bootstrap: Bootstrap
+  readonly #timers: Timer[] = []
+  readonly #unlinked: ((peer: Address) => void)[] = []
+  #onDatagram: (peer: Address, body: Uint8Array) => void = () => {}
+  #firstLink: (() => void)[] = []
+  #alone = false
+  #joined = false
+  #correct = false
+  #stopped = false
+  #malformedFrames = 0
+
+  /** The ring closed or opened around this node. */
+  onConnectedChange: (correctlyConnected: boolean) => void = () => {}
+  /** A neighbour came, went or changed places; also when the node becomes alone or stops being so. */
+  onNeighborsChange: () => void = () => {}
+
+  constructor(parts: { links: LinkLayer; clock: Clock; random: Random; onFault: (error: unknown) => void }) {
+    const { links, clock, random } = parts
+    const self = links.self
+    const send = (to: Address, frame: Frame) => this.#send(to, frame)
+    const adopt = (link: Link) => {
+      this.#adopt(link)
+    }
+    this.self = self
+    this.#links = links
+    this.#clock = clock
+    this.#random = random
+    const peers = new Peers(self, clock)
+    const router = new Router({ self, peers, clock, send, onFault: parts.onFault })
+    const reach = new Reach({ links, router, clock, adopt, isLinked: (peer) => peers.has(peer) })
+    const near = new NearLinks({ self, peers, clock, reach, changed: () => this.#onNearChange() })
+    this.#peers = peers
+    this.#router = router
+    this.#reach = reach
+    this.#near = near
+    this.#far = new FarLinks({ self, peers, router, reach, random })
+    this.#gossip = new Gossip({ links, peers, near, joined: () => this.#joined, send })
+    this.#liveness = new Liveness({
+      peers,
+      clock,
+      isNeighbor: (address) => near.left[0] === address || near.right[0] === address,
+      ping: ({ address }) => send(address, { kind: 'ping' }),
+      dead: (peer) => this.#drop(peer),
+    })
+    this.#bootstrap = new Bootstrap({
+      links,
+      clock,
+      random,
+      linked: () => peers.size > 0,
+      adopt: (link) => this.#adopt(link)?.roles.add('bootstrap'),
+      setAlone: () => this.#setAlone(),
+    })
+    router.serve(SERVICES.ring, ringService({ links, peers, near, reach }))
+  }
+
+  /** Starts answering others; `bootstrap` is what makes this node look for them. */
+  start(): void {
+    this.#links.onLink = (link) => this.#adopt(link)
+    this.#links.onDiscovered = (endpoint) => void this.#bootstrap.offer(endpoint)
+    this.#liveness.start()
+    this.#timers.push(
+      every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#gossip.repeat()),
+      every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
+      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#lookUpSelf()),
+      every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
+        if (!this.#joined) void this.#lookUpSelf()
+      }),
+    )
+  }
+
+  /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
+  bootstrap(endpoints: readonly string[]): Promise<void> {
+    const linked = new Promise<void>((resolve) => this.#firstLink.push(resolve))
+    this.#bootstrap.start(endpoints)
+    return linked
+  }
+
+  get correctlyConnected(): boolean {
+    return this.#correct
+  }
+
+  /** No other node is known: this node is the whole ring. */
+  get alone(): boolean {
+    return this.#alone
+  }
+
+  /** The nearest linked node to `side`. */
+  neighbor(side: Side): Address | undefined {
+    return side === 'left' ? this.#near.left[0] : this.#near.right[0]
+  }
+
+  get estimatedSize(): number {
+    const extend = (side: Side): Address[] => {
+      const known = side === 'left' ? this.#near.left : this.#near.right
+      const last = known.at(-1)
+      const beyond = last === undefined ? undefined : this.#peers.get(last)?.status
+      const more = beyond === undefined ? [] : side === 'left' ? beyond.left : beyond.right
+      return [...known, ...more]
+    }
+    return estimateSize(this.self, extend('left'), extend('right'))
+  }
+
+  request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer> {
+    return this.#router.request(service, target, body, options)
+  }
+
+  serve(service: Service, handler: RequestHandler): void {
+    this.#router.serve(service, handler)
+  }
+
+  async connect(peer: Address): Promise<void> {
+    if (peer === this.self) throw new DeliveryError('no-route', 'a node needs no link to itself')
+    if (!this.#peers.has(peer)) await this.#reach.reach(peer)
+    const linked = this.#peers.get(peer)
+    if (linked === undefined) throw new DeliveryError('no-answer', 'the link closed at once')
+    linked.roles.add('on-demand')
+    linked.usedAt = this.#clock.now()
+    this.#gossip.spread()
+  }
+
+  datagram(peer: Address, body: Uint8Array): boolean {
+    const linked = this.#peers.get(peer)
+    if (linked === undefined) return false
+    linked.usedAt = this.#clock.now()
+    return linked.link.send(encode(frameCodec, { kind: 'datagram', body }), 'bulk')
+  }
+
+  set onDatagram(handler: (peer: Address, body: Uint8Array) => void) {
+    this.#onDatagram = handler
+  }
+
+  onUnlinked(handler: (peer: Address) => void): void {
+    this.#unlinked.push(handler)
+  }
+
+  isRelayed(peer: Address): boolean | undefined {
+    return this.#peers.get(peer)?.link.relayed
+  }
+
+  /** Nodes worth remembering for the next start. */
+  contacts(): Contact[] {
+    const contacts: Contact[] = []
+    for (const { address, endpoints } of this.#peers.all())
+      if (endpoints.length > 0) contacts.push({ address, endpoints })
+    return contacts
+  }
+
+  status(): RingStatus {
+    const links: LinkStatus[] = []
+    for (const { address, roles, link } of this.#peers.all()) {
+      const near = this.#near.isNear(address) ? ['near'] : []
+      links.push({ peer: address, roles: [...near, ...roles], relayed: link.relayed, remote: link.remote })
+    }
+    const count = (role: string) => links.filter(({ roles }) => roles.includes(role)).length
+    return {
+      correctlyConnected: this.#correct,
+      left: this.#near.left[0],
+      right: this.#near.right[0],
+      near: count('near'),
+      far: count('far'),
+      onDemand: count('on-demand'),
+      estimatedSize: this.estimatedSize,
+      malformedFrames: this.#malformedFrames,
+      links,
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#bootstrap.stop()
+    this.#liveness.stop()
+    for (const timer of this.#timers) timer.cancel()
+    this.#router.stop()
+    for (const { link } of [...this.#peers.all()]) link.close()
+    await this.#links.stop()
+  }
+
+  #adopt(link: Link): Peer | undefined {
+    if (this.#stopped || link.peer === this.self) {
+      link.close()
+      return undefined
+    }
+    const before = this.#peers.get(link.peer)?.link
+    const peer = this.#peers.add(link)
+    const superfluous = peer === undefined ? link : before
+    if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
+    link.onFrame = (frame) => this.#onFrame(link.peer, frame)
+    link.onClose = () => this.#onClose(link)
+    if (peer === undefined) return this.#peers.get(link.peer)
+    this.#gossip.introduce(peer)
+    if (before === undefined) this.#onLinked(peer)
+    return peer
+  }
+
+  #onLinked(peer: Peer): void {
+    this.#bootstrap.onLinked()
+    this.#reach.onLinked(peer.address)
+    for (const resolve of this.#firstLink.splice(0)) resolve()
+    if (!this.#joined) void this.#lookUpSelf(peer.address)
+  }
+
+  #onFrame(from: Address, bytes: Uint8Array): void {
+    const peer = this.#peers.get(from)
+    if (peer === undefined || this.#stopped) return
+    let frame: Frame
+    try {
+      frame = decode(frameCodec, bytes)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.#malformedFrames++
+      return
+    }
+    peer.heardAt = this.#clock.now()
+    switch (frame.kind) {
+      case 'hello':
+        peer.endpoints = frame.endpoints
+        break
+      case 'status':
+        peer.status = frame
+        this.#near.evaluate()
+        this.#review()
+        break
+      case 'ping':
+        this.#send(from, { kind: 'pong' })
+        break
+      case 'pong':
+        break
+      case 'request':
+        this.#router.onRequest(from, frame)
+        break
+      case 'answer':
+        this.#router.onAnswer(from, frame)
+        break
+      case 'failure':
+        this.#router.onFailure(from, frame)
+        break
+      case 'datagram':
+        peer.usedAt = peer.heardAt
+        this.#onDatagram(from, frame.body)
+        break
+    }
+  }
+
+  #send(to: Address, frame: Frame): boolean {
+    return this.#peers.get(to)?.link.send(encode(frameCodec, frame), 'control') ?? false
+  }
+
+  /** Closes the link to a peer that is dead; does not wait for the transport to notice. */
+  #drop(peer: Peer): void {
+    peer.link.close()
+    this.#onClose(peer.link)
+  }
+
+  #onClose(link: Link): void {
+    if (!this.#peers.remove(link) || this.#stopped) return
+    this.#router.onUnlinked(link.peer)
+    this.#near.evaluate()
+    this.#review()
+    for (const handler of this.#unlinked) handler(link.peer)
+    if (this.#peers.size === 0) this.#bootstrap.onIsolated()
+  }
+
+  #onNearChange(): void {
+    this.#gossip.spread()
+    this.onNeighborsChange()
+  }
+
+  #setAlone(): void {
+    if (this.#peers.size > 0 || this.#alone || this.#stopped) return
+    this.#alone = true
+    for (const resolve of this.#firstLink.splice(0)) resolve()
+    this.#review()
+    this.onNeighborsChange()
+  }
+
+  /** Asks whether the ring is closed around this node, and says so when the answer changed. */
+  #review(): void {
+    const wasAlone = this.#alone
+    if (this.#peers.size > 0) this.#alone = false
+    const correct = this.#alone || this.#near.correctlyConnected
+    const joined = correct || (this.#joined && (this.#peers.size > 0 || this.#alone))
+    const changed = correct !== this.#correct
+    const joinedChanged = joined !== this.#joined
+    this.#correct = correct
+    this.#joined = joined
+    if (joinedChanged) {
+      for (const { roles } of this.#peers.all()) if (joined) roles.delete('bootstrap')
+      this.#gossip.spread()
+    }
+    if (changed) {
+      this.#near.evaluate()
+      if (correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
+      this.onConnectedChange(correct)
+    }
+    if (wasAlone && !this.#alone) this.onNeighborsChange()
+  }
+
+  /** Looks for this node's own place, from `through` or from a random link: finds neighbours that nobody told us of. */
+  async #lookUpSelf(through?: Address): Promise<void> {
+    const peers = [...this.#peers.all()]
+    const first = through ?? peers[this.#random.below(peers.length)]?.address
+    if (first === undefined) return
+    const body = encode(ringRequestCodec, { kind: 'neighbors' })
+    try {
+      const answer = await this.#router.request(SERVICES.ring, this.self, body, { through: first })
+      this.#near.suggest(decode(ringAnswerCodec, answer.body).contacts)
+    } catch (error) {
+      if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
+    }
+  }
+
+  #tidy(): void {
+    const now = this.#clock.now()
+    for (const peer of [...this.#peers.all()]) {
+      if (now - peer.usedAt > ON_DEMAND_IDLE_MS) peer.roles.delete('on-demand')
+      const wanted = peer.roles.size > 0 || this.#near.isNear(peer.address) || peer.status?.wanted === true
+      if (wanted) peer.unwantedSince = undefined
+      else if (peer.unwantedSince === undefined) peer.unwantedSince = now
+      else if (now - peer.unwantedSince > LINK_GRACE_MS) peer.link.close()
+    }
+    this.#near.evaluate()
+    this.#gossip.spread()
+    if (this.#correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
+  }
+}

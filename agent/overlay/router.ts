@@ -1,0 +1,194 @@
+/**
+ * Recursive greedy routing (paper section 4): each node hands a request to the linked node closest to the target, and
+ * the answer walks back the same way.
+ *
+ * Guarantees: every request that starts here ends exactly once, with an answer or a `DeliveryError`; a request is
+ * handed only to nodes strictly closer to the target, so it cannot circle; a link that goes down fails at once whatever
+ * waits behind it.
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { DecodeError } from '../core/codec.ts'
+import { messageOf } from '../core/errors.ts'
+import { type Address, isCloser } from './address.ts'
+import { HOP_LIMIT, MAX_FORWARDS, REQUEST_TIMEOUT_MS } from './constants.ts'
+import type { Frame, FrameOf } from './messages.ts'
+import {
+  type Answer,
+  DeliveryError,
+  type DeliveryFailure,
+  Refusal,
+  type RequestHandler,
+  type RequestOptions,
+} from './overlay.ts'
+import type { Peers } from './peers.ts'
+
+type RequestFrame = FrameOf<'request'>
+type Result = { ok: true; answer: Answer } | { ok: false; failure: DeliveryFailure; detail: string }
+
+interface Waiting {
+  readonly nextHop: Address
+  readonly timer: Timer
+  readonly finish: (result: Result) => void
+}
+
+export interface RouteOptions extends RequestOptions {
+  /** The link to take first, whatever the target is: asks a certain part of the ring. */
+  readonly through?: Address | undefined
+}
+
+export class Router {
+  readonly #self: Address
+  readonly #peers: Peers
+  readonly #clock: Clock
+  readonly #send: (to: Address, frame: Frame) => boolean
+  readonly #onFault: (error: unknown) => void
+  readonly #handlers = new Map<number, RequestHandler>()
+  readonly #waiting = new Map<number, Waiting>()
+  #nextId = 1
+
+  constructor(parts: {
+    self: Address
+    peers: Peers
+    clock: Clock
+    send: (to: Address, frame: Frame) => boolean
+    /** A handler failed by our own fault: to be logged. */
+    onFault: (error: unknown) => void
+  }) {
+    this.#self = parts.self
+    this.#peers = parts.peers
+    this.#clock = parts.clock
+    this.#send = parts.send
+    this.#onFault = parts.onFault
+  }
+
+  serve(service: number, handler: RequestHandler): void {
+    this.#handlers.set(service, handler)
+  }
+
+  async request(service: number, target: Address, body: Uint8Array, options: RouteOptions = {}): Promise<Answer> {
+    const request: RequestFrame = {
+      kind: 'request',
+      id: 0,
+      source: this.#self,
+      target,
+      delivery: options.delivery ?? 'closest',
+      service,
+      hops: 0,
+      patienceMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+      body,
+    }
+    const result = await new Promise<Result>((resolve) => {
+      if (options.through === undefined) this.#route(request, resolve)
+      else this.#forward(request, options.through, resolve)
+    })
+    if (result.ok) return result.answer
+    throw new DeliveryError(result.failure, result.detail)
+  }
+
+  /** A request that a linked node handed on. */
+  onRequest(from: Address, request: RequestFrame): void {
+    this.#route(request, (result) => {
+      if (result.ok) this.#send(from, { kind: 'answer', id: request.id, ...result.answer })
+      else {
+        const detail = result.detail.slice(0, 80)
+        this.#send(from, { kind: 'failure', id: request.id, failure: result.failure, detail })
+      }
+    })
+  }
+
+  onAnswer(from: Address, { id, from: responder, hops, body }: FrameOf<'answer'>): void {
+    this.#settle(from, id, { ok: true, answer: { from: responder, hops, body } })
+  }
+
+  onFailure(from: Address, { id, failure, detail }: FrameOf<'failure'>): void {
+    this.#settle(from, id, { ok: false, failure, detail })
+  }
+
+  /** Whatever waits for an answer over this link will not get one. */
+  onUnlinked(peer: Address): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.nextHop === peer) {
+        this.#settle(peer, id, { ok: false, failure: 'no-answer', detail: 'the link to the next hop closed' })
+      }
+    }
+  }
+
+  stop(): void {
+    for (const [id, { nextHop }] of this.#waiting) {
+      this.#settle(nextHop, id, { ok: false, failure: 'no-answer', detail: 'this node stopped' })
+    }
+  }
+
+  /** The linked node to hand a request to; undefined when none is closer than this one. */
+  nextHop(target: Address, delivery: 'closest' | 'exact', source: Address): Address | undefined {
+    if (delivery === 'exact' && this.#peers.has(target)) return target
+    let best = this.#self
+    // A node that looks up its own place is no answer to itself.
+    if (this.#self === target && source === target && delivery === 'closest') return this.#closestOther(target)
+    for (const peer of this.#peers.all()) {
+      if (peer.address === source && source === target) continue
+      if (peer.status?.joined !== true && peer.address !== target) continue
+      if (isCloser(target, peer.address, best)) best = peer.address
+    }
+    return best === this.#self ? undefined : best
+  }
+
+  #closestOther(target: Address): Address | undefined {
+    let best: Address | undefined
+    for (const peer of this.#peers.all()) {
+      if (peer.status?.joined !== true) continue
+      if (best === undefined || isCloser(target, peer.address, best)) best = peer.address
+    }
+    return best
+  }
+
+  #route(request: RequestFrame, finish: (result: Result) => void): void {
+    const next = this.nextHop(request.target, request.delivery, request.source)
+    if (next !== undefined) this.#forward(request, next, finish)
+    else if (request.delivery === 'exact' && request.target !== this.#self) {
+      finish({ ok: false, failure: 'no-route', detail: 'the target is not on the ring' })
+    } else void this.#answer(request).then(finish)
+  }
+
+  #forward(request: RequestFrame, next: Address, finish: (result: Result) => void): void {
+    const fail = (failure: DeliveryFailure, detail: string) => finish({ ok: false, failure, detail })
+    if (request.hops >= HOP_LIMIT) return fail('no-route', `more than ${HOP_LIMIT} hops`)
+    if (this.#waiting.size >= MAX_FORWARDS) return fail('no-answer', 'a node on the way is overloaded')
+    const id = this.#takeId()
+    const timer = this.#clock.after(request.patienceMs, () => {
+      this.#settle(next, id, { ok: false, failure: 'no-answer', detail: `no answer within ${request.patienceMs} ms` })
+    })
+    this.#waiting.set(id, { nextHop: next, timer, finish })
+    if (!this.#send(next, { ...request, id, hops: request.hops + 1 })) {
+      this.#settle(next, id, { ok: false, failure: 'no-answer', detail: 'the link to the next hop is down' })
+    }
+  }
+
+  #takeId(): number {
+    do this.#nextId = this.#nextId === 0xffffffff ? 1 : this.#nextId + 1
+    while (this.#waiting.has(this.#nextId))
+    return this.#nextId
+  }
+
+  #settle(from: Address, id: number, result: Result): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || waiting.nextHop !== from) return
+    this.#waiting.delete(id)
+    waiting.timer.cancel()
+    waiting.finish(result)
+  }
+
+  async #answer(request: RequestFrame): Promise<Result> {
+    const handler = this.#handlers.get(request.service)
+    if (handler === undefined) return { ok: false, failure: 'refused', detail: `no service ${request.service} here` }
+    const { source, target, delivery, body, hops } = request
+    try {
+      const answer = await handler({ source, target, delivery, body })
+      return { ok: true, answer: { from: this.#self, hops, body: answer } }
+    } catch (error) {
+      if (!(error instanceof Refusal || error instanceof DecodeError)) this.#onFault(error)
+      return { ok: false, failure: 'refused', detail: messageOf(error) }
+    }
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * A network in one process: `LinkLayer`s whose frames travel in virtual time, with delay, loss, crashes, pauses and
+ * pairs that cannot talk. Links are ordered, as TCP is; a lost frame is lost whole.
+ */
+
+import type { Clock } from '../../agent/core/clock.ts'
+import type { Address } from '../../agent/overlay/address.ts'
+import { formatAddress } from '../../agent/overlay/address.ts'
+import type { Contact, Link, LinkLayer, Priority } from '../../agent/overlay/link.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+export interface Weather {
+  /** One-way delay of a frame, ms: uniform in [min, max). */
+  minDelayMs: number
+  maxDelayMs: number
+  /** Share of frames that are lost, 0 to 1. */
+  loss: number
+}
+
+export class SimNetwork {
+  readonly clock: Clock
+  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0 }
+  readonly #random: SeededRandom
+  readonly #hosts = new Map<Address, SimLinks>()
+  /** Pairs and groups that cannot talk; by default everybody can. */
+  canTalk: (a: Address, b: Address) => boolean = () => true
+  frames = 0
+  bytes = 0
+
+  constructor(clock: Clock, random: SeededRandom) {
+    this.clock = clock
+    this.#random = random
+  }
+
+  host(address: Address): SimLinks {
+    const links = new SimLinks(this, address)
+    this.#hosts.set(address, links)
+    return links
+  }
+
+  find(address: Address): SimLinks | undefined {
+    const host = this.#hosts.get(address)
+    return host?.up === true ? host : undefined
+  }
+
+  /** Power cut: nobody is told, frames to it vanish, its own code no longer hears or says anything. */
+  powerOff(address: Address): void {
+    const host = this.#hosts.get(address)
+    host?.cut()
+    this.#hosts.delete(address)
+  }
+
+  /** kill -9: the operating system closes every link at once. */
+  kill(address: Address): void {
+    const host = this.#hosts.get(address)
+    if (host === undefined) return
+    for (const link of [...host.open]) link.close()
+    this.powerOff(address)
+  }
+
+  delay(): number {
+    const { minDelayMs, maxDelayMs } = this.weather
+    return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
+  }
+
+  loses(): boolean {
+    return this.weather.loss > 0 && this.#random.float() < this.weather.loss
+  }
+}
+
+export function endpointOf(address: Address): string {
+  return `sim:${formatAddress(address)}`
+}
+
+export class SimLinks implements LinkLayer {
+  readonly self: Address
+  readonly open = new Set<SimLink>()
+  readonly #network: SimNetwork
+  up = true
+  onLink: (link: Link) => void = () => {}
+  onDiscovered: (endpoint: string) => void = () => {}
+
+  constructor(network: SimNetwork, self: Address) {
+    this.#network = network
+    this.self = self
+  }
+
+  endpoints(): string[] {
+    return [endpointOf(this.self)]
+  }
+
+  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#connect(contact.address, signal)
+  }
+
+  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    return this.#connect(BigInt(`0x${endpoint.slice(4)}`) as Address, signal)
+  }
+
+  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const via = this.#network.find(relay)
+    const linked = (address: Address) => [...(via?.open ?? [])].some((link) => link.peer === address)
+    if (!linked(this.self) || !linked(contact.address)) throw new Error('the relay does not know both ends')
+    return this.#connect(contact.address, signal, relay)
+  }
+
+  async stop(): Promise<void> {
+    for (const link of [...this.open]) link.close()
+    this.up = false
+  }
+
+  cut(): void {
+    this.up = false
+    for (const link of this.open) link.cut()
+  }
+
+  #connect(peer: Address, signal?: AbortSignal, relay?: Address): Promise<Link> {
+    const network = this.#network
+    const roundTripMs = 2 * network.delay() + 2 * network.delay()
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(new Error('timed out')))
+      network.clock.after(roundTripMs, () => {
+        const host = network.find(peer)
+        const passes = (a: Address, b: Address) => network.canTalk(a, b)
+        const reachable =
+          relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
+        // A host that is cut off answers nothing; the dial runs into its time limit.
+        if (!this.up || !reachable || signal?.aborted === true) return
+        if (host === undefined) return reject(new Error('connection refused'))
+        const near = new SimLink(network, this, host.self, true, relay)
+        const far = new SimLink(network, host, this.self, false, relay)
+        near.other = far
+        far.other = near
+        host.onLink(far)
+        resolve(near)
+      })
+    })
+  }
+}
+
+export class SimLink implements Link {
+  readonly peer: Address
+  readonly outgoing: boolean
+  readonly relayed: boolean
+  readonly remote: string
+  other: SimLink | undefined
+  readonly #network: SimNetwork
+  readonly #owner: SimLinks
+  readonly #relay: Address | undefined
+  readonly #early: Uint8Array[] = []
+  #onFrame: ((frame: Uint8Array) => void) | undefined
+  #onClose: (() => void) | undefined
+  #state: 'open' | 'closed' | 'cut' = 'open'
+  #closedBeforeHandler = false
+  /** When the last frame arrives: keeps them in order. */
+  #busyUntil = 0
+
+  constructor(network: SimNetwork, owner: SimLinks, peer: Address, outgoing: boolean, relay: Address | undefined) {
+    this.#network = network
+    this.#owner = owner
+    this.peer = peer
+    this.outgoing = outgoing
+    this.#relay = relay
+    this.relayed = relay !== undefined
+    this.remote = endpointOf(peer)
+    owner.open.add(this)
+  }
+
+  send(frame: Uint8Array, _priority?: Priority): boolean {
+    if (this.#state !== 'open') return false
+    this.#network.frames++
+    this.#network.bytes += frame.length
+    this.#travel(() => this.other?.receive(frame), this.#network.loses())
+    return true
+  }
+
+  close(): void {
+    if (this.#state !== 'open') return
+    this.#end('closed')
+    this.#travel(() => this.other?.closedByPeer(), false)
+  }
+
+  set onFrame(handler: (frame: Uint8Array) => void) {
+    this.#onFrame = handler
+    for (const frame of this.#early.splice(0)) handler(frame)
+  }
+
+  set onClose(handler: () => void) {
+    this.#onClose = handler
+    if (this.#closedBeforeHandler) handler()
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#state !== 'open') return
+    if (this.#onFrame === undefined) this.#early.push(frame)
+    else this.#onFrame(frame)
+  }
+
+  closedByPeer(): void {
+    if (this.#state === 'open') this.#end('closed')
+  }
+
+  /** The host lost its power: no handler of it runs any more. */
+  cut(): void {
+    this.#state = 'cut'
+  }
+
+  #end(state: 'closed'): void {
+    this.#state = state
+    this.#owner.open.delete(this)
+    if (this.#onClose === undefined) this.#closedBeforeHandler = true
+    else this.#onClose()
+  }
+
+  #travel(arrive: () => void, lost: boolean): void {
+    const { clock } = this.#network
+    const now = clock.now()
+    this.#busyUntil = Math.max(this.#busyUntil, now + this.#network.delay())
+    clock.after(this.#busyUntil - now, () => {
+      if (!lost && this.#passes()) arrive()
+    })
+  }
+
+  #passes(): boolean {
+    const { canTalk } = this.#network
+    const self = this.#owner.self
+    if (this.#relay === undefined) return canTalk(self, this.peer)
+    return canTalk(self, this.#relay) && canTalk(this.#relay, this.peer)
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * What `wow up` was asked to do: options of the command line over those of a file, over defaults, all checked.
+ *
+ * The file is the appliance's slot (`/etc/wow/appliance.json`): the same fields as the options, padded with spaces to the
+ * slot's size. A field that this version does not know is named in a warning, not refused: images outlive agents.
+ */
+
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import * as v from 'valibot'
+import { InputError, messageOf } from '../core/errors.ts'
+import { MAX_MTU, MIN_MTU } from '../namespace/record.ts'
+
+export interface AgentConfig {
+  /** Join token; undefined: a plain overlay node. */
+  readonly token: string | undefined
+  readonly bootstrap: readonly string[]
+  readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  readonly tap: string
+  /** State folder, absolute. */
+  readonly state: string
+  readonly log: 'json' | 'text'
+  readonly mdns: boolean
+  /** Of the tap, bytes; undefined: the namespace's, or the agent's default. */
+  readonly mtu: number | undefined
+  readonly console: readonly string[]
+}
+
+const strings = v.array(v.string())
+const optionsSchema = v.object({
+  token: v.optional(v.string()),
+  bootstrap: v.optional(strings),
+  listen: v.optional(strings),
+  announce: v.optional(strings),
+  // IFNAMSIZ: 15 bytes; the kernel also refuses slashes, blanks, and "." and "..".
+  tap: v.optional(
+    v.pipe(v.string(), v.regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, 'must be a device name of 1 to 15 characters')),
+  ),
+  state: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
+  log: v.optional(v.picklist(['json', 'text'], 'must be json or text')),
+  mdns: v.optional(v.boolean()),
+  mtu: v.optional(
+    v.pipe(
+      v.number(),
+      v.check((mtu) => Number.isInteger(mtu) && mtu >= MIN_MTU && mtu <= MAX_MTU, `must be ${MIN_MTU} to ${MAX_MTU}`),
+    ),
+  ),
+  console: v.optional(strings),
+})
+/** In the same file, but read by others: by first boot and by the flavours. */
+const SLOT_FIELDS = ['flavour', 'sshKeys', 'condor']
+
+/** As a user gives them, unset where nothing was said. */
+export type UpOptions = v.InferOutput<typeof optionsSchema>
+
+/** Ports are remembered between runs, see `state-folder.ts`; 0 lets the kernel choose. */
+export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
+
+/** Joins both sources and checks every field but the token and the multiaddrs, which need more than a look. @throws InputError */
+export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConfig {
+  const checked = check(flags, (field) => `The option --${field}`)
+  const over = <Field extends keyof UpOptions>(field: Field): UpOptions[Field] => checked[field] ?? file[field]
+  return {
+    token: over('token'),
+    // Every way in helps, so these add up.
+    bootstrap: [...new Set([...(checked.bootstrap ?? []), ...(file.bootstrap ?? [])])],
+    listen: over('listen') ?? [],
+    announce: over('announce') ?? [],
+    tap: over('tap') ?? 'wow0',
+    state: resolve(over('state') ?? defaultStateFolder()),
+    log: over('log') ?? 'text',
+    mdns: over('mdns') ?? true,
+    mtu: over('mtu'),
+    console: over('console') ?? [],
+  }
+}
+
+/** `warn` is told of each field that is not known. @throws InputError that names the file and the field. */
+export function readConfigFile(path: string, warn: (sentence: string) => void): UpOptions {
+  const content = parseFile(path)
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+    throw invalid(`The config file ${path} holds no JSON object.`)
+  }
+  const known = [...Object.keys(optionsSchema.entries), ...SLOT_FIELDS]
+  for (const field of Object.keys(content)) {
+    if (!known.includes(field)) warn(`The field ${JSON.stringify(field)} of ${path} is not known and was ignored.`)
+  }
+  return check(content, (field) => `The field ${field} of ${path}`)
+}
+
+function parseFile(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw invalid(`The config file ${path} cannot be read: ${messageOf(error)}.`)
+  }
+  if (text === '')
+    throw invalid(`The config file ${path} is empty.`, 'Bake a namespace into the image with `make appliance NS=…`.')
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What the parser says quotes the file, and the file holds a token.
+    throw invalid(`The config file ${path} is not JSON.`)
+  }
+}
+
+function check(options: unknown, subject: (field: string) => string): UpOptions {
+  const result = v.safeParse(optionsSchema, options)
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const field = v.getDotPath(issue) ?? '(all)'
+  const expected = issue.message.startsWith('must') ? issue.message : `must be ${issue.expected ?? 'something else'}`
+  throw invalid(`${subject(field)} ${expected}.`)
+}
+
+function invalid(message: string, hint = 'See `wow up --help` for the fields and their form.'): InputError {
+  return new InputError('CONFIG_INVALID', message, hint)
+}
+
+/** `/var/lib/wow` for root, `~/.local/state/wow` for everybody else. */
+export function defaultStateFolder(): string {
+  return process.getuid?.() === 0 ? '/var/lib/wow' : join(homedir(), '.local', 'state', 'wow')
+}

@@ -1,0 +1,43 @@
+/** What `wow doctor` can tell when no agent runs. */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { tunProblem } from '../boot/preflight.ts'
+import { StateFolder } from '../boot/state-folder.ts'
+import { InputError, type WowError } from '../core/errors.ts'
+import { bad, type Check, conclude, type Diagnosis, type Finding, good } from './doctor.ts'
+
+/** `silence`: what came of asking the agent. */
+export function diagnoseOffline(path: string, silence: WowError): Diagnosis {
+  const folder = new StateFolder(path)
+  const checks: Check[] = [
+    { code: 'STATE_FOLDER', ...attempt(() => folder.check(), `${path} can be written`) },
+    { code: 'STATE_FILES', ...attempt(() => void folder.remembered(), stateFiles(path)) },
+    { code: 'TUN_DEVICE', ...tunDevice() },
+    { code: 'AGENT_RUNNING', ...bad(silence.message, silence.hint) },
+  ]
+  return conclude(checks)
+}
+
+function stateFiles(path: string): string {
+  return existsSync(join(path, 'identity.json')) ? 'an agent ran here before' : 'no agent ran here yet'
+}
+
+function tunDevice(): Finding {
+  const problem = tunProblem()
+  if (problem === undefined) return good('a tap can be made')
+  return bad(
+    `no tap can be made: ${problem}`,
+    'Run as root with the tun module loaded; a plain overlay node (no token) needs no tap.',
+  )
+}
+
+function attempt(task: () => void, found: string): Finding {
+  try {
+    task()
+    return good(found)
+  } catch (error) {
+    if (error instanceof InputError) return bad(error.message, error.hint)
+    throw error
+  }
+}

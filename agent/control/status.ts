@@ -1,0 +1,130 @@
+/** `wow status`, `wow peers` and `wow leases` as JSON (DESIGN 12): stable names, null for what is not known yet. */
+
+import type { MachineFacts } from '../boot/machine.ts'
+import type { Failed, PhaseFields } from '../boot/phases.ts'
+import { formatCidr, formatIp4 } from '../core/ip.ts'
+import { type Address, formatAddress } from '../overlay/address.ts'
+import type { AgentFacts, HeldLease } from './facts.ts'
+
+export interface LeaseStatus {
+  readonly ip: string
+  readonly mac: string
+  readonly expiresInS: number
+}
+
+export interface PeerStatus {
+  readonly address: string
+  readonly roles: readonly string[]
+  readonly relayed: boolean
+  readonly remote: string
+}
+
+export interface Status {
+  readonly phase: string
+  readonly peerId: string | null
+  readonly address: string | null
+  readonly ring: {
+    readonly correctlyConnected: boolean
+    readonly left: string | null
+    readonly right: string | null
+    readonly near: number
+    readonly far: number
+    readonly estimatedSize: number
+    readonly onDemand: number
+    readonly alone: boolean
+  }
+  readonly namespace: { readonly id: string; readonly name: string; readonly pool: string } | null
+  readonly leases: readonly LeaseStatus[]
+  readonly timings: {
+    /** Milliseconds from the start of the process until correctly connected, and until the first lease. */
+    readonly connectedMs: number | null
+    readonly leasedMs: number | null
+    readonly addressesTried: number | null
+  }
+  readonly tunnels: readonly {
+    readonly ip: string
+    readonly peerId: string | null
+    readonly carrier: string
+    readonly rttMs: number | null
+    readonly txBytes: number
+    readonly rxBytes: number
+  }[]
+  readonly tap: string | null
+  readonly endpoints: readonly string[]
+  readonly phases: readonly { readonly name: string; readonly ms: number | null; readonly fields: PhaseFields }[]
+  readonly failed: Failed | null
+  readonly counters: Readonly<Record<string, number>>
+  readonly machine: MachineFacts | null
+  readonly version: string
+  readonly pid: number
+}
+
+export function statusOf(facts: AgentFacts): Status {
+  const { phases, ring, namespace } = facts
+  return {
+    phase: phases.current,
+    peerId: facts.peerId ?? null,
+    address: hexOrNull(facts.address),
+    ring: {
+      correctlyConnected: ring?.correctlyConnected ?? false,
+      left: hexOrNull(ring?.left),
+      right: hexOrNull(ring?.right),
+      near: ring?.near ?? 0,
+      far: ring?.far ?? 0,
+      estimatedSize: Math.round(ring?.estimatedSize ?? 0),
+      onDemand: ring?.onDemand ?? 0,
+      alone: facts.alone,
+    },
+    namespace:
+      namespace === undefined
+        ? null
+        : {
+            id: namespace.signed.id,
+            name: namespace.signed.record.name,
+            pool: formatCidr(namespace.signed.record.pool),
+          },
+    leases: leasesOf(facts),
+    timings: {
+      connectedMs: phases.get('connected')?.ms ?? null,
+      leasedMs: phases.get('leased')?.ms ?? null,
+      addressesTried: namespace?.addressesTried ?? null,
+    },
+    tunnels: (namespace?.tunnels ?? []).map(({ ip, peerId, carrier, rttMs, txBytes, rxBytes }) => ({
+      ip: formatIp4(ip),
+      peerId: peerId ?? null,
+      carrier,
+      rttMs: rttMs ?? null,
+      txBytes,
+      rxBytes,
+    })),
+    tap: namespace?.tap ?? null,
+    endpoints: facts.endpoints,
+    phases: phases.expected.map((name) => {
+      const reached = phases.get(name)
+      return { name, ms: reached?.ms ?? null, fields: reached?.fields ?? {} }
+    }),
+    failed: phases.failed ?? null,
+    counters: namespace?.counters ?? {},
+    machine: facts.machine ?? null,
+    version: facts.version,
+    pid: process.pid,
+  }
+}
+
+export function leasesOf({ namespace }: AgentFacts): LeaseStatus[] {
+  const status = ({ ip, mac, expiresInS }: HeldLease) => ({ ip: formatIp4(ip), mac, expiresInS })
+  return (namespace?.leases ?? []).map(status)
+}
+
+export function peersOf({ ring }: AgentFacts): PeerStatus[] {
+  return (ring?.links ?? []).map(({ peer, roles, relayed, remote }) => ({
+    address: formatAddress(peer),
+    roles,
+    relayed,
+    remote,
+  }))
+}
+
+function hexOrNull(address: Address | undefined): string | null {
+  return address === undefined ? null : formatAddress(address)
+}

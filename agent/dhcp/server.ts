@@ -1,0 +1,281 @@
+/**
+ * The DHCP server of one tap (RFC 2131), over the `Leases` face: it decides, the DHT remembers.
+ *
+ * Promise: an address is acknowledged only for as long as its lease in the DHT was granted; what a client may no longer
+ * use is answered with NAK, what cannot be known now with silence, so that the client keeps its address and asks again.
+ * One message of a client is in work at a time: repetitions are not worked twice, and of what comes meanwhile the latest
+ * follows. Messages that come before the ring is ready wait, the latest of each client, and are answered at once then.
+ */
+
+import { type Clock, sleep } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import { broadcastOf, contains, formatIp4, type Ip4 } from '../core/ip.ts'
+import type { Log } from '../core/log.ts'
+import type { ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '../lease/lease.ts'
+import type { Counters } from '../net/counters.ts'
+import { clientIdOf, isRetransmission, type Wanted, wantedBy } from './client.ts'
+import { ipOption, OPTION } from './options.ts'
+import { type DhcpPacket, parseDhcp } from './packet.ts'
+import { grant, inform, type NetworkFacts, nak } from './replies.ts'
+
+/** Pauses between attempts while the DHT gives no majority, ms; then silence, and the client's own retry. */
+const RETRY_MS = [200, 400, 800, 1_600]
+/** Clients that may have messages waiting or in work at once: a flood of made-up MACs stops here. */
+const MAX_CLIENTS = 1_024
+
+/** A client was acknowledged an address. */
+export interface Bound {
+  readonly lease: Lease
+  /** The client had it already and extended it. */
+  readonly renewal: boolean
+  /** Addresses that were tried to find this one (paper figure 6); 1 when the client named it. */
+  readonly tried: number
+}
+
+export interface DhcpServerParts {
+  readonly leases: Leases
+  readonly facts: NetworkFacts
+  /** What an offer promises, ms; the acknowledgement says what was granted. */
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly log: Log
+  readonly send: (frame: Uint8Array) => void
+}
+
+interface Job {
+  readonly packet: DhcpPacket
+  readonly client: ClientId
+}
+
+interface Desk {
+  current: Job
+  next: Job | undefined
+}
+
+export class DhcpServer {
+  readonly #parts: DhcpServerParts
+  readonly #desks = new Map<ClientId, Desk>()
+  readonly #kept = new Map<ClientId, Job>()
+  readonly #lost = new Map<ClientId, Ip4>()
+  readonly #tried = new Map<ClientId, { ip: Ip4; tried: number }>()
+  #ready = false
+  #stopped = false
+  #problem: LeaseFailure | undefined
+  #onBound: (bound: Bound) => void = () => {}
+
+  constructor(parts: DhcpServerParts) {
+    this.#parts = parts
+  }
+
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** Why the latest client that asked for an address got none; undefined when it got one. */
+  get problem(): LeaseFailure | undefined {
+    return this.#problem
+  }
+
+  set onBound(handler: (bound: Bound) => void) {
+    this.#onBound = handler
+  }
+
+  /** The DHT can be used (or, with false, cannot): whatever waited is worked off. */
+  setReady(ready: boolean): void {
+    this.#ready = ready
+    if (!ready) return
+    const kept = [...this.#kept.values()]
+    this.#kept.clear()
+    for (const job of kept) this.#take(job)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#kept.clear()
+  }
+
+  /** The client will be refused when it next asks to keep this address. */
+  leaseLost(lease: Lease): void {
+    this.#lost.set(lease.client, lease.ip)
+  }
+
+  /** The payload of a UDP packet for port 67; never throws. */
+  receive(payload: Uint8Array): void {
+    const { counters } = this.#parts
+    const packet = parseDhcp(payload)
+    if (typeof packet === 'string') {
+      counters.drop(packet)
+      return
+    }
+    if (packet.op !== 'request') {
+      counters.drop('dhcp-op')
+      return
+    }
+    if (packet.giaddr !== 0) {
+      counters.drop('dhcp-relayed')
+      return
+    }
+    counters.add(`dhcp-${packet.type}`)
+    if (packet.type === 'inform') {
+      this.#inform(packet)
+      return
+    }
+    // The frame's bytes are the tap's again after this call; its options are views of them.
+    const options = new Map([...packet.options].map(([code, value]) => [code, value.slice()] as const))
+    const job: Job = { packet: { ...packet, options }, client: clientIdOf(packet) }
+    if (this.#ready) this.#take(job)
+    else this.#keep(job)
+  }
+
+  #keep(job: Job): void {
+    if (this.#kept.size >= MAX_CLIENTS && !this.#kept.has(job.client)) {
+      this.#parts.counters.drop('dhcp-busy')
+      return
+    }
+    this.#kept.set(job.client, job)
+  }
+
+  #take(job: Job): void {
+    const desk = this.#desks.get(job.client)
+    if (desk !== undefined) {
+      if (isRetransmission(desk.current.packet, job.packet)) this.#parts.counters.drop('dhcp-repeated')
+      else desk.next = job
+      return
+    }
+    if (this.#desks.size >= MAX_CLIENTS) {
+      this.#parts.counters.drop('dhcp-busy')
+      return
+    }
+    const opened: Desk = { current: job, next: undefined }
+    this.#desks.set(job.client, opened)
+    void this.#workOff(opened)
+  }
+
+  async #workOff(desk: Desk): Promise<void> {
+    const { client } = desk.current
+    for (;;) {
+      try {
+        await this.#work(desk)
+      } catch (error) {
+        this.#parts.counters.drop('dhcp-failed')
+        this.#parts.log.error('a DHCP message could not be answered', { client, reason: messageOf(error) })
+      }
+      if (desk.next === undefined || this.#stopped) break
+      desk.current = desk.next
+      desk.next = undefined
+    }
+    this.#desks.delete(client)
+  }
+
+  #work(desk: Desk): Promise<void> | void {
+    const { packet, client } = desk.current
+    const { leases, counters } = this.#parts
+    switch (packet.type) {
+      case 'discover':
+        return this.#discover(desk)
+      case 'request':
+        return this.#request(desk)
+      case 'release':
+        return leases.release(client, packet.ciaddr)
+      case 'decline': {
+        const ip = ipOption(packet.options, OPTION.requestedAddress)
+        return ip === undefined ? counters.drop('dhcp-options') : leases.decline(client, ip)
+      }
+      default:
+        return counters.drop('dhcp-type')
+    }
+  }
+
+  async #discover(desk: Desk): Promise<void> {
+    const { packet, client } = desk.current
+    const { leases, facts, leaseMs, log } = this.#parts
+    this.#lost.delete(client)
+    const wanted = ipOption(packet.options, OPTION.requestedAddress)
+    const usable = wanted !== undefined && this.#isAssignable(wanted) ? wanted : undefined
+    const claim = await this.#insist(desk, () => leases.offer(client, packet.chaddr, usable))
+    if (!claim.ok) {
+      this.#problem = claim.why
+      log.warn('no address to offer', { mac: packet.chaddr, reason: claim.why })
+      return
+    }
+    this.#problem = undefined
+    if (this.#tried.size >= MAX_CLIENTS) this.#tried.clear()
+    this.#tried.set(client, { ip: claim.ip, tried: claim.tried })
+    this.#send('offer', grant(facts, packet, 'offer', claim.ip, leaseMs / 1000))
+  }
+
+  async #request(desk: Desk): Promise<void> {
+    const { packet, client } = desk.current
+    const { leases, facts, counters } = this.#parts
+    const wanted = wantedBy(packet)
+    if (wanted === undefined) return counters.drop('dhcp-options')
+    if (wanted.server !== undefined && wanted.server !== facts.server) return this.#notChosen(client)
+    if (!this.#isAssignable(wanted.ip)) return this.#refuse(packet, 'not an address of this network')
+    if (this.#lost.get(client) === wanted.ip) {
+      this.#lost.delete(client)
+      return this.#refuse(packet, 'the address was lost to another node')
+    }
+    const result = await this.#insist(desk, () => leases.acquire(client, packet.chaddr, wanted.ip))
+    if (result.ok) return this.#acknowledge(packet, wanted, result.lease)
+    // Nobody knows whose it is now: silence keeps a renewing client where it is, and it asks again.
+    if (result.why === 'unavailable') return counters.add('dhcp-unavailable')
+    this.#refuse(packet, 'the address is held by another node')
+  }
+
+  #acknowledge(packet: DhcpPacket, wanted: Wanted, lease: Lease): void {
+    const { clock, facts, counters, log } = this.#parts
+    const seconds = Math.floor((lease.expiresAt - clock.now()) / 1000)
+    if (seconds < 1) {
+      counters.add('dhcp-unavailable')
+      return
+    }
+    this.#problem = undefined
+    this.#send('ack', grant(facts, packet, 'ack', lease.ip, seconds))
+    const offer = this.#tried.get(lease.client)
+    this.#tried.delete(lease.client)
+    const renewal = wanted.state === 'renewing'
+    log.info(renewal ? 'lease renewed' : 'lease acknowledged', { ip: formatIp4(lease.ip), mac: lease.mac, seconds })
+    this.#onBound({ lease, renewal, tried: offer?.ip === lease.ip ? offer.tried : 1 })
+  }
+
+  /** The client took another server's offer: ours goes back at once. */
+  async #notChosen(client: ClientId): Promise<void> {
+    const offer = this.#parts.leases.held().find((lease) => lease.client === client && lease.offered)
+    if (offer !== undefined) await this.#parts.leases.release(client, offer.ip)
+  }
+
+  #refuse(packet: DhcpPacket, why: string): void {
+    this.#send('nak', nak(this.#parts.facts, packet, why))
+  }
+
+  #inform(packet: DhcpPacket): void {
+    if (packet.ciaddr === 0) {
+      this.#parts.counters.drop('dhcp-options')
+      return
+    }
+    this.#send('ack', inform(this.#parts.facts, packet))
+  }
+
+  /** Repeats what the DHT could not answer, until the client has something newer to say. */
+  async #insist<T>(desk: Desk, attempt: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
+    let result = await attempt()
+    for (const pause of RETRY_MS) {
+      if (result.ok || result.why !== 'unavailable' || desk.next !== undefined || this.#stopped) break
+      await sleep(this.#parts.clock, pause)
+      result = await attempt()
+    }
+    return result
+  }
+
+  #isAssignable(ip: Ip4): boolean {
+    const { pool, server } = this.#parts.facts
+    return contains(pool, ip) && ip !== pool.base && ip !== server && ip !== broadcastOf(pool)
+  }
+
+  #send(type: 'offer' | 'ack' | 'nak', frame: Uint8Array): void {
+    if (this.#stopped) return
+    this.#parts.counters.add(`dhcp-${type}`)
+    this.#parts.send(frame)
+  }
+}

@@ -1,0 +1,22 @@
+/** Counts by name: every dropped frame has a reason here, and nothing else happens to it. */
+
+export class Counters {
+  readonly #counts = new Map<string, number>()
+
+  add(name: string, amount = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + amount)
+  }
+
+  /** One more frame or packet that goes nowhere, and why. */
+  drop(reason: string, amount = 1): void {
+    this.add(`drop-${reason}`, amount)
+  }
+
+  get(name: string): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  snapshot(): Record<string, number> {
+    return Object.fromEntries([...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+  }
+}

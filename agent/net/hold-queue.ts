@@ -1,0 +1,53 @@
+/**
+ * Packets that wait a moment for a resolution or a handshake: a few, and not for long. What waited too long is dropped
+ * rather than delivered late, because its sender has sent it again by then.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { HOLD_MS, HOLD_PACKETS } from './constants.ts'
+import type { Counters } from './counters.ts'
+
+interface Held {
+  readonly packet: Uint8Array
+  readonly since: number
+}
+
+export class HoldQueue {
+  readonly #clock: Clock
+  readonly #counters: Counters
+  #held: Held[] = []
+
+  constructor(clock: Clock, counters: Counters) {
+    this.#clock = clock
+    this.#counters = counters
+  }
+
+  get size(): number {
+    return this.#held.length
+  }
+
+  /** Keeps a copy; the oldest gives way when it is full. */
+  push(packet: Uint8Array): void {
+    if (this.#held.length >= HOLD_PACKETS) {
+      this.#held.shift()
+      this.#counters.drop('hold-full')
+    }
+    this.#held.push({ packet: packet.slice(), since: this.#clock.now() })
+  }
+
+  /** Everything that did not wait too long, oldest first; the queue is empty afterwards. */
+  take(): Uint8Array[] {
+    const held = this.#held
+    this.#held = []
+    const oldest = this.#clock.now() - HOLD_MS
+    const fresh = held.filter(({ since }) => since >= oldest)
+    if (fresh.length < held.length) this.#counters.drop('hold-late', held.length - fresh.length)
+    return fresh.map(({ packet }) => packet)
+  }
+
+  /** Gives everything up, counted under `reason`. */
+  drop(reason: string): void {
+    if (this.#held.length > 0) this.#counters.drop(reason, this.#held.length)
+    this.#held = []
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The last steps of a packet that a peer sent: tunnel -> checks -> tap.
+ *
+ * Delivered are only well-formed IPv4 packets that fit the tap, for an address with a live lease on this tap, from an
+ * address of the pool that the DHT says this very peer holds, and never anything that looks like DHCP.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { type Cidr, contains, type Ip4, type Mac } from '../core/ip.ts'
+import type { Leases } from '../lease/lease.ts'
+import type { Address } from '../overlay/address.ts'
+import { HOLD_ADDRESSES, NEGATIVE_TTL_MS } from './constants.ts'
+import type { Counters } from './counters.ts'
+import { HoldQueue } from './hold-queue.ts'
+import { destinationOf, openIpv4, sourceOf } from './ipv4.ts'
+import type { Resolver } from './resolver.ts'
+import type { TapWriter } from './tap-writer.ts'
+import { clampMss } from './tcp-mss.ts'
+import { looksLikeDhcp } from './udp.ts'
+
+export interface InboundParts {
+  readonly pool: Cidr
+  readonly mtu: number
+  readonly leases: Pick<Leases, 'holder'>
+  readonly resolver: Resolver
+  readonly writer: TapWriter
+  readonly clock: Clock
+  readonly counters: Counters
+  readonly tunnels: {
+    notMine(peer: Address, ip: Ip4): void
+    received(peer: Address, ip: Ip4, bytes: number): void
+  }
+}
+
+export class Inbound {
+  readonly #parts: InboundParts
+  /** Packets whose source is being asked for, by peer and address. */
+  readonly #unproven = new Map<string, HoldQueue>()
+  /** Peer and address that the DHT refuted, and until when the next packet of it is dropped unasked. */
+  readonly #refuted = new Map<string, number>()
+
+  constructor(parts: InboundParts) {
+    this.#parts = parts
+  }
+
+  /** `bytes` are valid only during the call. */
+  fromPeer(peer: Address, bytes: Uint8Array): void {
+    const { pool, mtu, leases, resolver, counters, tunnels } = this.#parts
+    const packet = openIpv4(bytes)
+    if (typeof packet === 'string') {
+      counters.drop(`peer-${packet}`)
+      return
+    }
+    if (packet.length > mtu) {
+      counters.drop('peer-too-big')
+      return
+    }
+    if (looksLikeDhcp(packet)) {
+      counters.drop('peer-dhcp')
+      return
+    }
+    const source = sourceOf(packet)
+    if (!contains(pool, source)) {
+      counters.drop('peer-source-outside-pool')
+      return
+    }
+    const destination = destinationOf(packet)
+    const lease = leases.holder(destination)
+    if (lease === undefined || lease.offered) {
+      counters.drop('not-mine')
+      // Only addresses that one node holds can be asked for again.
+      if (contains(pool, destination)) tunnels.notMine(peer, destination)
+      return
+    }
+    if (resolver.peek(source) === peer) this.#deliver(peer, source, lease.mac, packet)
+    else this.#proveSource(peer, source, packet)
+  }
+
+  #deliver(peer: Address, source: Ip4, to: Mac, packet: Uint8Array): void {
+    clampMss(packet, this.#parts.mtu)
+    this.#parts.writer.packet(to, packet)
+    this.#parts.tunnels.received(peer, source, packet.length)
+  }
+
+  /** Unknown source, or one that was somewhere else: it may have moved to this peer, so the DHT is asked. */
+  #proveSource(peer: Address, source: Ip4, packet: Uint8Array): void {
+    const { leases, resolver, counters, clock } = this.#parts
+    if (leases.holder(source) !== undefined || resolver.isAbsent(source)) {
+      counters.drop('peer-source-spoofed')
+      return
+    }
+    const key = `${peer} ${source}`
+    if (clock.now() < (this.#refuted.get(key) ?? 0)) {
+      counters.drop('peer-source-spoofed')
+      return
+    }
+    const waiting = this.#unproven.get(key)
+    if (waiting !== undefined) {
+      waiting.push(packet)
+      return
+    }
+    if (this.#unproven.size >= HOLD_ADDRESSES) {
+      counters.drop('resolve-busy')
+      return
+    }
+    const held = new HoldQueue(clock, counters)
+    held.push(packet)
+    this.#unproven.set(key, held)
+    void resolver.refresh(source).then((owner) => {
+      this.#unproven.delete(key)
+      if (owner !== peer) {
+        if (this.#refuted.size >= HOLD_ADDRESSES) this.#refuted.clear()
+        this.#refuted.set(key, clock.now() + NEGATIVE_TTL_MS)
+        return held.drop('peer-source-spoofed')
+      }
+      for (const each of held.take()) {
+        const lease = leases.holder(destinationOf(each))
+        if (lease === undefined || lease.offered) counters.drop('not-mine')
+        else this.#deliver(peer, source, lease.mac, each)
+      }
+    })
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The virtual network of one namespace on one tap: everything between the kernel and the overlay.
+ *
+ *   tap -> switch -> arp | dhcp | service address | tunnel        (switch.ts)
+ *   tunnel -> checks -> tap                                       (inbound.ts)
+ *
+ * The only place that knows all of its parts; whoever starts it hands in a tap, a ring, a DHT and leases.
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { type Cidr, formatIp4, serviceAddressOf } from '../core/ip.ts'
+import { type Log, SILENT } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import { type Bound, DhcpServer } from '../dhcp/server.ts'
+import type { Dht } from '../dht/dht.ts'
+import type { Lease, LeaseFailure, Leases } from '../lease/lease.ts'
+import type { NamespaceKeys } from '../namespace/keys.ts'
+import type { Overlay } from '../overlay/overlay.ts'
+import { ArpResponder } from './arp.ts'
+import { type Carrier, LinkCarrier } from './carrier.ts'
+import { AGENT_MAC } from './constants.ts'
+import { Counters } from './counters.ts'
+import { Inbound } from './inbound.ts'
+import { Resolver } from './resolver.ts'
+import { Switch } from './switch.ts'
+import type { TapDevice } from './tap-device.ts'
+import { TapWriter } from './tap-writer.ts'
+import { type TunnelReport, Tunnels } from './tunnels.ts'
+
+/** What an offer says when the namespace does not: 12 hours, the paper's choice (section 6), ms. */
+const DEFAULT_LEASE_MS = 12 * 3_600_000
+/** How long the carrier is off when a lease is lost, ms: long enough for every client that watches it. */
+const BOUNCE_MS = 500
+
+export interface VirtualNetworkParts {
+  readonly tap: TapDevice
+  readonly overlay: Overlay
+  readonly dht: Pick<Dht, 'get'>
+  readonly leases: Leases
+  readonly pool: Cidr
+  readonly keys: NamespaceKeys
+  readonly clock: Clock
+  readonly random: Random
+  /** The namespace's lease time, ms. */
+  readonly leaseMs?: number
+  /** DNS domain told to clients. */
+  readonly domain?: string
+  readonly log?: Log
+}
+
+export class VirtualNetwork {
+  readonly #parts: VirtualNetworkParts
+  readonly #log: Log
+  readonly #counters = new Counters()
+  readonly #dhcp: DhcpServer
+  readonly #tunnels: Tunnels
+  readonly #switch: Switch
+  #carrierTimer: Timer | undefined
+  #onLost: (lease: Lease) => void = () => {}
+  #running = false
+
+  constructor(parts: VirtualNetworkParts) {
+    this.#parts = parts
+    this.#log = parts.log ?? SILENT
+    const { tap, overlay, dht, leases, pool, keys, clock, random } = parts
+    const counters = this.#counters
+    const writer = new TapWriter({ tap, counters, mac: AGENT_MAC })
+    const resolver = new Resolver({ dht, keys, clock, counters })
+    const carrier: Carrier = new LinkCarrier(overlay)
+    const tunnels = new Tunnels({ self: overlay.self, carrier, resolver, keys, clock, random, counters })
+    const inbound = new Inbound({ pool, mtu: tap.mtu, leases, resolver, writer, clock, counters, tunnels })
+    const dhcp = new DhcpServer({
+      leases,
+      facts: { server: serviceAddressOf(pool), serverMac: AGENT_MAC, pool, mtu: tap.mtu, domain: parts.domain },
+      leaseMs: parts.leaseMs ?? DEFAULT_LEASE_MS,
+      clock,
+      counters,
+      log: this.#log,
+      send: (frame) => writer.frame(frame),
+    })
+    const arp = new ArpResponder({ pool, leases, mac: AGENT_MAC })
+    this.#tunnels = tunnels
+    this.#dhcp = dhcp
+    this.#switch = new Switch({ pool, mac: AGENT_MAC, mtu: tap.mtu, leases, arp, dhcp, tunnels, writer, counters })
+    tunnels.onPacket = (peer, packet) => inbound.fromPeer(peer, packet)
+  }
+
+  /** Frames are taken from now on; DHCP waits for `setReady`. */
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    const { tap, leases } = this.#parts
+    tap.onFrames = (frames) => {
+      if (this.#running) this.#switch.fromTap(frames)
+    }
+    leases.onLost = (lease) => this.#lost(lease)
+    this.#tunnels.start()
+  }
+
+  /** Leaves the tap open: it belongs to whoever made it. */
+  stop(): void {
+    this.#running = false
+    this.#carrierTimer?.cancel()
+    this.#tunnels.stop()
+    this.#dhcp.stop()
+  }
+
+  /** Whether the DHT can be used, as `setReady` was told. */
+  get ready(): boolean {
+    return this.#dhcp.ready
+  }
+
+  /** The node is correctly connected and its DHT answers: clients that waited are served. */
+  setReady(ready = true): void {
+    this.#dhcp.setReady(ready)
+  }
+
+  /** A client was acknowledged an address (the paper's T2 for the first). */
+  set onBound(handler: (bound: Bound) => void) {
+    this.#dhcp.onBound = handler
+  }
+
+  /** A lease turned out to be somebody else's; the client is being made to notice. */
+  set onLost(handler: (lease: Lease) => void) {
+    this.#onLost = handler
+  }
+
+  /** Why the latest client got no address; undefined when it got one. */
+  get dhcpProblem(): LeaseFailure | undefined {
+    return this.#dhcp.problem
+  }
+
+  /** Virtual addresses with which packets were exchanged. */
+  tunnels(): TunnelReport[] {
+    return this.#tunnels.reports()
+  }
+
+  /** Frames and packets by what became of them; `drop-*` names the reason. */
+  counters(): Record<string, number> {
+    return this.#counters.snapshot()
+  }
+
+  /** NAK on the next renewal is hours too late: clients that watch the carrier ask again when it comes back. */
+  #lost(lease: Lease): void {
+    this.#log.warn('a lease was lost to another node', { ip: formatIp4(lease.ip), mac: lease.mac })
+    this.#counters.add('lease-lost')
+    this.#dhcp.leaseLost(lease)
+    const { tap, clock } = this.#parts
+    tap.setCarrier(false)
+    this.#carrierTimer?.cancel()
+    this.#carrierTimer = clock.after(BOUNCE_MS, () => tap.setCarrier(true))
+    this.#onLost(lease)
+  }
+}

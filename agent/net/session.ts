@@ -1,0 +1,421 @@
+/**
+ * One peer of one namespace: the handshake, then packets in batches.
+ *
+ * Promise: no packet is handed up before the peer proved that it knows the namespace's secret, for this pair of nodes and
+ * these nonces; none is sent to a peer that did not. Packets that come before that wait in a short queue. On the open
+ * path there is no promise and no allocation per packet: `append` copies into the batch, `flush` sends it.
+ */
+
+import { concat, equal } from '../core/bytes.ts'
+import type { Clock, Timer } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import type { NamespaceKeys } from '../namespace/keys.ts'
+import type { Address } from '../overlay/address.ts'
+import type { Carrier } from './carrier.ts'
+import {
+  ACTIVE_MS,
+  BACKOFF_MAX_MS,
+  BACKOFF_MIN_MS,
+  BATCH_BYTES,
+  COMPLAINT_MS,
+  CONNECT_TIMEOUT_MS,
+  HEARTBEAT_MS,
+  HELLO_RETRY_MS,
+  HELLO_TRIES,
+  REFUSED_BACKOFF_MS,
+  SILENCE_MS,
+} from './constants.ts'
+import type { Counters } from './counters.ts'
+import { HoldQueue } from './hold-queue.ts'
+import {
+  dataPrefix,
+  encodeMessage,
+  NONCE_BYTES,
+  proveMembership,
+  provesMembership,
+  sessionId,
+  type Transcript,
+  type TunnelMessage,
+} from './tunnel-messages.ts'
+
+export interface SessionParts {
+  readonly self: Address
+  readonly keys: NamespaceKeys
+  readonly tag: Uint8Array
+  readonly carrier: Carrier
+  readonly clock: Clock
+  readonly random: Random
+  readonly counters: Counters
+  /** The peer cannot be reached now, or proved to be no member. */
+  readonly onUnreachable: (peer: Address) => void
+}
+
+/** `idle`: nothing under way; `linking`: the carrier looks for the peer; `greeting`: hello sent; `open`: both proved. */
+type Phase =
+  | { readonly name: 'idle' }
+  | { readonly name: 'linking'; readonly abort: AbortController }
+  | { readonly name: 'greeting'; readonly nonce: Uint8Array; readonly sentAt: number }
+  | { readonly name: 'open'; readonly id: number }
+
+const LENGTH_BYTES = 2
+
+export class Session {
+  readonly peer: Address
+  readonly #parts: SessionParts
+  readonly #held: HoldQueue
+  readonly #createdAt: number
+  #phase: Phase = { name: 'idle' }
+  /** The handshake that the peer began and has not confirmed. */
+  #answering: (Transcript & { readonly id: number }) | undefined
+  /** Data of the session before this one may still be under way. */
+  #previousId: number | undefined
+  #timer: Timer | undefined
+  #tries = 0
+  #backoff = BACKOFF_MIN_MS
+  #notBefore = 0
+  #batch = new Uint8Array(2048)
+  #prefixLength = 0
+  #batchLength = 0
+  #batchPackets = 0
+  #rttMs: number | null = null
+  #lastSent = Number.NEGATIVE_INFINITY
+  #lastHeard = Number.NEGATIVE_INFINITY
+  #lastPing = Number.NEGATIVE_INFINITY
+  #lastComplaint = Number.NEGATIVE_INFINITY
+
+  constructor(peer: Address, parts: SessionParts) {
+    this.peer = peer
+    this.#parts = parts
+    this.#held = new HoldQueue(parts.clock, parts.counters)
+    this.#createdAt = parts.clock.now()
+  }
+
+  get isOpen(): boolean {
+    return this.#phase.name === 'open'
+  }
+
+  /** Smoothed round trip of handshake and heartbeats, ms; null before the first. */
+  get rttMs(): number | null {
+    return this.#rttMs
+  }
+
+  get carrier(): string {
+    return this.#parts.carrier.name
+  }
+
+  /** Clock time of the last packet sent or datagram heard, or of its making. */
+  get lastUsed(): number {
+    return Math.max(this.#createdAt, this.#lastSent, this.#lastHeard)
+  }
+
+  // ---- packets out -----------------------------------------------------------------------------------------------
+
+  /** Takes one IP packet (a copy); says whether the batch has begun, so that the caller flushes it. */
+  append(packet: Uint8Array): boolean {
+    if (this.#phase.name !== 'open') {
+      this.#hold(packet)
+      return false
+    }
+    if (this.#batchLength + LENGTH_BYTES + packet.length > BATCH_BYTES) this.flush()
+    this.#makeRoom(LENGTH_BYTES + packet.length)
+    const at = this.#batchLength
+    this.#batch[at] = packet.length >>> 8
+    this.#batch[at + 1] = packet.length & 0xff
+    this.#batch.set(packet, at + LENGTH_BYTES)
+    this.#batchLength = at + LENGTH_BYTES + packet.length
+    this.#batchPackets++
+    return true
+  }
+
+  flush(): void {
+    if (this.#batchPackets === 0) return
+    if (this.#phase.name === 'open') {
+      // A copy of its own: the carrier keeps it until it is on the wire.
+      const datagram = this.#batch.slice(0, this.#batchLength)
+      if (!this.#parts.carrier.send(this.peer, datagram)) this.#parts.counters.drop('carrier-full', this.#batchPackets)
+      this.#lastSent = this.#parts.clock.now()
+    }
+    this.#batchLength = this.#prefixLength
+    this.#batchPackets = 0
+  }
+
+  #hold(packet: Uint8Array): void {
+    if (this.#phase.name === 'idle' && this.#parts.clock.now() < this.#notBefore) {
+      this.#parts.counters.drop('peer-unreachable')
+      return
+    }
+    this.#held.push(packet)
+    if (this.#phase.name === 'idle') void this.#link()
+  }
+
+  #makeRoom(length: number): void {
+    const needed = this.#batchLength + length
+    if (needed <= this.#batch.length) return
+    const larger = new Uint8Array(Math.max(needed, this.#batch.length * 2))
+    larger.set(this.#batch.subarray(0, this.#batchLength))
+    this.#batch = larger
+  }
+
+  // ---- handshake -------------------------------------------------------------------------------------------------
+
+  async #link(): Promise<void> {
+    const { carrier, clock } = this.#parts
+    const abort = new AbortController()
+    const phase: Phase = { name: 'linking', abort }
+    this.#enter(phase)
+    this.#timer = clock.after(CONNECT_TIMEOUT_MS, () => abort.abort())
+    try {
+      await carrier.open(this.peer, abort.signal)
+    } catch {
+      if (this.#phase === phase) this.#fail('peer-unreachable')
+      return
+    }
+    if (this.#phase === phase) this.#greet()
+  }
+
+  #greet(): void {
+    this.#tries = 0
+    this.#hello(this.#parts.random.bytes(NONCE_BYTES))
+  }
+
+  #hello(nonce: Uint8Array): void {
+    const { clock } = this.#parts
+    this.#enter({ name: 'greeting', nonce, sentAt: clock.now() })
+    this.#send({ kind: 'hello', nonce })
+    this.#awaitWelcome(nonce)
+  }
+
+  #awaitWelcome(nonce: Uint8Array): void {
+    this.#timer?.cancel()
+    this.#timer = this.#parts.clock.after(HELLO_RETRY_MS, () => {
+      if (this.#phase.name !== 'greeting') return
+      this.#tries++
+      if (this.#tries >= HELLO_TRIES) this.#fail('peer-silent')
+      else this.#hello(nonce)
+    })
+  }
+
+  #enter(phase: Phase): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#phase = phase
+  }
+
+  #fail(reason: string, backoff = this.#backoff): void {
+    this.#enter({ name: 'idle' })
+    this.#notBefore = this.#parts.clock.now() + backoff
+    this.#backoff = Math.min(this.#backoff * 2, BACKOFF_MAX_MS)
+    this.#parts.counters.add(reason)
+    this.#held.drop(reason)
+    this.#parts.onUnreachable(this.peer)
+  }
+
+  #open(id: number): void {
+    if (this.#phase.name === 'open') this.#previousId = this.#phase.id
+    this.flush()
+    this.#enter({ name: 'open', id })
+    this.#answering = undefined
+    this.#backoff = BACKOFF_MIN_MS
+    this.#notBefore = 0
+    this.#lastHeard = this.#parts.clock.now()
+    const prefix = dataPrefix(this.#parts.tag, id)
+    this.#batch.set(prefix)
+    this.#prefixLength = prefix.length
+    this.#batchLength = prefix.length
+    this.#parts.counters.add('tunnel-open')
+    for (const packet of this.#held.take()) this.append(packet)
+    this.flush()
+  }
+
+  // ---- messages in -----------------------------------------------------------------------------------------------
+
+  /** The IP packets of a data message, when the peer may send them; everything else is worked off here. */
+  receive(message: TunnelMessage): Uint8Array | undefined {
+    switch (message.kind) {
+      case 'data':
+        return this.#onData(message.session, message.packets)
+      case 'hello':
+        this.#onHello(message.nonce)
+        return undefined
+      case 'welcome':
+        this.#onWelcome(message.yours, message.mine, message.proof)
+        return undefined
+      case 'confirm':
+        this.#onConfirm(message.session, message.proof)
+        return undefined
+      case 'unknown':
+        this.#onUnknown(message.session)
+        return undefined
+      case 'ping':
+        if (this.#isCurrent(message.session)) this.#send({ kind: 'pong', session: message.session, at: message.at })
+        else this.#complain({ kind: 'unknown', session: message.session })
+        return undefined
+      case 'pong':
+        if (this.#isCurrent(message.session)) this.#measured(this.#parts.clock.now() - message.at)
+        return undefined
+      case 'notMine':
+        return undefined // The tunnels' matter: it concerns an address, not the session.
+    }
+  }
+
+  #onData(session: number, packets: Uint8Array): Uint8Array | undefined {
+    if (this.#isCurrent(session) || (this.isOpen && session === this.#previousId)) {
+      this.#lastHeard = this.#parts.clock.now()
+      return packets
+    }
+    this.#parts.counters.drop('no-session')
+    this.#complain({ kind: 'unknown', session })
+    return undefined
+  }
+
+  #onHello(nonce: Uint8Array): void {
+    const { self, random, keys } = this.#parts
+    if (this.#phase.name === 'greeting') {
+      // Both began: the lower address goes on, the other one answers and only resumes if nothing comes of it.
+      if (self < this.peer) return
+      this.#awaitWelcome(this.#phase.nonce)
+    }
+    const before = this.#answering
+    if (before === undefined || !equal(before.initiatorNonce, nonce)) {
+      const transcript: Transcript = {
+        initiator: this.peer,
+        responder: self,
+        initiatorNonce: nonce.slice(),
+        responderNonce: random.bytes(NONCE_BYTES),
+      }
+      this.#answering = { ...transcript, id: sessionId(keys, transcript) }
+    }
+    const answering = this.#answering
+    if (answering === undefined) return
+    this.#send({
+      kind: 'welcome',
+      yours: answering.initiatorNonce,
+      mine: answering.responderNonce,
+      proof: proveMembership(keys, 'responder', answering),
+    })
+  }
+
+  #onWelcome(yours: Uint8Array, mine: Uint8Array, proof: Uint8Array): void {
+    const { self, keys, clock, counters } = this.#parts
+    if (this.#phase.name !== 'greeting' || !equal(this.#phase.nonce, yours)) return
+    const transcript: Transcript = {
+      initiator: self,
+      responder: this.peer,
+      initiatorNonce: this.#phase.nonce,
+      responderNonce: mine.slice(),
+    }
+    if (!provesMembership(keys, 'responder', transcript, proof)) {
+      counters.add('handshake-refused')
+      this.#fail('peer-no-member', REFUSED_BACKOFF_MS)
+      return
+    }
+    this.#measured(clock.now() - this.#phase.sentAt)
+    const id = sessionId(keys, transcript)
+    this.#send({ kind: 'confirm', session: id, proof: proveMembership(keys, 'initiator', transcript) })
+    this.#open(id)
+  }
+
+  #onConfirm(session: number, proof: Uint8Array): void {
+    const answering = this.#answering
+    if (answering === undefined || answering.id !== session) return
+    if (!provesMembership(this.#parts.keys, 'initiator', answering, proof)) {
+      this.#answering = undefined
+      this.#parts.counters.add('handshake-refused')
+      return
+    }
+    this.#open(session)
+  }
+
+  #onUnknown(session: number): void {
+    if (!this.#isCurrent(session) || this.#parts.clock.now() < this.#notBefore) return
+    this.#notBefore = this.#parts.clock.now() + BACKOFF_MIN_MS
+    this.#parts.counters.add('tunnel-reopened')
+    this.#dropBatch()
+    this.#greet()
+  }
+
+  #isCurrent(session: number): boolean {
+    return this.#phase.name === 'open' && this.#phase.id === session
+  }
+
+  // ---- watching --------------------------------------------------------------------------------------------------
+
+  /** Called about twice a heartbeat: pings while packets flow, and gives up a peer that went silent. */
+  tick(): void {
+    if (this.#phase.name !== 'open') return
+    const now = this.#parts.clock.now()
+    if (now - this.#lastSent > ACTIVE_MS || now - this.#lastPing < HEARTBEAT_MS) return
+    const pinged = this.#lastPing > this.#lastHeard
+    if (pinged && now - this.#lastHeard > SILENCE_MS) {
+      this.#dropBatch()
+      this.#fail('peer-silent')
+      return
+    }
+    this.#lastPing = now
+    this.#send({ kind: 'ping', session: this.#phase.id, at: Math.floor(now) })
+  }
+
+  /** The way to the peer broke: the next packet looks for another and greets anew. */
+  down(): void {
+    if (this.#phase.name === 'linking') return // It is being looked for already.
+    this.#dropBatch()
+    this.#answering = undefined
+    this.#enter({ name: 'idle' })
+    if (this.#held.size > 0) void this.#link()
+  }
+
+  /** Tells the peer that `ip` is not here. */
+  refuseAddress(message: Extract<TunnelMessage, { kind: 'notMine' }>): void {
+    this.#complain(message)
+  }
+
+  close(): void {
+    if (this.#phase.name === 'linking') this.#phase.abort.abort()
+    this.#enter({ name: 'idle' })
+    this.#held.drop('stopped')
+    this.#dropBatch()
+  }
+
+  #measured(roundTrip: number): void {
+    this.#lastHeard = this.#parts.clock.now()
+    if (roundTrip < 0 || roundTrip > SILENCE_MS) return
+    this.#rttMs = this.#rttMs === null ? roundTrip : this.#rttMs * 0.75 + roundTrip * 0.25
+  }
+
+  #dropBatch(): void {
+    if (this.#batchPackets > 0) this.#parts.counters.drop('peer-unreachable', this.#batchPackets)
+    this.#batchPackets = 0
+    this.#batchLength = this.#prefixLength
+  }
+
+  /** A stranger must not make us talk much. */
+  #complain(message: TunnelMessage): void {
+    const now = this.#parts.clock.now()
+    if (now - this.#lastComplaint < COMPLAINT_MS) return
+    this.#lastComplaint = now
+    this.#send(message)
+  }
+
+  #send(message: TunnelMessage): void {
+    this.#parts.carrier.send(this.peer, encodeMessage(this.#parts.tag, message))
+  }
+}
+
+/** Frames packets as a data message carries them; the other way round is `packetsOf`. */
+export function joinPackets(packets: readonly Uint8Array[]): Uint8Array {
+  return concat(...packets.flatMap((packet) => [Uint8Array.of(packet.length >>> 8, packet.length & 0xff), packet]))
+}
+
+/** Calls `each` with a view of every packet; false when the last one is cut off or empty. */
+export function eachPacket(bytes: Uint8Array, each: (packet: Uint8Array) => void): boolean {
+  let at = 0
+  while (at < bytes.length) {
+    if (at + LENGTH_BYTES > bytes.length) return false
+    const length = (bytes[at]! << 8) | bytes[at + 1]!
+    at += LENGTH_BYTES
+    if (length === 0 || at + length > bytes.length) return false
+    each(bytes.subarray(at, at + length))
+    at += length
+  }
+  return true
+}

@@ -1,0 +1,36 @@
+# One line a target; the work is in scripts/, and each script installs what it misses.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help namespace appliance demo test bench bench-join check clean ensure
+
+help: ## this list
+	@echo 'make <target> [VARIABLE=value]…'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…]
+	@npx tsx scripts/namespace.ts
+
+appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal] [FORMATS=qcow2] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [MIRROR=url]
+	@npx tsx scripts/appliance.ts
+
+demo: ensure ## five hosts on this machine, in network namespaces
+	@npx tsx scripts/demo.ts
+
+test: ensure ## everything that proves it
+	@npx tsx scripts/test.ts
+
+bench: bench-join ## all benchmarks
+
+bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
+	@npx tsx scripts/bench-join.ts
+
+check: ensure ## types, lint, format
+	@npx tsc --noEmit
+	@npx biome check
+
+clean: ## remove what was built and cached (dist/ stays)
+	rm -rf build .cache
+
+ensure:
+	@scripts/lib/ensure.sh

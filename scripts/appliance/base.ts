@@ -1,0 +1,136 @@
+/**
+ * The base of a flavour: a bootable qcow2 with everything in it but a namespace.
+ *
+ * The package layer unpacked, the templates and the agent laid over it, made into a disk. Seconds, once the packages
+ * are there.
+ */
+
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { $ } from 'zx'
+import { WowError } from '../../agent/core/errors.ts'
+import { step } from '../lib/steps.ts'
+import { cached, has, KeyBuilder } from './cache.ts'
+import { ESP_LABEL, makeDisk, ROOT_LABEL } from './disk.ts'
+import type { Flavour } from './flavour.ts'
+import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
+import { agentBundle, inRoot, tapAddon, templatesFolder } from './paths.ts'
+import { renderTree } from './render.ts'
+import { sourceDateEpoch } from './reproducible.ts'
+import { emptySlot, SLOT_SIZE } from './slot.ts'
+
+export interface Base {
+  /** Names everything that went into it. */
+  readonly id: string
+  readonly disk: string
+  readonly slotAt: number
+  readonly packageListDigest: string
+}
+
+const factsSchema = v.object({ slotAt: v.number(), packageListDigest: v.string() })
+
+/** Modules of this folder that decide what the disk looks like. */
+const SHAPING = ['base.ts', 'bios-boot.ts', 'disk.ts', 'qcow2.ts', 'render.ts', 'slot.ts']
+
+/** @throws WowError when the agent has not been built. */
+export function baseKey(flavour: Flavour, mirror: string | undefined): string {
+  for (const file of [agentBundle, tapAddon]) {
+    if (existsSync(file)) continue
+    throw new WowError('AGENT_NOT_BUILT', `${file} is not there`, 'Build the agent first: node scripts/build.mjs')
+  }
+  const key = new KeyBuilder()
+    .value('packages', packagesKey(flavour, mirror))
+    .value('epoch', sourceDateEpoch())
+    .file('agent', agentBundle)
+    .file('tap', tapAddon)
+    .folder('templates', join(templatesFolder, 'root'))
+    .folder('disk templates', join(templatesFolder, 'disk'))
+    .folder('flavour', flavour.folder)
+  for (const module of SHAPING) key.file(module, inRoot('scripts', 'appliance', module))
+  return key.finish()
+}
+
+const kind = (flavour: Flavour) => `base-${flavour.name}`
+
+/** Whether the base is in the cache, so that nothing below it is needed. */
+export function hasBase(flavour: Flavour, mirror: string | undefined): boolean {
+  return has(kind(flavour), baseKey(flavour, mirror))
+}
+
+/** The base from the cache, or built; @throws WowError when the agent has not been built. */
+export async function base(flavour: Flavour, mirror: string | undefined): Promise<Base> {
+  const id = baseKey(flavour, mirror)
+  const folder = await cached({ kind: kind(flavour), key: id, build: (to) => build(flavour, mirror, to) })
+  const facts = v.parse(factsSchema, JSON.parse(readFileSync(join(folder, 'base.json'), 'utf8')))
+  return { id, disk: join(folder, 'disk.qcow2'), ...facts }
+}
+
+async function build(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
+  const packages = await packageLayer(flavour, mirror)
+  const scratch = join(to, 'scratch')
+  const tree = join(scratch, 'tree')
+  const raw = join(scratch, 'disk.raw')
+  mkdirSync(tree, { recursive: true })
+
+  await step('root file system: packages, templates, agent', async () => {
+    // Device nodes are the kernel's to make, and an ordinary user cannot.
+    await $({
+      quiet: true,
+    })`tar --extract --numeric-owner --xattrs --xattrs-include=* --exclude=./dev/* --directory ${tree} --file ${packages.tar}`
+    await furnish(flavour, tree)
+  })
+  const slotAt = await step('disk: partitions, GRUB for BIOS and UEFI, file systems', () =>
+    makeDisk(flavour, { tree, disk: raw, scratch }),
+  )
+  const disk = join(to, 'disk.qcow2')
+  await step('qcow2', async () => {
+    await $({ quiet: true })`qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd -m 2 ${raw} ${disk}`
+    // Written once more, the slot's cluster becomes a plain one, which a bake can overwrite in place.
+    const slot = join(scratch, 'slot')
+    writeFileSync(slot, emptySlot())
+    await $({ quiet: true })`qemu-io -f qcow2 -c ${`write -q -s ${slot} ${slotAt} ${SLOT_SIZE}`} ${disk}`
+    await $({ quiet: true })`qemu-img check -q ${disk}`
+  })
+  const facts = { slotAt, packageListDigest: packageListDigest(packages) }
+  writeFileSync(join(to, 'base.json'), `${JSON.stringify(facts, null, 2)}\n`)
+  rmSync(scratch, { recursive: true })
+}
+
+/** Turns a bare Debian tree into the flavour's. */
+async function furnish(flavour: Flavour, tree: string): Promise<void> {
+  const sh = $({ quiet: true, env: { ...process.env, SYSTEMD_OFFLINE: '1' } })
+  const inTree = (path: string) => join(tree, path)
+  chmodSync(tree, 0o755)
+  const values = { ...flavour, rootLabel: ROOT_LABEL, espLabel: ESP_LABEL }
+  renderTree(join(templatesFolder, 'root'), tree, values)
+  renderTree(join(flavour.folder, 'root'), tree, values)
+
+  copyFileSync(agentBundle, inTree('usr/lib/wow/wow.mjs'))
+  copyFileSync(tapAddon, inTree('usr/lib/wow/tap.node'))
+  chmodSync(inTree('usr/lib/wow/wow.mjs'), 0o755)
+  chmodSync(inTree('usr/lib/wow/tap.node'), 0o644)
+  mkdirSync(inTree('efi'), { recursive: true })
+  symlinkSync('/efi/wow/appliance.json', inTree('etc/wow/appliance.json'))
+  // The agent's state may hold keys; the folder is there so that nobody else makes it with other rights.
+  mkdirSync(inTree('var/lib/wow'), { recursive: true, mode: 0o700 })
+  mkdirSync(inTree('var/log/journal'), { recursive: true, mode: 0o755 })
+  // Empty, not absent: each copy makes its own at boot, and none counts as a "first boot" that resets the units.
+  writeFileSync(inTree('etc/machine-id'), '')
+  rmSync(inTree('var/lib/dbus/machine-id'), { force: true })
+
+  await sh`chroot ${tree} systemctl --quiet disable ${flavour.units.disable}`
+  await sh`chroot ${tree} systemctl --quiet enable ${flavour.units.enable}`
+  await sh`chroot ${tree} systemctl --quiet mask ${flavour.units.mask}`
+  const epoch = `@${sourceDateEpoch()}`
+  await sh`find ${tree} -newermt ${epoch} -exec touch --no-dereference --date ${epoch} {} +`
+}

@@ -1,0 +1,146 @@
+/**
+ * Built things under the digest of what they were built from.
+ *
+ * An entry is a folder with its files and an `entry.json` that holds their digests. It appears whole or not at all, and
+ * one whose files are not what its `entry.json` says is thrown away and built again. One process builds a kind at a time.
+ */
+
+import { createHash } from 'node:crypto'
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
+import { basename, join, relative } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import * as v from 'valibot'
+import { writeWhole } from '../../agent/core/files.ts'
+import { withLock } from '../lib/lock.ts'
+import { say } from '../lib/steps.ts'
+import { cacheFolder, lockFile, scratchFolder } from './paths.ts'
+import { filesUnder } from './render.ts'
+
+const entrySchema = v.object({
+  key: v.string(),
+  files: v.record(v.string(), v.object({ size: v.number(), sha256: v.string() })),
+})
+
+/** Entries of one kind that are kept: the one in use and the one before it. */
+const KEPT = 2
+
+/** A digest over named parts, each of which changes it; files and folders count with path, content and mode. */
+export class KeyBuilder {
+  readonly #hash = createHash('sha256')
+
+  value(name: string, value: unknown): this {
+    this.#hash.update(`${JSON.stringify([name, value])}\n`)
+    return this
+  }
+
+  file(name: string, path: string): this {
+    const executable = (statSync(path).mode & 0o100) !== 0
+    return this.value(name, [executable, createHash('sha256').update(readFileSync(path)).digest('hex')])
+  }
+
+  folder(name: string, path: string): this {
+    for (const file of filesUnder(path)) this.file(`${name}/${relative(path, file)}`, file)
+    return this
+  }
+
+  finish(): string {
+    return this.#hash.digest('hex').slice(0, 32)
+  }
+}
+
+/** SHA-256 of a file of any size, in hex. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
+  return hash.digest('hex')
+}
+
+export interface CacheOptions {
+  /** Sort of thing, such as `packages-minimal`; entries of one kind replace each other. */
+  readonly kind: string
+  readonly key: string
+  /** Fills the empty folder. */
+  readonly build: (folder: string) => Promise<void>
+  /** Another place than .cache, for tests. */
+  readonly folder?: string
+}
+
+/** Whether there is such an entry; says nothing about its being intact. */
+export function has(kind: string, key: string, folder = cacheFolder): boolean {
+  return existsSync(join(folder, kind, key, 'entry.json'))
+}
+
+/** The folder of the entry, built if it is not there or not intact. */
+export async function cached({ kind, key, build, folder = cacheFolder }: CacheOptions): Promise<string> {
+  const entry = join(folder, kind, key)
+  const lock = folder === cacheFolder ? lockFile(kind) : join(folder, 'locks', kind)
+  return await withLock(lock, kind, async () => {
+    const state = await inspect(entry, key)
+    if (state === 'intact') {
+      utimesSync(entry, new Date(), new Date())
+      return entry
+    }
+    if (state === 'damaged') say(`    the cached ${kind} is damaged and is built again`)
+    const scratch = folder === cacheFolder ? scratchFolder(kind) : join(folder, 'tmp', kind)
+    rmSync(scratch, { recursive: true, force: true })
+    mkdirSync(scratch, { recursive: true })
+    try {
+      await build(scratch)
+      await seal(scratch, key)
+      mkdirSync(join(folder, kind), { recursive: true })
+      rmSync(entry, { recursive: true, force: true })
+      renameSync(scratch, entry)
+    } finally {
+      rmSync(scratch, { recursive: true, force: true })
+    }
+    prune(join(folder, kind), basename(entry))
+    return entry
+  })
+}
+
+async function seal(folder: string, key: string): Promise<void> {
+  const files: Record<string, { size: number; sha256: string }> = {}
+  for (const file of filesUnder(folder)) {
+    files[relative(folder, file)] = { size: statSync(file).size, sha256: await sha256File(file) }
+  }
+  writeWhole(join(folder, 'entry.json'), `${JSON.stringify({ key, files }, null, 2)}\n`, 0o644)
+}
+
+async function inspect(entry: string, key: string): Promise<'absent' | 'intact' | 'damaged'> {
+  let text: string
+  try {
+    statSync(entry)
+  } catch {
+    return 'absent'
+  }
+  try {
+    text = readFileSync(join(entry, 'entry.json'), 'utf8')
+    const sealed = v.parse(entrySchema, JSON.parse(text))
+    if (sealed.key !== key) return 'damaged'
+    for (const [name, { size, sha256 }] of Object.entries(sealed.files)) {
+      const path = join(entry, name)
+      if (statSync(path).size !== size || (await sha256File(path)) !== sha256) return 'damaged'
+    }
+    return 'intact'
+  } catch {
+    return 'damaged'
+  }
+}
+
+function prune(kindFolder: string, current: string): void {
+  const others = readdirSync(kindFolder)
+    .filter((name) => name !== current)
+    .map((name) => ({ name, used: statSync(join(kindFolder, name)).mtimeMs }))
+    .sort((a, b) => b.used - a.used)
+  for (const { name } of others.slice(KEPT - 1)) rmSync(join(kindFolder, name), { recursive: true, force: true })
+}

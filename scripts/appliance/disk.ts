@@ -1,0 +1,151 @@
+/**
+ * A bootable disk from a folder, without mounts, loop devices or a hypervisor.
+ *
+ *     1 MiB   BIOS boot partition: GRUB's core, 1 MiB
+ *     2 MiB   ESP (FAT32): EFI/BOOT/BOOTX64.EFI, wow/appliance.json (the slot)
+ *     …       root (ext4); the last mebibyte is the second partition table
+ *
+ * The same disk boots under BIOS and UEFI.
+ */
+
+import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { $, type Shell } from 'zx'
+import { installBiosBoot } from './bios-boot.ts'
+import type { Flavour } from './flavour.ts'
+import { templatesFolder } from './paths.ts'
+import { render } from './render.ts'
+import { sourceDateEpoch } from './reproducible.ts'
+import { emptySlot, findOnDisk, SLOT_SIZE } from './slot.ts'
+
+export const ROOT_LABEL = 'wowroot'
+export const ESP_LABEL = 'WOWESP'
+
+const SECTOR = 512
+const MIB = 1 << 20
+const SECTORS_PER_MIB = MIB / SECTOR
+const BIOS_BOOT_AT = 1 * SECTORS_PER_MIB
+const ESP_AT = 2 * SECTORS_PER_MIB
+
+/** Fixed, so that the same inputs give the same disk; nothing looks a disk up by them. */
+const DISK_ID = '6f776f77-0000-4000-8000-000000000001'
+const ROOT_ID = '6f776f77-0000-4000-8000-000000000003'
+const HASH_SEED = '6f776f77-0000-4000-8000-000000000004'
+const partitionId = (n: number) => `6f776f77-0000-4000-8000-0000000000${10 + n}`
+
+/** Partition types of the GPT. */
+const TYPE_BIOS_BOOT = '21686148-6449-6E6F-744E-656564454649'
+const TYPE_ESP = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
+const TYPE_ROOT_X86_64 = '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709'
+
+const GRUB_MODULES =
+  'part_gpt fat ext2 search search_label normal configfile linux echo test ls cat serial terminal minicmd'
+const GRUB_PREFIX = '(hd0,gpt3)/boot/grub'
+
+export interface DiskLayout {
+  /** Bytes. */
+  readonly size: number
+  /** Sectors. */
+  readonly espSectors: number
+  readonly rootAt: number
+  readonly rootSectors: number
+}
+
+export function diskLayout({ espMiB, rootMiB }: Flavour['disk']): DiskLayout {
+  const espSectors = espMiB * SECTORS_PER_MIB
+  const rootSectors = rootMiB * SECTORS_PER_MIB
+  return { size: (2 + espMiB + rootMiB + 1) * MIB, espSectors, rootAt: ESP_AT + espSectors, rootSectors }
+}
+
+/** Where the root file system comes from, where the disk goes, and a folder for what is needed in between. */
+export interface DiskParts {
+  readonly tree: string
+  readonly disk: string
+  readonly scratch: string
+}
+
+/** Writes the raw disk and returns the offset of its slot in bytes, a multiple of 64 KiB. */
+export async function makeDisk(flavour: Flavour, { tree, disk, scratch }: DiskParts): Promise<number> {
+  const epoch = String(sourceDateEpoch())
+  const sh = $({
+    quiet: true,
+    env: { ...process.env, SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch, MTOOLS_SKIP_CHECK: '1', TZ: 'UTC' },
+  })
+  const layout = diskLayout(flavour.disk)
+  writeFileSync(disk, '', { mode: 0o600 })
+  truncateSync(disk, layout.size)
+
+  const partition = (at: number, sectors: number, type: string, name: string, n: number) =>
+    `start=${at}, size=${sectors}, type=${type}, name=${name}, uuid=${partitionId(n)}`
+  await sh({
+    input: [
+      'label: gpt',
+      `label-id: ${DISK_ID}`,
+      `first-lba: ${BIOS_BOOT_AT}`,
+      partition(BIOS_BOOT_AT, SECTORS_PER_MIB, TYPE_BIOS_BOOT, 'bios', 1),
+      partition(ESP_AT, layout.espSectors, TYPE_ESP, 'esp', 2),
+      partition(layout.rootAt, layout.rootSectors, TYPE_ROOT_X86_64, 'root', 3),
+      '',
+    ].join('\n'),
+  })`sfdisk --quiet ${disk}`
+
+  const embedded = join(scratch, 'grub-embed.cfg')
+  writeFileSync(embedded, render(join(templatesFolder, 'disk', 'grub-embed.cfg.hbs'), { rootLabel: ROOT_LABEL }))
+  const core = join(scratch, 'core.img')
+  const efi = join(scratch, 'BOOTX64.EFI')
+  const modules = GRUB_MODULES.split(' ')
+  await sh`grub-mkimage -O i386-pc -o ${core} -p ${GRUB_PREFIX} -c ${embedded} biosdisk ${modules}`
+  await sh`grub-mkimage -O x86_64-efi -o ${efi} -p ${GRUB_PREFIX} -c ${embedded} all_video gfxterm ${modules}`
+  installBiosBoot(disk, {
+    boot: '/usr/lib/grub/i386-pc/boot.img',
+    core,
+    firstSector: BIOS_BOOT_AT,
+    sectors: SECTORS_PER_MIB,
+  })
+
+  await sh`mkfs.vfat -F 32 -s 1 -n ${ESP_LABEL} --invariant --offset=${ESP_AT} ${disk} ${layout.espSectors / 2}`
+  const slotAt = await fillEsp(sh, { disk, scratch, efi, end: layout.rootAt * SECTOR })
+
+  // GRUB 2.06 cannot read metadata_csum_seed and orphan_file. Inode tables are zero in a fresh file already.
+  const options = `offset=${layout.rootAt * SECTOR},hash_seed=${HASH_SEED},lazy_itable_init=0,root_owner=0:0`
+  await sh`mkfs.ext4 -q -F -L ${ROOT_LABEL} -U ${ROOT_ID} -O ^metadata_csum_seed,^orphan_file -m 0 -i 16384 -J size=16 -E ${options} -d ${tree} ${disk} ${layout.rootSectors / 2}k`
+  return slotAt
+}
+
+interface EspParts {
+  readonly disk: string
+  readonly scratch: string
+  readonly efi: string
+  /** First byte after the ESP. */
+  readonly end: number
+}
+
+/** Puts the loader and the slot on the ESP; the slot's data begin at a multiple of 64 KiB of the disk. */
+async function fillEsp(sh: Shell, { disk, scratch, efi, end }: EspParts): Promise<number> {
+  const start = ESP_AT * SECTOR
+  const esp = `${disk}@@${start}`
+  const put = async (name: string, content: Uint8Array, at: string) => {
+    const file = join(scratch, name)
+    writeFileSync(file, content)
+    utimesSync(file, sourceDateEpoch(), sourceDateEpoch())
+    await sh`mcopy -m -i ${esp} ${file} ${at}`
+  }
+  mkdirSync(scratch, { recursive: true })
+  utimesSync(efi, sourceDateEpoch(), sourceDateEpoch())
+  await sh`mmd -i ${esp} ::/EFI ::/EFI/BOOT ::/wow`
+  await sh`mcopy -m -i ${esp} ${efi} ::/EFI/BOOT/BOOTX64.EFI`
+
+  // The next free cluster shows where files go; a file of the right length pushes the slot to its boundary.
+  const probe = emptySlot().slice(1024, 1024 + SECTOR)
+  await put('probe', probe, '::/wow/probe')
+  const next = findOnDisk(disk, probe, start, end)
+  if (next === undefined) throw new Error('the ESP does not show where its files go')
+  const gap = SLOT_SIZE - ((next + SECTOR) % SLOT_SIZE)
+  await put('pad', new Uint8Array(gap), '::/wow/pad')
+  await put('appliance.json', emptySlot(), '::/wow/appliance.json')
+  await sh`mdel -i ${esp} ::/wow/probe ::/wow/pad`
+
+  const slotAt = findOnDisk(disk, emptySlot(), start, end)
+  if (slotAt === undefined || slotAt % SLOT_SIZE !== 0) throw new Error('the slot is not in one aligned piece')
+  return slotAt
+}

@@ -1,0 +1,86 @@
+/**
+ * Flavours: what goes into an appliance, read from images/<name>/flavour.json and checked.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { codeOf, InputError, messageOf } from '../../agent/core/errors.ts'
+import { imagesFolder } from './paths.ts'
+
+const name = (pattern: RegExp, what: string) => v.pipe(v.string(), v.regex(pattern, `is no ${what}`))
+const packageName = name(/^[a-z0-9][a-z0-9+.-]+$/, 'Debian package name')
+const unitName = name(/^[\w@.:-]+\.(service|socket|timer|mount|target)$/, 'systemd unit name')
+const relativePath = name(/^[\w.-]+(\/[\w.-]+)*$/, 'path under the kernel modules folder')
+const mebibytes = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least))
+
+export const flavourSchema = v.strictObject({
+  description: v.string(),
+  /** Debian release. */
+  suite: name(/^[a-z]+$/, 'Debian release'),
+  packages: v.pipe(v.array(packageName), v.minLength(1)),
+  /** Kernel modules that must be there to reach the root file system. */
+  bootModules: v.array(name(/^[\w-]+$/, 'kernel module')),
+  /** Paths that dpkg never unpacks, now and at any upgrade. */
+  excludePaths: v.array(name(/^\/[\w./*-]+$/, 'absolute path')),
+  /** Folders of kernel modules that no virtual machine has the hardware for. */
+  excludeModules: v.array(relativePath),
+  units: v.strictObject({
+    enable: v.array(unitName),
+    disable: v.array(unitName),
+    mask: v.array(unitName),
+  }),
+  /** Partition sizes; the file system for the firmware must be large enough for FAT32, which is 33 MiB. */
+  disk: v.strictObject({ espMiB: mebibytes(34), rootMiB: mebibytes(512) }),
+  machine: v.strictObject({ memoryMiB: mebibytes(256), cpus: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
+  /** The interface of the virtual network, at most 15 characters (IFNAMSIZ). */
+  tap: name(/^[a-z][a-z0-9]{0,14}$/, 'interface name'),
+})
+
+export type FlavourSettings = v.InferOutput<typeof flavourSchema>
+export interface Flavour extends FlavourSettings {
+  readonly name: string
+  /** images/<name>; files under its `root` are laid over those of templates/root. */
+  readonly folder: string
+}
+
+/** The flavours that there are, by name. */
+export function flavourNames(folder = imagesFolder): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort()
+}
+
+/** @throws InputError when there is no such flavour or its file does not say what it must. */
+export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
+  const folder = join(imagesAt, flavour)
+  const file = join(folder, 'flavour.json')
+  let text: string
+  try {
+    if (!/^[a-z0-9-]+$/.test(flavour)) throw Object.assign(new Error(), { code: 'ENOENT' })
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+    throw new InputError(
+      'FLAVOUR_UNKNOWN',
+      `FLAVOUR: there is no flavour "${flavour}"`,
+      `Choose one of: ${flavourNames(imagesAt).join(', ')}`,
+    )
+  }
+  return { ...parseFlavour(text, file), name: flavour, folder }
+}
+
+function parseFlavour(text: string, file: string): FlavourSettings {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new InputError('FLAVOUR_INVALID', `${file} is no JSON: ${messageOf(error)}`, 'Correct the file')
+  }
+  const result = v.safeParse(flavourSchema, json)
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const message = issue.message.startsWith('is no') ? `${JSON.stringify(issue.input)} ${issue.message}` : issue.message
+  throw new InputError('FLAVOUR_INVALID', `${file}: ${v.getDotPath(issue) ?? 'file'}: ${message}`, 'Correct the file')
+}

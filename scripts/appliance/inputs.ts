@@ -1,0 +1,109 @@
+/**
+ * What a user may say to `make appliance`, checked before anything is built or written.
+ */
+
+import { readFileSync } from 'node:fs'
+import { multiaddr } from '@multiformats/multiaddr'
+import { InputError, messageOf } from '../../agent/core/errors.ts'
+
+/** Formats that are built today, the first being the default. */
+export const FORMATS = ['qcow2'] as const
+export type Format = (typeof FORMATS)[number]
+
+export interface Inputs {
+  /** Id, name or token of a namespace; undefined: make one. */
+  readonly namespace: string | undefined
+  readonly flavour: string
+  readonly formats: readonly Format[]
+  readonly bootstrap: readonly string[]
+  readonly sshKeys: readonly string[]
+  /** URL of a Debian mirror; undefined: mmdebstrap's own choice. */
+  readonly mirror: string | undefined
+}
+
+/** @throws InputError that names the variable. */
+export function readInputs(env: NodeJS.ProcessEnv): Inputs {
+  const text = (name: string) => (env[name] ?? '').trim()
+  return {
+    namespace: text('NS') || undefined,
+    flavour: text('FLAVOUR') || 'minimal',
+    formats: parseFormats(text('FORMATS')),
+    bootstrap: parseBootstrap(text('BOOTSTRAP')),
+    sshKeys: text('SSH_KEY') === '' ? [] : readSshKeys(text('SSH_KEY')),
+    mirror: parseMirror(text('MIRROR')),
+  }
+}
+
+function words(list: string): string[] {
+  return list.split(/[\s,]+/).filter((word) => word !== '')
+}
+
+export function parseFormats(list: string): Format[] {
+  const chosen = new Set<Format>()
+  for (const word of words(list)) {
+    const format = FORMATS.find((known) => known === word)
+    if (format === undefined) {
+      throw new InputError('FORMAT_UNKNOWN', `FORMATS: "${word}" is no format`, `Choose of: ${FORMATS.join(', ')}`)
+    }
+    chosen.add(format)
+  }
+  return chosen.size === 0 ? [FORMATS[0]] : [...chosen]
+}
+
+export function parseBootstrap(list: string): string[] {
+  return words(list).map((word) => {
+    try {
+      return multiaddr(word).toString()
+    } catch (error) {
+      throw new InputError(
+        'BOOTSTRAP_INVALID',
+        `BOOTSTRAP: "${word}" is no multiaddr: ${messageOf(error)}`,
+        'Write it like /ip4/203.0.113.7/tcp/4001, several with commas between them',
+      )
+    }
+  })
+}
+
+const PUBLIC_KEY =
+  /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+=*( .*)?$/
+
+/** The public keys in a file, one a line as in authorized_keys. */
+export function readSshKeys(file: string): string[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new InputError('SSH_KEY_UNREADABLE', `SSH_KEY: cannot read ${file}: ${messageOf(error)}`, 'Name a .pub file')
+  }
+  if (/-----BEGIN .*PRIVATE KEY-----/.test(text)) {
+    throw new InputError(
+      'SSH_KEY_PRIVATE',
+      `SSH_KEY: ${file} is a private key, which must never go into an image`,
+      `Name its public half, usually ${file}.pub`,
+    )
+  }
+  const keys = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  if (keys.length === 0) throw new InputError('SSH_KEY_EMPTY', `SSH_KEY: ${file} holds no key`, 'Name a .pub file')
+  keys.forEach((key, index) => {
+    if (PUBLIC_KEY.test(key)) return
+    throw new InputError(
+      'SSH_KEY_INVALID',
+      `SSH_KEY: line ${index + 1} of the keys in ${file} is no OpenSSH public key`,
+      'Name a .pub file, such as ssh-keygen writes',
+    )
+  })
+  return keys
+}
+
+export function parseMirror(text: string): string | undefined {
+  if (text === '') return undefined
+  if (URL.canParse(text) && /^(https?|file|copy):/.test(text)) return text
+  throw new InputError(
+    'MIRROR_INVALID',
+    `MIRROR: "${text}" is no URL of a Debian mirror`,
+    'Write it like http://host/debian',
+  )
+}

@@ -1,0 +1,20 @@
+/** Where things are in the checkout. */
+
+import { join, resolve } from 'node:path'
+
+export const root = resolve(import.meta.dirname, '../..')
+export const inRoot = (...parts: string[]): string => join(root, ...parts)
+
+/** Everything that can be built again; git ignores it. */
+export const cacheFolder = inRoot('.cache')
+export const lockFile = (name: string): string => join(cacheFolder, 'locks', name)
+/** Unfinished work; emptied by whoever holds the lock of its kind. */
+export const scratchFolder = (kind: string): string => join(cacheFolder, 'tmp', kind)
+
+export const distFolder = inRoot('dist')
+export const imagesFolder = inRoot('images')
+export const templatesFolder = inRoot('templates')
+
+/** The agent as scripts/build.mjs leaves it. */
+export const agentBundle = join(process.env.WOW_BUILD ?? inRoot('build'), 'wow.mjs')
+export const tapAddon = join(process.env.WOW_BUILD ?? inRoot('build'), 'tap.node')

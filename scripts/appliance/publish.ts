@@ -1,0 +1,91 @@
+/**
+ * From finished files to dist/<namespace>/, whole or not at all.
+ */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeWhole } from '../../agent/core/files.ts'
+import { sha256File } from './cache.ts'
+
+export interface ManifestFacts {
+  readonly namespace: { readonly id: string; readonly name: string; readonly pool: string }
+  readonly flavour: string
+  readonly formats: readonly string[]
+  readonly baseId: string
+  readonly packageListDigest: string
+  readonly sourceDateEpoch: number
+}
+
+/** Leaves what the bake knows in the folder's manifest.json; `complete` adds the rest. */
+export function writeFacts(folder: string, facts: ManifestFacts): void {
+  writeWhole(join(folder, 'manifest.json'), JSON.stringify(facts), 0o644)
+}
+
+/**
+ * Completes manifest.json with the files that Packer summed up in SHA256SUMS, and brings the latter into the form that
+ * sha256sum(1) writes, with the manifest in it.
+ */
+export function complete(folder: string): void {
+  const facts: unknown = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
+  const sums = parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))
+  const files: { name: string; bytes: number; sha256: string }[] = []
+  for (const [name, sha256] of sums) {
+    const bytes = statSync(join(folder, name)).size
+    files.push({ name, bytes, sha256 })
+  }
+  files.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const manifest = `${JSON.stringify({ ...(facts as ManifestFacts), files }, null, 2)}\n`
+  writeWhole(join(folder, 'manifest.json'), manifest, 0o644)
+  sums.set('manifest.json', createHash('sha256').update(manifest).digest('hex'))
+  writeWhole(join(folder, 'SHA256SUMS'), formatSums(sums), 0o644)
+}
+
+/** Lines of digest and file name, with whatever white space between them. */
+export function parseSums(text: string): Map<string, string> {
+  const sums = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const match = /^([0-9a-f]{64})\s+\*?(\S.*)$/.exec(line.trim())
+    if (match?.[1] !== undefined && match[2] !== undefined) sums.set(match[2], match[1])
+  }
+  return sums
+}
+
+export function formatSums(sums: ReadonlyMap<string, string>): string {
+  return [...sums]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, sha256]) => `${sha256}  ${name}\n`)
+    .join('')
+}
+
+/** True when every file that SHA256SUMS names is what it says. */
+export async function sumsHold(folder: string): Promise<boolean> {
+  for (const [name, sha256] of parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))) {
+    if ((await sha256File(join(folder, name))) !== sha256) return false
+  }
+  return true
+}
+
+/** Puts `folder` in the place of `target`, both on one file system; what was there is gone afterwards. */
+export function replaceFolder(folder: string, target: string): void {
+  const old = `${folder}.old`
+  try {
+    renameSync(target, old)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  renameSync(folder, target)
+  rmSync(old, { recursive: true, force: true })
+}
+
+/** An empty folder for unfinished output of `name`, after removing what an interrupted run left there. */
+export function freshFolder(parent: string, name: string): string {
+  mkdirSync(parent, { recursive: true })
+  const prefix = `.${name}.`
+  for (const entry of readdirSync(parent)) {
+    if (entry.startsWith(prefix)) rmSync(join(parent, entry), { recursive: true, force: true })
+  }
+  const folder = join(parent, `${prefix}new`)
+  mkdirSync(folder, { mode: 0o755 })
+  return folder
+}

@@ -1,0 +1,49 @@
+/**
+ * Where a byte of the disk lies in a qcow2 file, and writing there in place.
+ *
+ * Reads the two-level cluster map (docs/interop/qcow2.txt of QEMU). A cluster can be overwritten in place only if it is
+ * stored plainly: not compressed, not shared with a snapshot.
+ */
+
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+
+const MAGIC = 0x514649fb
+const OFFSET_BITS = 0x00ff_ffff_ffff_fe00n
+const COPIED = 1n << 63n
+const COMPRESSED = 1n << 62n
+
+/** Offset in the file of the cluster that holds byte `at` of the disk, plus the way into that cluster. */
+export function qcow2Offset(file: number, at: number): number {
+  const header = Buffer.alloc(72)
+  readSync(file, header, 0, header.length, 0)
+  if (header.readUInt32BE(0) !== MAGIC) throw new Error('not a qcow2 image')
+  const clusterBits = header.readUInt32BE(20)
+  const clusterSize = 2 ** clusterBits
+  const cluster = Math.floor(at / clusterSize)
+  const perTable = clusterSize / 8
+  const first = entry(file, Number(header.readBigUInt64BE(40)) + 8 * Math.floor(cluster / perTable))
+  const table = Number(first & OFFSET_BITS)
+  const second = table === 0 ? 0n : entry(file, table + 8 * (cluster % perTable))
+  const offset = Number(second & OFFSET_BITS)
+  if ((second & COMPRESSED) !== 0n || (second & COPIED) === 0n || offset === 0) {
+    throw new Error(`byte ${at} of the disk is not stored as a plain cluster`)
+  }
+  return offset + (at % clusterSize)
+}
+
+function entry(file: number, at: number): bigint {
+  const bytes = Buffer.alloc(8)
+  readSync(file, bytes, 0, 8, at)
+  return bytes.readBigUInt64BE(0)
+}
+
+/** Overwrites disk bytes from `at` on; `content` must stay within one cluster. */
+export function writeInPlace(image: string, at: number, content: Uint8Array): void {
+  const file = openSync(image, 'r+')
+  try {
+    writeSync(file, content, 0, content.length, qcow2Offset(file, at))
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}

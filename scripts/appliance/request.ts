@@ -1,0 +1,33 @@
+/**
+ * One order to the steps that Packer runs: written by scripts/appliance.ts, read by each step.
+ *
+ * It holds the namespace's token, so the file is 0600 and goes away with the run; Packer itself only sees its path.
+ */
+
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+
+export const requestSchema = v.object({
+  namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),
+  flavour: v.string(),
+  formats: v.array(v.string()),
+  bootstrap: v.array(v.string()),
+  sshKeys: v.array(v.string()),
+  mirror: v.optional(v.string()),
+  /** Stem of the file names. */
+  basename: v.string(),
+  /** Where the finished files go. */
+  folder: v.string(),
+})
+
+export type Request = v.InferOutput<typeof requestSchema>
+
+export function readRequest(path: string): Request {
+  return v.parse(requestSchema, JSON.parse(readFileSync(path, 'utf8')))
+}
+
+/** A namespace's name as part of a file name: whatever is not plain becomes a dash. */
+export function fileStem(name: string, id: string): string {
+  const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '')
+  return `wow-${plain.slice(0, 60) || id}`
+}

@@ -1,0 +1,51 @@
+/**
+ * Debian packages that a script needs: installed where that is allowed, named in one line where it is not.
+ */
+
+import { $ } from 'zx'
+import { WowError } from '../../agent/core/errors.ts'
+import { step } from './steps.ts'
+
+/** The packages of `wanted` that are not installed. */
+export async function missingPackages(wanted: readonly string[]): Promise<string[]> {
+  const found = await $({
+    quiet: true,
+    nothrow: true,
+  })`dpkg-query --show --showformat '\${Package} \${db:Status-Status}\n' ${wanted}`
+  const installed = new Set<string>()
+  for (const line of found.stdout.split('\n')) {
+    const [name, status] = line.split(' ')
+    if (name !== undefined && status === 'installed') installed.add(name)
+  }
+  return wanted.filter((name) => !installed.has(name))
+}
+
+/**
+ * Leaves all of `wanted` installed.
+ *
+ * @throws WowError when some are missing and this user may not install packages.
+ */
+export async function ensurePackages(wanted: readonly string[]): Promise<void> {
+  const missing = await missingPackages(wanted)
+  if (missing.length === 0) return
+  const prefix = await installer()
+  if (prefix === undefined) {
+    throw new WowError(
+      'PACKAGES_MISSING',
+      `These Debian packages are missing: ${missing.join(' ')}`,
+      `Install them with: sudo apt-get install ${missing.join(' ')}`,
+    )
+  }
+  await step(`install Debian packages: ${missing.join(' ')}`, async () => {
+    const apt = $({ quiet: true, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+    await apt`${prefix} apt-get update`
+    await apt`${prefix} apt-get install --yes --no-install-recommends ${missing}`
+  })
+}
+
+/** How this user may run apt-get: as itself, through a sudo that asks nothing, or not at all. */
+async function installer(): Promise<string[] | undefined> {
+  if (process.getuid?.() === 0) return []
+  const sudo = await $({ quiet: true, nothrow: true })`sudo -n true`
+  return sudo.exitCode === 0 ? ['sudo', '-n'] : undefined
+}

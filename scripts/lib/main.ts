@@ -1,0 +1,45 @@
+/**
+ * The edge of every script: a user's mistake ends in one sentence and exit code 2, anything else in exit code 1.
+ */
+
+import { ProcessOutput } from 'zx'
+import { InputError, messageOf, WowError } from '../../agent/core/errors.ts'
+import { say, tail } from './steps.ts'
+
+/** A command that has already said what is wrong: only its exit code is passed on. */
+export class Explained extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`)
+    this.name = 'Explained'
+    this.exitCode = exitCode
+  }
+}
+
+/** Prints what went wrong and returns the exit code for it. */
+export function report(error: unknown): number {
+  if (error instanceof Explained) return error.exitCode
+  if (error instanceof WowError) {
+    say(`error: ${error.message}`)
+    say(`  ${error.hint}`)
+    return error instanceof InputError ? 2 : 1
+  }
+  if (error instanceof ProcessOutput) {
+    say(`error: a command ended with exit code ${error.exitCode ?? error.signal}`)
+    say(tail(error.stderr || error.stdout))
+    return 1
+  }
+  say(`error: ${messageOf(error)}`)
+  if (process.env.DEBUG && error instanceof Error) say(error.stack ?? '')
+  return 1
+}
+
+/** Runs a script's `main` and sets the exit code of the process. */
+export async function run(main: () => Promise<void>): Promise<void> {
+  try {
+    await main()
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}

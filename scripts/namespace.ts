@@ -1,0 +1,18 @@
+/** `make namespace`: a new namespace in this user's keyring, and what to do with it. */
+
+import { parseBootstrap } from './appliance/inputs.ts'
+import { createNamespace } from './appliance/namespace.ts'
+import { run } from './lib/main.ts'
+import { say } from './lib/steps.ts'
+
+await run(async () => {
+  const { NAME, POOL, LEASE, BOOTSTRAP } = process.env
+  const made = await createNamespace({
+    name: NAME || undefined,
+    pool: POOL || undefined,
+    lease: LEASE || undefined,
+    bootstrap: parseBootstrap(BOOTSTRAP ?? ''),
+  })
+  say(`Made the namespace ${made.name}, pool ${made.pool}. Bake it into an image with: make appliance NS=${made.id}`)
+  process.stdout.write(`${made.id}\n`)
+})

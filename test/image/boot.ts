@@ -1,0 +1,194 @@
+/**
+ * Boots an appliance under QEMU and talks to it on its serial console, as a user at the machine would.
+ *
+ * The image is never written (snapshot=on). KVM is used only where a kernel proves within seconds that it works;
+ * otherwise the machine is emulated, which takes a minute to boot.
+ */
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { appendFileSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export type Accelerator = 'kvm' | 'tcg'
+
+export interface BootOptions {
+  readonly image: string
+  readonly accelerator: Accelerator
+  readonly firmware?: 'bios' | 'uefi'
+  readonly memoryMiB?: number
+  /** What makes a copy another machine; random when not given. */
+  readonly uuid?: string
+  /** Hardware address of the uplink. */
+  readonly mac?: string
+  /** `-netdev` of the uplink without its id; user networking when not given. */
+  readonly uplink?: string
+  /** A network namespace (`ip netns`) to run QEMU in. */
+  readonly netns?: string
+  /** The console is also written here. */
+  readonly log?: string
+}
+
+const OVMF = '/usr/share/OVMF'
+/** Long enough for a kernel that works to get to the point of missing its root file system. */
+const KVM_PROBE_MS = 10_000
+
+/** Whether guests run under KVM here: a kernel is started and must get as far as looking for its root. */
+export async function chooseAccelerator(kernel: string): Promise<Accelerator> {
+  if (!existsSync('/dev/kvm')) return 'tcg'
+  const qemu = spawn('qemu-system-x86_64', [
+    ...[
+      '-accel',
+      'kvm',
+      '-cpu',
+      'host',
+      '-m',
+      '512',
+      '-display',
+      'none',
+      '-monitor',
+      'none',
+      '-no-reboot',
+      '-nic',
+      'none',
+    ],
+    ...['-serial', 'stdio', '-kernel', kernel, '-append', 'console=ttyS0 panic=-1'],
+  ])
+  const limit = setTimeout(() => qemu.kill('SIGKILL'), KVM_PROBE_MS)
+  try {
+    let text = ''
+    return await new Promise((resolve) => {
+      qemu.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1')
+        if (/VFS: (Unable to mount|Cannot open) root/.test(text)) resolve('kvm')
+      })
+      qemu.once('error', () => resolve('tcg'))
+      qemu.once('exit', () => resolve(/VFS: (Unable to mount|Cannot open) root/.test(text) ? 'kvm' : 'tcg'))
+    })
+  } finally {
+    clearTimeout(limit)
+    qemu.kill('SIGKILL')
+  }
+}
+
+/** The kernel out of a package layer's tar, for `chooseAccelerator`. */
+export function extractKernel(tar: string, to: string): void {
+  const argv = ['--extract', '--to-stdout', '--wildcards', '--file', tar, './boot/vmlinuz-*']
+  writeFileSync(to, execFileSync('tar', argv, { maxBuffer: 1 << 27 }))
+}
+
+export class Machine {
+  readonly #qemu: ChildProcess
+  readonly #scratch: string
+  readonly #log: string | undefined
+  #console = ''
+  #errors = ''
+  #ended = false
+  #wake: () => void = () => {}
+
+  private constructor(qemu: ChildProcess, scratch: string, log: string | undefined) {
+    this.#qemu = qemu
+    this.#scratch = scratch
+    this.#log = log
+    qemu.stdout?.on('data', (chunk: Buffer) => this.#heard(chunk.toString('utf8')))
+    qemu.stderr?.on('data', (chunk: Buffer) => {
+      this.#errors += chunk.toString('utf8')
+    })
+    qemu.once('exit', () => {
+      this.#ended = true
+      this.#wake()
+    })
+    // A test that dies takes its machines along.
+    process.once('exit', this.#kill)
+  }
+
+  static boot(options: BootOptions): Machine {
+    const scratch = mkdtempSync(join(tmpdir(), 'wow-boot-'))
+    const qemu = ['qemu-system-x86_64', ...machineArguments(options, scratch)]
+    const argv = options.netns === undefined ? qemu : ['ip', 'netns', 'exec', options.netns, ...qemu]
+    const [command = '', ...rest] = argv
+    return new Machine(spawn(command, rest), scratch, options.log)
+  }
+
+  readonly #kill = () => {
+    this.#qemu.kill('SIGKILL')
+  }
+
+  #heard(text: string): void {
+    this.#console += text
+    if (this.#log !== undefined) appendFileSync(this.#log, text)
+    this.#wake()
+  }
+
+  /** Everything the console has shown. */
+  get console(): string {
+    return this.#console
+  }
+
+  /**
+   * Resolves at the first match in what the console shows from `after` on.
+   *
+   * @throws Error with the end of the console when the machine ends, panics, or `timeoutMs` go by.
+   */
+  async waitFor(pattern: RegExp, timeoutMs: number, after = 0): Promise<RegExpExecArray> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      const shown = this.#console.slice(after)
+      const match = pattern.exec(shown)
+      if (match !== null) return match
+      const broken = /Kernel panic|Give root password|\(initramfs\)|emergency mode|no bootable device/i.exec(shown)
+      const reason = broken?.[0] ?? (this.#ended ? 'QEMU ended' : Date.now() > deadline ? 'too late' : undefined)
+      if (reason !== undefined) {
+        throw new Error(`${pattern} did not come: ${reason}\n${this.#errors}${this.#console.slice(-3000)}`)
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(1, Math.min(1000, deadline - Date.now())))
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+
+  /** Runs one line in the shell on the serial console and resolves with what it printed and its exit code. */
+  async run(command: string, timeoutMs: number): Promise<{ output: string; exitCode: number }> {
+    const mark = randomUUID().slice(0, 8)
+    const after = this.#console.length
+    // The halves of the mark meet only in the output, never in the echo of what is typed.
+    this.#qemu.stdin?.write(`echo "begin-"'${mark}'; ${command}; echo "end-"'${mark}' $?\n`)
+    const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)`), timeoutMs, after)
+    return { output: (match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#kill)
+    if (!this.#ended) {
+      const ended = new Promise((resolve) => this.#qemu.once('exit', resolve))
+      this.#kill()
+      await ended
+    }
+    rmSync(this.#scratch, { recursive: true, force: true })
+  }
+}
+
+function machineArguments(options: BootOptions, scratch: string): string[] {
+  const { image, accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID(), uplink = 'user' } = options
+  const argv = ['-machine', 'q35', '-m', String(memoryMiB), '-smp', '2', '-uuid', uuid]
+  // Under TCG, `max` and `qemu64` panic with kernel 6.12.
+  argv.push(
+    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']),
+  )
+  if (firmware === 'uefi') {
+    const variables = join(scratch, 'vars.fd')
+    copyFileSync(`${OVMF}/OVMF_VARS_4M.fd`, variables)
+    argv.push('-drive', `if=pflash,format=raw,readonly=on,file=${OVMF}/OVMF_CODE_4M.fd`)
+    argv.push('-drive', `if=pflash,format=raw,file=${variables}`)
+  }
+  argv.push('-drive', `if=virtio,format=qcow2,snapshot=on,file=${image}`)
+  argv.push('-netdev', `${uplink},id=uplink`)
+  argv.push('-device', `virtio-net-pci,netdev=uplink${options.mac === undefined ? '' : `,mac=${options.mac}`}`)
+  argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
+  return argv
+}

@@ -1,0 +1,64 @@
+/** Every number of the transport, with its unit and reason. Times are milliseconds, sizes bytes. */
+
+/** The stream that carries a link's frames. */
+export const LINK_PROTOCOL = '/wow/link/1'
+/** A stream that is opened and closed again: proves that a connection without a link is still alive. */
+export const ALIVE_PROTOCOL = '/wow/alive/1'
+
+/** Bulk frames are dropped while more than this waits in a link: a third of a second at 12 Mbit/s; more would only be late. */
+export const BULK_BACKLOG = 512 * 1024
+/** A link in which this much control traffic waits is stuck; it closes. */
+export const CONTROL_BACKLOG = 4 * 1024 * 1024
+/** Frames kept for a link whose owner has not yet said where they go. */
+export const EARLY_BACKLOG = 4 * 1024 * 1024
+/** How long a closing link may take to hand over what was sent before `close`. */
+export const FLUSH_LIMIT = 1000
+
+/** The whole of one `dial`, over all endpoints. */
+export const DIAL_LIMIT = 5000
+/** How long a connection that already stands may take to open a link before new ones are tried. */
+export const REUSE_LIMIT = 2000
+/** The next endpoint is tried when the one before has not answered for this long (RFC 8305 section 5 recommends 250 ms). */
+export const NEXT_ENDPOINT_AFTER = 250
+/** Relays are tried when no direct endpoint has answered for this long, or at once when all have failed. */
+export const RELAY_HEAD_START = 600
+
+/** Endpoints in one contact; more are not worth their bytes, and a stranger must not make us dial hundreds. */
+export const MAX_ENDPOINTS = 8
+/** Of these at most so many direct ones while relays have to fit as well. */
+export const MAX_DIRECT_ENDPOINTS = 6
+/** The machine's addresses are read again when the last reading is older than this. */
+export const INTERFACES_FOR = 2000
+
+/** Links that one peer may hold with us; two arise when both dial at once, the rest would be a fault or an attack. */
+export const MAX_LINKS_PER_PEER = 4
+/** Incoming links kept until the ring listens. */
+export const MAX_WAITING_LINKS = 64
+
+/** A connection without a link is closed when it has had no use for this long. */
+export const IDLE_LIMIT = 3000
+/** How often connections without a link are looked through: dropped when useless, probed when a relay slot lives on them. */
+export const SWEEP_PERIOD = 30_000
+/** How long such a probe may take. */
+export const PROBE_LIMIT = 10_000
+
+/** Relays that know how to reach us. */
+export const RELAY_SLOTS = 2
+/** After the first link, so that reserving never slows a join down; also between attempts. */
+export const RESERVE_AFTER = 1000
+/** After an attempt that found no relay. */
+export const RESERVE_AGAIN_AFTER = 30_000
+/** Reservations that this node grants. */
+export const MAX_RESERVATIONS = 1000
+/** Relayed connections that one peer may have open through, from or to us. */
+export const MAX_RELAY_STREAMS = 300
+
+/** libp2p refuses newcomers above this; the ring decides much earlier whom to keep. */
+export const MAX_CONNECTIONS = 2000
+/** New connections per second from one IP address: many nodes may share a NAT, or a test machine. */
+export const INBOUND_PER_HOST = 100
+/** Incoming connections in the middle of their handshake. */
+export const MAX_PENDING = 200
+
+/** The whole of `stop`. */
+export const STOP_LIMIT = 1000

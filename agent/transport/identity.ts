@@ -1,0 +1,126 @@
+/**
+ * Who a node is: an Ed25519 key in `identity.json` of its state folder, bound to the machine it was made on.
+ *
+ * The file is private (0600) and written whole. On another machine (a copied disk) the key is not used again: a copy is a
+ * new node, so a new identity replaces it and `replaced` says so.
+ */
+
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import * as v from 'valibot'
+import { codeOf, InputError, messageOf } from '../core/errors.ts'
+import { type Address, addressOfPublicKey } from '../overlay/address.ts'
+
+export interface Identity {
+  readonly privateKey: Ed25519PrivateKey
+  /** As in multiaddrs: `12D3Koo…`. */
+  readonly peerId: string
+  readonly address: Address
+}
+
+export interface LoadedIdentity extends Identity {
+  /** There was an identity, made on another machine; it was left behind and this one is new. */
+  readonly replaced: boolean
+}
+
+const FILE = 'identity.json'
+
+const schema = v.strictObject({
+  version: v.literal(1),
+  /** libp2p's protobuf form, base64. */
+  privateKey: v.pipe(v.string(), v.base64()),
+  /** Fingerprint of the machine; null when it had none, which binds to nothing. */
+  machine: v.nullable(v.string()),
+})
+
+/** A new identity that is written nowhere. */
+export async function createIdentity(): Promise<Identity> {
+  return identityOf(await generateKeyPair('Ed25519'))
+}
+
+/**
+ * The identity in `stateDir`, made on the first run.
+ *
+ * @param machine fingerprint of this machine, null when it cannot be told
+ * @throws InputError when the file is damaged or the folder cannot be used; nothing has been written then
+ */
+export async function loadOrCreateIdentity(stateDir: string, machine: string | null): Promise<LoadedIdentity> {
+  const path = join(stateDir, FILE)
+  const text = await readIfThere(path)
+  const stored = text === undefined ? undefined : parse(text, path)
+  const sameMachine = stored?.machine == null || machine === null || stored.machine === machine
+  if (stored !== undefined && sameMachine) return { ...identityOf(stored.key), replaced: false }
+
+  const identity = await createIdentity()
+  await write(stateDir, path, { version: 1, privateKey: encodeKey(identity.privateKey), machine })
+  return { ...identity, replaced: stored !== undefined }
+}
+
+function identityOf(privateKey: Ed25519PrivateKey): Identity {
+  return {
+    privateKey,
+    peerId: peerIdFromPrivateKey(privateKey).toString(),
+    address: addressOfPublicKey(privateKey.publicKey.raw),
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw unusable(path, error)
+  }
+}
+
+function parse(text: string, path: string): { key: Ed25519PrivateKey; machine: string | null } {
+  try {
+    const stored = v.parse(schema, JSON.parse(text))
+    const key = privateKeyFromProtobuf(new Uint8Array(Buffer.from(stored.privateKey, 'base64')))
+    if (key.type !== 'Ed25519') throw new TypeError(`a key of type ${key.type}`)
+    return { key, machine: stored.machine }
+  } catch (error) {
+    throw new InputError(
+      'IDENTITY_CORRUPT',
+      `The node's identity in ${path} is damaged.`,
+      'Restore the file from a backup, or remove it: the node then gets a new identity and a new address.',
+      { cause: error },
+    )
+  }
+}
+
+function encodeKey(key: Ed25519PrivateKey): string {
+  return Buffer.from(privateKeyToProtobuf(key)).toString('base64')
+}
+
+async function write(stateDir: string, path: string, stored: v.InferOutput<typeof schema>): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    const file = await open(temporary, 'w', 0o600)
+    try {
+      await file.writeFile(`${JSON.stringify(stored, null, 2)}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {
+      // The folder is unusable anyway; the first error says why.
+    })
+    throw unusable(stateDir, error)
+  }
+}
+
+function unusable(path: string, cause: unknown): InputError {
+  return new InputError(
+    'STATE_UNUSABLE',
+    `The state folder cannot be used: ${messageOf(cause)}.`,
+    `Give a folder that this user may read and write with --state, or change the owner of ${path}.`,
+    { cause },
+  )
+}

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from 'node:fs'
-import { tunProblem } from '../boot/preflight.ts'
+import { tapProblem } from '../boot/preflight.ts'
 import { messageOf } from '../core/errors.ts'
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import { checkOverlap, localNetworks } from '../namespace/pool.ts'
@@ -103,11 +103,9 @@ function dhtReady({ dhtReady, ring }: AgentFacts): Finding {
   return bad('this node still takes over its part of the DHT', 'Wait some seconds; leases are handed out afterwards.')
 }
 
-function tunDevice(): Finding {
-  const problem = tunProblem()
-  return problem === undefined
-    ? good('/dev/net/tun')
-    : bad(problem, 'Load it with `modprobe tun` and run the agent as root.')
+export function tunDevice(): Finding {
+  const problem = tapProblem()
+  return problem === undefined ? good('a tap can be made') : bad(problem.message, problem.hint)
 }
 
 function poolFree({ signed, tap }: NamespaceFacts): Finding {

@@ -51,7 +51,6 @@ export interface HeldLease extends Pick<Lease, 'ip' | 'mac'> {
 export interface TunnelFacts {
   readonly ip: Ip4
   readonly peerId: string | undefined
-  readonly address: Address
   readonly carrier: string
   readonly rttMs: number | undefined
   readonly txBytes: number

@@ -2,10 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { tunProblem } from '../boot/preflight.ts'
 import { StateFolder } from '../boot/state-folder.ts'
 import { InputError, type WowError } from '../core/errors.ts'
-import { bad, type Check, conclude, type Diagnosis, type Finding, good } from './doctor.ts'
+import { bad, type Check, conclude, type Diagnosis, type Finding, good, tunDevice } from './doctor.ts'
 
 /** `silence`: what came of asking the agent. */
 export function diagnoseOffline(path: string, silence: WowError): Diagnosis {
@@ -21,15 +20,6 @@ export function diagnoseOffline(path: string, silence: WowError): Diagnosis {
 
 function stateFiles(path: string): string {
   return existsSync(join(path, 'identity.json')) ? 'an agent ran here before' : 'no agent ran here yet'
-}
-
-function tunDevice(): Finding {
-  const problem = tunProblem()
-  if (problem === undefined) return good('a tap can be made')
-  return bad(
-    `no tap can be made: ${problem}`,
-    'Run as root with the tun module loaded; a plain overlay node (no token) needs no tap.',
-  )
 }
 
 function attempt(task: () => void, found: string): Finding {

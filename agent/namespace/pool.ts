@@ -50,7 +50,7 @@ export function parsePool(text: string): Cidr {
     throw invalid(
       'POOL_TOO_SMALL',
       text,
-      `is too small: it leaves ${usable} for hosts`,
+      `is too small: it leaves ${usable} of its addresses for hosts`,
       `Give a pool of /${MAX_PREFIX} or larger.`,
     )
   }

@@ -49,9 +49,9 @@ export interface SignedRecord {
 export const ID_LENGTH = 20
 /** A DHT value is at most 1 KiB; this leaves room for its seal. */
 export const MAX_RECORD_BYTES = 960
-/** Shorter leases would renew faster than a slow DHT operation ends. */
+/** Shorter leases would renew faster than a slow DHT operation ends; the DHT keeps nothing longer than a week. */
 export const MIN_LEASE_S = 10
-export const MAX_LEASE_S = 30 * 24 * 3600
+export const MAX_LEASE_S = 7 * 24 * 3600
 /** RFC 791: every IPv4 host takes 576 bytes. 9000: the largest frame in use. */
 export const MIN_MTU = 576
 export const MAX_MTU = 9000

@@ -1,0 +1,155 @@
+/**
+ * The part of an agent that belongs to a namespace: a tap, the virtual network on it, leases, and the namespace's record.
+ */
+
+import type { NamespaceFacts } from '../control/facts.ts'
+import { hmac, utf8 } from '../core/bytes.ts'
+import type { Clock } from '../core/clock.ts'
+import { formatCidr, formatIp4, type Mac, macFromBytes } from '../core/ip.ts'
+import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import { LeaseManager } from '../lease/lease-manager.ts'
+import { RecordKeeper } from '../namespace/keeper.ts'
+import { reservedOf } from '../namespace/record.ts'
+import { CronSchedule } from '../namespace/schedule.ts'
+import { VirtualNetwork } from '../net/network.ts'
+import { KernelTap } from '../net/tap/kernel-tap.ts'
+import { type Address, addressBytes } from '../overlay/address.ts'
+import { EarlyTap } from './early-tap.ts'
+import type { OverlayNode } from './overlay-node.ts'
+import type { Phases } from './phases.ts'
+import type { Membership } from './plan.ts'
+
+export interface MemberParts {
+  readonly node: OverlayNode
+  readonly tap: EarlyTap
+  readonly membership: Membership
+  readonly phases: Phases
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/**
+ * Makes the tap; `onGone` is called when somebody deletes it.
+ *
+ * Its MAC comes from the node's address: a DHCP client that sees the same MAC after a restart asks for its old lease.
+ * @throws InputError
+ */
+export function openTap(options: {
+  name: string
+  mtu: number | undefined
+  node: Address
+  onGone: (code: string) => void
+}): EarlyTap {
+  const { name, mtu, node, onGone } = options
+  const tap = KernelTap.open({ name, mac: macOf(node), ...(mtu === undefined ? {} : { mtu }) })
+  tap.onGone = onGone
+  return new EarlyTap(tap)
+}
+
+/** Unicast, locally administered (IEEE 802). */
+function macOf(node: Address): Mac {
+  const bytes = hmac(utf8('wow tap mac'), addressBytes(node)).subarray(0, 6)
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02
+  return macFromBytes(bytes)
+}
+
+export class Member {
+  readonly #parts: MemberParts
+  readonly #leases: LeaseManager
+  readonly #network: VirtualNetwork
+  readonly #keeper: RecordKeeper
+  #addressesTried: number | undefined
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts
+    const { node, tap, membership, clock, random, log } = parts
+    const { keys, token } = membership
+    const { record } = token.signed
+    const common = { dht: node.dht, keys, clock, random, log }
+    const { pool, domain } = record
+    const leaseMs = record.leaseS * 1000
+    const schedule = new CronSchedule(random, (error) =>
+      log.error('looking after the record failed', { reason: String(error) }),
+    )
+    this.#leases = new LeaseManager({
+      ...common,
+      self: node.ring.self,
+      pool,
+      reserved: reservedOf(record),
+      leaseMs,
+      store: membership.leases,
+    })
+    this.#network = new VirtualNetwork({
+      ...common,
+      tap,
+      overlay: node.ring,
+      leases: this.#leases,
+      pool,
+      leaseMs,
+      ...(domain === undefined ? {} : { domain }),
+    })
+    this.#network.onBound = ({ lease, tried }) => {
+      this.#addressesTried ??= tried
+      parts.phases.reach('leased', { ip: formatIp4(lease.ip), mac: lease.mac, tried })
+    }
+    this.#keeper = new RecordKeeper({ dht: node.dht, keys, signed: token.signed, schedule })
+  }
+
+  /** Takes frames; DHCP clients wait until `serve`. */
+  start(): void {
+    this.#network.start()
+  }
+
+  /** The DHT answers: serves the clients that waited, and sees to the namespace's record meanwhile. */
+  async serve(): Promise<void> {
+    const { phases, membership, log } = this.#parts
+    this.#network.setReady()
+    await this.#keeper.look()
+    this.#keeper.start()
+    const { signed, state, detail } = this.#keeper
+    if (state === 'taken' || state === 'unavailable')
+      log.warn('the record of the namespace could not be kept', { detail })
+    if (!Buffer.from(signed.encoded).equals(membership.token.signed.encoded)) {
+      log.warn('the DHT holds another record of this namespace than the token; import its new token', { id: signed.id })
+    }
+    const { name, pool } = signed.record
+    phases.reach('namespace', { id: signed.id, name, pool: formatCidr(pool), record: state })
+  }
+
+  stop(): void {
+    this.#keeper.stop()
+    this.#network.stop()
+    this.#parts.tap.close()
+  }
+
+  facts(): NamespaceFacts {
+    const { node, tap, clock } = this.#parts
+    const now = clock.now()
+    const peerIds = new Map(node.ring.contacts().map(({ address, endpoints }) => [address, peerIdIn(endpoints)]))
+    return {
+      signed: this.#keeper.signed,
+      recordState: this.#keeper.state,
+      recordDetail: this.#keeper.detail,
+      tap: tap.name,
+      leases: this.#leases
+        .held()
+        .filter(({ offered }) => !offered)
+        .map(({ ip, mac, expiresAt }) => ({ ip, mac, expiresInS: Math.max(0, Math.floor((expiresAt - now) / 1000)) })),
+      refused: this.#network.dhcpProblem,
+      addressesTried: this.#addressesTried,
+      tunnels: this.#network.tunnels().map(({ peer, rttMs, ...rest }) => ({
+        ...rest,
+        peerId: peerIds.get(peer),
+        rttMs: rttMs ?? undefined,
+      })),
+      counters: this.#network.counters(),
+    }
+  }
+}
+
+/** Every endpoint of a node ends in its peer id, also the relayed ones. */
+function peerIdIn(endpoints: readonly string[]): string | undefined {
+  return endpoints[0]?.split('/p2p/').at(-1)
+}

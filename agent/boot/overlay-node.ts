@@ -1,0 +1,92 @@
+/**
+ * One node of the overlay, ready made: links, ring and DHT, put together and taken apart in the right order.
+ *
+ * The agent and the short-lived visitor of `wow namespace create` are both one of these.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import type { WowError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import { DhtNode } from '../dht/dht-node.ts'
+import { Ring } from '../overlay/ring.ts'
+import type { Identity } from '../transport/identity.ts'
+import { createLibp2pLinks, type Libp2pLinks } from '../transport/libp2p-links.ts'
+
+export interface OverlayNodeOptions {
+  readonly identity: Identity
+  readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  readonly mdns: boolean
+  /** Taps of ours: the overlay must not run over itself. */
+  readonly hiddenInterfaces?: readonly string[]
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export class OverlayNode {
+  readonly links: Libp2pLinks
+  readonly ring: Ring
+  readonly dht: DhtNode
+  readonly #connected = new Signal()
+  readonly #dhtReady = new Signal()
+
+  /** Listens when this resolves; knows nobody yet. @throws InputError when it cannot listen there. */
+  static async open(options: OverlayNodeOptions): Promise<OverlayNode> {
+    return new OverlayNode(await createLibp2pLinks(options), options)
+  }
+
+  private constructor(links: Libp2pLinks, { clock, random, log }: OverlayNodeOptions) {
+    this.links = links
+    this.ring = new Ring({
+      links,
+      clock,
+      random,
+      onFault: (error) => log.error('a request of another node failed here', { reason: String(error) }),
+    })
+    this.dht = new DhtNode({ ring: this.ring, clock, random })
+    this.ring.onConnectedChange = (correctlyConnected) => {
+      log.info(correctlyConnected ? 'correctly connected' : 'not correctly connected any more')
+      if (correctlyConnected) this.#connected.raise()
+    }
+    this.dht.onReady = () => this.#dhtReady.raise()
+    this.ring.start()
+  }
+
+  /** Resolves when the node is correctly connected for the first time (T1 of the paper). */
+  get connected(): Promise<void> {
+    return this.#connected.raised
+  }
+
+  /** Resolves when DHT operations may begin. */
+  get dhtReady(): Promise<void> {
+    return this.#dhtReady.raised
+  }
+
+  /** Leaves the ring: neighbours are told, and get what this node stored. */
+  async stop(): Promise<void> {
+    this.dht.stop()
+    await this.ring.stop()
+  }
+}
+
+class Signal {
+  raise: () => void = () => {}
+  readonly raised = new Promise<void>((resolve) => {
+    this.raise = resolve
+  })
+}
+
+/** @throws what `late` makes when `task` takes longer than `ms`; the task goes on unheard. */
+export async function within<T>(clock: Clock, ms: number, task: Promise<T>, late: () => WowError): Promise<T> {
+  let timer: { cancel(): void } | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = clock.after(ms, () => reject(late()))
+  })
+  try {
+    return await Promise.race([task, tooLate])
+  } finally {
+    timer?.cancel()
+  }
+}

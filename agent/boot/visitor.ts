@@ -1,0 +1,51 @@
+/** A node that joins the overlay for one errand and leaves again (paper section 5.1: "starts up a P2P node"). */
+
+import { SystemClock } from '../core/clock.ts'
+import { WowError } from '../core/errors.ts'
+import { SILENT } from '../core/log.ts'
+import { SystemRandom } from '../core/random.ts'
+import type { Dht } from '../dht/dht.ts'
+import { createIdentity } from '../transport/identity.ts'
+import { DEFAULT_LISTEN } from './config.ts'
+import { OverlayNode, within } from './overlay-node.ts'
+
+/** Somebody waits at a terminal: give up on silent bootstrap nodes after this, ms. */
+const LINK_LIMIT_MS = 8_000
+const READY_LIMIT_MS = 15_000
+
+/** @throws WowError when no bootstrap node answers or the node finds no place in the ring in time; what `errand` throws. */
+export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht: Dht) => Promise<T>): Promise<T> {
+  const clock = new SystemClock()
+  const node = await OverlayNode.open({
+    identity: await createIdentity(),
+    listen: [DEFAULT_LISTEN],
+    announce: [],
+    mdns: false,
+    log: SILENT,
+    clock,
+    random: new SystemRandom(),
+  })
+  try {
+    await within(clock, LINK_LIMIT_MS, node.ring.bootstrap(bootstrap), () => unreachable(bootstrap))
+    await within(clock, READY_LIMIT_MS, node.dhtReady, notReady)
+    return await errand(node.dht)
+  } finally {
+    await node.stop()
+  }
+}
+
+function unreachable(bootstrap: readonly string[]): WowError {
+  const which =
+    bootstrap.length === 1
+      ? `The bootstrap address ${bootstrap[0]}`
+      : `None of the bootstrap addresses ${bootstrap.join(', ')}`
+  return new WowError(
+    'BOOTSTRAP_UNREACHABLE',
+    `${which} ${bootstrap.length === 1 ? 'does not answer' : 'answers'}.`,
+    'Check that the node runs and its port is open.',
+  )
+}
+
+function notReady(): WowError {
+  return new WowError('NOT_CONNECTED', 'The node found no place in the ring in time.', 'Try again.')
+}

@@ -1,0 +1,101 @@
+/** `wow status`, `peers`, `leases` and `doctor`: what the agent says over its control socket, for scripts or for people. */
+
+import { resolve } from 'node:path'
+import { defaultStateFolder } from '../boot/config.ts'
+import { askAgent } from '../control/client.ts'
+import type { Diagnosis } from '../control/doctor.ts'
+import { diagnoseOffline } from '../control/offline.ts'
+import type { LeaseStatus, PeerStatus, Status } from '../control/status.ts'
+import { WowError } from '../core/errors.ts'
+import { EXIT_FAILED, print, printJson, table } from './output.ts'
+
+export interface InspectOptions {
+  readonly state?: string
+  readonly json?: boolean
+}
+
+export async function inspect(page: 'status' | 'peers' | 'leases' | 'doctor', options: InspectOptions): Promise<void> {
+  const folder = resolve(options.state ?? defaultStateFolder())
+  if (page === 'doctor') return doctor(folder, options.json === true)
+  // The agent is of the same installation: its answer has the shape that its own types say.
+  const answer = await askAgent(folder, `/${page}`)
+  if (options.json) return printJson(answer)
+  switch (page) {
+    case 'status':
+      return print(statusText(answer as Status))
+    case 'peers':
+      return print(peersText(answer as PeerStatus[]))
+    case 'leases':
+      return print(leasesText(answer as LeaseStatus[]))
+  }
+}
+
+async function doctor(folder: string, json: boolean): Promise<void> {
+  const diagnosis = await askAgent(folder, '/doctor').then(
+    (answer) => answer as Diagnosis,
+    (error: unknown) => {
+      if (error instanceof WowError) return diagnoseOffline(folder, error)
+      throw error
+    },
+  )
+  if (json) printJson(diagnosis)
+  else print(doctorText(diagnosis))
+  if (!diagnosis.ok) process.exitCode = EXIT_FAILED
+}
+
+function statusText(status: Status): string {
+  const { ring, namespace, timings } = status
+  const short = (address: string | null) => address?.slice(0, 8) ?? '-'
+  const ms = (value: number | null) => (value === null ? '-' : `${value} ms`)
+  const sides = ring.alone ? 'a ring of one' : `left ${short(ring.left)}, right ${short(ring.right)}`
+  const lines: [string, string][] = [
+    ['phase', status.failed === null ? status.phase : `failed: ${status.failed.message}`],
+    ['address', `${status.address ?? '-'} (${status.peerId ?? '-'})`],
+    ['ring', `${ring.correctlyConnected ? 'correctly connected' : 'not correctly connected'}, ${sides}`],
+    ['links', `${ring.near} near, ${ring.far} far, ${ring.onDemand} on demand; about ${ring.estimatedSize} nodes`],
+    [
+      'namespace',
+      namespace === null ? 'none (plain overlay node)' : `${namespace.name} (${namespace.id}), ${namespace.pool}`,
+    ],
+    [
+      'timings',
+      `connected ${ms(timings.connectedMs)}, leased ${ms(timings.leasedMs)}, addresses tried ${timings.addressesTried ?? '-'}`,
+    ],
+    ...status.leases.map(({ ip, mac, expiresInS }): [string, string] => [
+      'lease',
+      `${ip} for ${mac}, ${expiresInS} s left`,
+    ]),
+    ...status.tunnels.map(({ ip, carrier, rttMs, txBytes, rxBytes }): [string, string] => [
+      'tunnel',
+      `${ip} over ${carrier}, ${rttMs === null ? 'rtt unknown' : `rtt ${rttMs} ms`}, ${txBytes} B out, ${rxBytes} B in`,
+    ]),
+  ]
+  return lines.map(([label, value]) => `${label.padEnd(10)} ${value}`).join('\n')
+}
+
+function peersText(peers: readonly PeerStatus[]): string {
+  if (peers.length === 0) return 'No links.'
+  const rows = peers.map(({ address, roles, relayed, remote }) => [
+    address,
+    roles.join(',') || '-',
+    relayed ? 'relayed' : 'direct',
+    remote,
+  ])
+  return table(['ADDRESS', 'ROLES', 'WAY', 'REMOTE'], rows)
+}
+
+function leasesText(leases: readonly LeaseStatus[]): string {
+  if (leases.length === 0) return 'No leases.'
+  return table(
+    ['IP', 'MAC', 'EXPIRES'],
+    leases.map(({ ip, mac, expiresInS }) => [ip, mac, `${expiresInS} s`]),
+  )
+}
+
+function doctorText({ ok, checks }: Diagnosis): string {
+  const lines = checks.flatMap(({ ok, code, detail, hint }) => {
+    const line = `${ok ? 'ok  ' : 'FAIL'}  ${code.padEnd(20)}  ${detail}`
+    return hint === '' ? [line] : [line, `      ${''.padEnd(20)}  -> ${hint}`]
+  })
+  return [...lines, ok ? 'All is well.' : 'Something is wrong; the first failure is usually the cause.'].join('\n')
+}

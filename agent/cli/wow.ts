@@ -1,0 +1,164 @@
+#!/usr/bin/env node
+/**
+ * `wow`: one command for namespaces, for running the agent, and for looking at it.
+ *
+ * Every subcommand has `--json`, `--help` with an example, and exit codes that a script can use (see `output.ts`). What
+ * a subcommand needs is loaded when it runs: `wow status` must not wait for libp2p.
+ */
+
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { InputError } from '../core/errors.ts'
+import { VERSION } from '../version.ts'
+import { reportError } from './output.ts'
+
+const JSON_HELP = 'print one JSON value on stdout'
+const STATE_HELP = 'state folder of the agent (default: /var/lib/wow as root, else ~/.local/state/wow)'
+
+function buildProgram(): Command {
+  const program = new Command('wow')
+    .description('Virtual machines that find each other and become one private cluster, with no server to run.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', '\nExit codes: 0 all well, 1 failed at run time, 2 bad input.')
+    .addHelpText(
+      'after',
+      example('wow namespace create --name lab && sudo wow up --token "$(wow namespace export lab)"'),
+    )
+  addNamespace(program)
+  addUp(program)
+  addInspection(program)
+  return program
+}
+
+function addNamespace(program: Command): void {
+  const namespace = program.command('namespace').description('make and share namespaces')
+  namespace
+    .command('create')
+    .description('make a namespace and keep its keys in the keyring')
+    .option('--name <name>', 'a name for people (default: made from the id)')
+    .option('--pool <cidr>', 'addresses to hand out (default: a free one, 10.128.0.0/9 first)')
+    .option('--lease <time>', 'lease time, such as 12h, 90m or 45s', '12h')
+    .option('--bootstrap <multiaddr>', 'a node of the overlay; repeat for more', collect)
+    .option('--domain <domain>', 'DNS domain of the members (default: NAME.wow)')
+    .option('--mtu <bytes>', 'MTU of the virtual network', wholeNumber)
+    .option('--reserve <ip>', 'an address never to hand out; repeat for more', collect)
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace create --name lab --pool 10.128.0.0/9 --lease 12h --json'))
+    .action(async (options) => (await import('./namespace.ts')).create(options))
+  namespace
+    .command('list')
+    .description('the namespaces in the keyring')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace list'))
+    .action(async (options) => (await import('./namespace.ts')).list(options))
+  namespace
+    .command('show <namespace>')
+    .description('what is known of a namespace, without its secret')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace show lab'))
+    .action(async (wanted, options) => (await import('./namespace.ts')).show(wanted, options))
+  namespace
+    .command('export <namespace>')
+    .description('the join token of a namespace; who has it is a member')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace export lab'))
+    .action(async (wanted, options) => (await import('./namespace.ts')).exportToken(wanted, options))
+  namespace
+    .command('import <token>')
+    .description('put the namespace of a join token into the keyring (- reads it from stdin)')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace import wow1…'))
+    .action(async (token, options) => (await import('./namespace.ts')).importToken(token, options))
+}
+
+function addUp(program: Command): void {
+  program
+    .command('up')
+    .description('run the agent in the foreground; without a token as a plain overlay node')
+    .option('--token <token>', 'join token of a namespace; needs root for the tap')
+    .option('--bootstrap <multiaddr>', 'a node of the overlay; repeat for more', collect)
+    .option(
+      '--listen <multiaddr>',
+      'where to listen; repeat for more (default: any address, the port of the last run)',
+      collect,
+    )
+    .option('--announce <multiaddr>', 'where others reach this node, if not where it listens; repeat for more', collect)
+    .option('--tap <name>', 'name of the tap (default: wow0)')
+    .option('--state <dir>', STATE_HELP)
+    .option('--log <format>', 'json or text (default: text)')
+    .option('--config <file>', 'JSON file with the same fields; options here override it')
+    .option('--console <path>', 'a terminal or file that gets a line a phase; repeat for more', collect)
+    .option('--no-mdns', 'do not look for nodes on the LAN')
+    .option('--mtu <bytes>', 'MTU of the tap', wholeNumber)
+    .option('--json', 'the same as --log json')
+    .addHelpText('after', example('sudo wow up --token "$(wow namespace export lab)" --state /var/lib/wow'))
+    .action(async (options, command: Command) => {
+      // Commander makes `mdns` true by default, which would hide what a config file says.
+      const mdns = command.getOptionValueSource('mdns') === 'cli' ? options.mdns : undefined
+      await (await import('./up.ts')).up({ ...options, mdns })
+    })
+}
+
+function addInspection(program: Command): void {
+  const pages = {
+    status: 'where the agent stands: phase, ring, leases, tunnels',
+    peers: 'the nodes that the agent is linked to',
+    leases: 'the addresses that clients of this node hold',
+    doctor: 'what is wrong, and what to do; exit code 0 only when all is well',
+  } as const
+  for (const [page, description] of Object.entries(pages)) {
+    program
+      .command(page)
+      .description(description)
+      .option('--state <dir>', STATE_HELP)
+      .option('--json', JSON_HELP)
+      .addHelpText('after', example(`wow ${page} --state /var/lib/wow --json`))
+      .action(async (options) => (await import('./inspect.ts')).inspect(page as keyof typeof pages, options))
+  }
+}
+
+function example(line: string): string {
+  return `\nExample:\n  ${line}`
+}
+
+/** Gathers a repeated option; commas separate several in one. */
+function collect(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), ...text.split(',').map((part) => part.trim())]
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
+}
+
+/** Commander's own complaints, in our form; undefined when it only printed help or the version. */
+function usageError(error: CommanderError): InputError | undefined {
+  if (error.exitCode === 0) return undefined
+  const what = error.message
+    .replace(/^error: /, '')
+    .replace(/\s+/g, ' ')
+    .replace('is invalid. It', 'is invalid: it')
+  if (error.code === 'commander.help') {
+    return new InputError('USAGE', 'A subcommand is missing', 'See `wow --help`.')
+  }
+  return new InputError(
+    'USAGE',
+    what.charAt(0).toUpperCase() + what.slice(1),
+    'See `wow --help` or `wow SUBCOMMAND --help`.',
+  )
+}
+
+async function run(): Promise<void> {
+  const json = process.argv.includes('--json')
+  try {
+    await buildProgram().parseAsync(process.argv)
+  } catch (error) {
+    const reported = error instanceof CommanderError ? usageError(error) : error
+    if (reported !== undefined) process.exitCode = reportError(reported, json)
+    // Whatever was half set up must not keep the process alive; everything that was printed is out already.
+    process.exit()
+  }
+}
+
+await run()

@@ -1,0 +1,214 @@
+/**
+ * Which sub-keys this node answers for, and when it may.
+ *
+ * The arc between two neighbours is a segment; both are its replicas (paper section 4: the nodes immediately left and
+ * right of a key). A side is `open` when its neighbour has handed over what it holds of the segment and one of the two
+ * (or both together) knows every accepted entry in it. A node answers only for open segments, and only together with
+ * the neighbour that it sees there; the neighbour does the same, so a change counts only where both views agree.
+ *
+ * `extent` is how far to a side this node knows every accepted entry. It outlives a neighbour that came in between by
+ * `RETAIN_MS`, because that neighbour may vanish again.
+ */
+
+import { type Clock, sleep } from '../core/clock.ts'
+import { DecodeError, decode, encode } from '../core/codec.ts'
+import type { Random } from '../core/random.ts'
+import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
+import { type Side, walk } from '../overlay/neighborhood.ts'
+import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
+import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICATE_TIMEOUT_MS, RETAIN_MS } from './constants.ts'
+import type { SubKey } from './dht.ts'
+import type { EntryStore } from './entry-store.ts'
+import { dhtRequestCodec, type PullRequest, pageCodec } from './messages.ts'
+
+/** What the DHT needs to know of the ring beyond `Overlay`. */
+export interface RingView extends Overlay {
+  readonly alone: boolean
+  neighbor(side: Side): Address | undefined
+}
+
+/** `partner` undefined: this node is the whole ring. */
+export interface Custodian {
+  readonly side: Side
+  readonly partner: Address | undefined
+}
+
+const CIRCLE = 1n << BigInt(ADDRESS_BITS)
+
+interface SideState {
+  neighbor: Address | undefined
+  open: boolean
+  extent: bigint
+  /** Changes with every neighbour: what was begun for an earlier one is given up. */
+  epoch: number
+}
+
+export class Custody {
+  readonly #ring: RingView
+  readonly #store: EntryStore
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #opened: () => void
+  readonly #sides: Record<Side, SideState> = {
+    left: { neighbor: undefined, open: false, extent: 0n, epoch: 0 },
+    right: { neighbor: undefined, open: false, extent: 0n, epoch: 0 },
+  }
+  #everLinked = false
+  #stopped = false
+
+  constructor(parts: { ring: RingView; store: EntryStore; clock: Clock; random: Random; opened: () => void }) {
+    this.#ring = parts.ring
+    this.#store = parts.store
+    this.#clock = parts.clock
+    this.#random = parts.random
+    this.#opened = parts.opened
+  }
+
+  /** Both segments are open: this node does its share. */
+  get open(): boolean {
+    return this.#ring.alone || (this.#sides.left.open && this.#sides.right.open)
+  }
+
+  /** Who answers for `key` together with this node; undefined when this node does not, or not now. */
+  custodianOf(key: SubKey): Custodian | undefined {
+    if (this.#ring.alone) return { side: 'right', partner: undefined }
+    const { left, right } = this.#sides
+    const { self } = this.#ring
+    if (right.neighbor !== undefined && inArc(self, key, right.neighbor)) {
+      return right.open ? { side: 'right', partner: right.neighbor } : undefined
+    }
+    if (left.neighbor !== undefined && inArc(left.neighbor, key, self)) {
+      return left.open ? { side: 'left', partner: left.neighbor } : undefined
+    }
+    return undefined
+  }
+
+  /** Whether an entry is worth keeping: inside what this node answers for, or did until lately. */
+  keeps(key: SubKey): boolean {
+    const { self, alone } = this.#ring
+    const { left, right } = this.#sides
+    return alone || rightward(self, key) < right.extent || rightward(key, self) <= left.extent
+  }
+
+  /** The ring changed around this node. */
+  onNeighborsChange(): void {
+    if (this.#ring.alone) {
+      // A node that never met another knows everything there is.
+      if (!this.#everLinked) this.#sides.left.extent = this.#sides.right.extent = CIRCLE
+      for (const side of ['left', 'right'] satisfies Side[]) this.#turn(side, undefined)
+      this.#opened()
+      return
+    }
+    for (const side of ['left', 'right'] satisfies Side[]) {
+      const neighbor = this.#ring.neighbor(side)
+      if (neighbor !== undefined) this.#everLinked = true
+      if (neighbor !== this.#sides[side].neighbor) this.#turn(side, neighbor)
+    }
+  }
+
+  /** Hands a page over to a neighbour. @throws Refusal when the asker is not the neighbour that this node sees. */
+  handOver(asker: Address, { side, beyond, cursor }: PullRequest): Uint8Array {
+    const { self } = this.#ring
+    if (this.#ring.neighbor(side) !== asker) throw new Refusal('you are not my neighbour')
+    const { extent } = this.#sides[side]
+    const edge = !beyond ? asker : toAddress(side === 'left' ? self - extent : self + extent)
+    const [from, to] = side === 'left' ? [edge, self] : [self, edge]
+    const { entries, last } = this.#store.page(from, to, cursor, PAGE_ENTRIES)
+    return encode(pageCodec, { whole: extent >= CIRCLE, extent: toAddress(extent), entries, last })
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#sides.left.epoch++
+    this.#sides.right.epoch++
+  }
+
+  #turn(side: Side, neighbor: Address | undefined): void {
+    const state = this.#sides[side]
+    state.neighbor = neighbor
+    state.open = false
+    state.epoch++
+    if (neighbor !== undefined) void this.#takeOver(side, neighbor, state.epoch)
+  }
+
+  async #takeOver(side: Side, neighbor: Address, epoch: number): Promise<void> {
+    const state = this.#sides[side]
+    const current = () => state.epoch === epoch && !this.#stopped
+    const since = this.#clock.now()
+    while (current()) {
+      const complete = await this.#pull(side, false, current)
+      if (complete && current() && !this.#covers(side)) await this.#pull(opposite(side), true, current)
+      if (!current()) return
+      const orphaned = this.#clock.now() - since > ORPHAN_GRACE_MS
+      if (complete && (this.#covers(side) || orphaned)) {
+        state.open = true
+        state.extent = maxOf(state.extent, this.#distance(side, neighbor))
+        this.#clock.after(RETAIN_MS, () => {
+          if (current()) state.extent = this.#distance(side, neighbor)
+        })
+        this.#opened()
+        return
+      }
+      await sleep(this.#clock, PULL_RETRY_MS * (0.75 + 0.5 * this.#random.float()))
+    }
+  }
+
+  /** Whether this node knows every accepted entry between itself and its neighbour. */
+  #covers(side: Side): boolean {
+    const { neighbor, extent } = this.#sides[side]
+    return neighbor !== undefined && extent >= this.#distance(side, neighbor)
+  }
+
+  /**
+   * Fetches what the neighbour holds between the two. `beyond`: also what it knows on the far side of this node, where
+   * several nodes may have come in at once and none of them knows anything yet.
+   */
+  async #pull(side: Side, beyond: boolean, current: () => boolean): Promise<boolean> {
+    const { neighbor } = this.#sides[side]
+    if (neighbor === undefined) return false
+    let cursor: SubKey | undefined
+    for (;;) {
+      const body = encode(dhtRequestCodec, { kind: 'pull', side: opposite(side), beyond, cursor })
+      try {
+        const options = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
+        const answer = await this.#ring.request(SERVICES.dht, neighbor, body, options)
+        if (!current()) return false
+        const { whole, extent, entries, last } = decode(pageCodec, answer.body)
+        for (const entry of entries) this.#store.merge(entry)
+        cursor = entries.at(-1)?.key
+        if (!last && cursor !== undefined) continue
+        this.#learn(side, neighbor, beyond, whole ? CIRCLE : extent)
+        return true
+      } catch (error) {
+        if (error instanceof DeliveryError || error instanceof DecodeError) return false
+        throw error
+      }
+    }
+  }
+
+  /** The neighbour knows everything up to `theirs` toward us, and has told it. */
+  #learn(side: Side, neighbor: Address, beyond: boolean, theirs: bigint): void {
+    const state = this.#sides[side]
+    const between = this.#distance(side, neighbor)
+    if (state.extent + theirs >= between) state.extent = maxOf(state.extent, between)
+    const other = this.#sides[opposite(side)]
+    if (beyond) other.extent = maxOf(other.extent, theirs - between)
+  }
+
+  #distance(side: Side, neighbor: Address): bigint {
+    return walk(this.#ring.self, side, neighbor)
+  }
+}
+
+function opposite(side: Side): Side {
+  return side === 'left' ? 'right' : 'left'
+}
+
+/** [from, to), walking right. */
+function inArc(from: Address, key: SubKey, to: Address): boolean {
+  return rightward(from, key) < rightward(from, to)
+}
+
+function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

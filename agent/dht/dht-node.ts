@@ -1,0 +1,55 @@
+/**
+ * One node's part in the DHT: its share of the entries, and its way to everybody else's.
+ *
+ * Operations may be called at any time; they wait until the node is correctly connected.
+ */
+
+import { type Clock, every, type Timer } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import { SERVICES } from '../overlay/overlay.ts'
+import { DhtClient } from './client.ts'
+import { SWEEP_PERIOD_MS } from './constants.ts'
+import { Custody, type RingView } from './custody.ts'
+import { EntryStore } from './entry-store.ts'
+import { Replica } from './replica.ts'
+
+/** A ring that tells when its neighbours change; one listener. */
+export interface WatchedRing extends RingView {
+  onNeighborsChange: () => void
+}
+
+export class DhtNode extends DhtClient {
+  readonly store: EntryStore
+  readonly #custody: Custody
+  readonly #sweeping: Timer
+
+  /** Called every time this node begins to do its share. */
+  onReady: () => void = () => {}
+
+  constructor(parts: { ring: WatchedRing; clock: Clock; random: Random }) {
+    const { ring, clock, random } = parts
+    super({ overlay: ring, clock, random })
+    const store = new EntryStore(clock)
+    const opened = () => {
+      if (this.#custody.open) this.onReady()
+    }
+    const custody = new Custody({ ring, store, clock, random, opened })
+    const replica = new Replica({ ring, custody, store })
+    this.store = store
+    this.#custody = custody
+    ring.serve(SERVICES.dht, (request) => replica.serve(request))
+    ring.onNeighborsChange = () => custody.onNeighborsChange()
+    custody.onNeighborsChange()
+    this.#sweeping = every(clock, random, SWEEP_PERIOD_MS, () => store.sweep((key) => custody.keeps(key)))
+  }
+
+  /** This node answers for both arcs beside it. */
+  get ready(): boolean {
+    return this.#custody.open
+  }
+
+  stop(): void {
+    this.#sweeping.cancel()
+    this.#custody.stop()
+  }
+}

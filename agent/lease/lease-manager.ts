@@ -1,0 +1,271 @@
+/**
+ * The leases of one node: DHCP's wishes turned into DHT operations (paper section 5.2).
+ *
+ * Guarantees:
+ * - an address is given to a client only while a majority of its sub-keys is held with this node's password;
+ * - the owner stops using it ttl after it *sent* the winning request, so before any replica lets go;
+ * - another address is tried only when a majority really is held by others; an unclear vote is repeated with the same
+ *   password and, given up, is taken back;
+ * - an offer is a claim of a minute, so that a client which never comes back leaks nothing;
+ * - a client gets its former address again while nobody else took it, also after a restart of the agent.
+ */
+
+import { type Clock, sleep } from '../core/clock.ts'
+import { codeOf } from '../core/errors.ts'
+import type { Cidr, Ip4, Mac } from '../core/ip.ts'
+import type { Random } from '../core/random.ts'
+import type { Dht } from '../dht/dht.ts'
+import type { NamespaceKeys } from '../namespace/keys.ts'
+import type { Address } from '../overlay/address.ts'
+import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
+import { leaseKey, sealOwner } from './lease-entry.ts'
+import type { LeaseStore, StoredLease } from './lease-store.ts'
+import { AddressPool } from './pool.ts'
+
+/** How long an offer is held, ms: DHCP clients answer within seconds. */
+const OFFER_MS = 60_000
+/** A client that asks again this long before its offer ends gets the same offer, ms. */
+const OFFER_REUSE_MS = 15_000
+/** An address that a client found in use on its wire is kept away from all clients, ms. */
+const DECLINED_MS = 600_000
+/** How often an unclear vote on one address is repeated, and the pause before, ms: random, so that two rivals part. */
+const UNCLEAR_TRIES = 3
+const UNCLEAR_PAUSE_MS = 150
+/** After a first address was taken, this many are looked up side by side before the next is claimed. */
+const PROBES = 16
+const PASSWORD_BYTES = 32
+
+interface Held {
+  readonly client: ClientId
+  readonly mac: Mac
+  readonly ip: Ip4
+  readonly password: Uint8Array
+  readonly expiresAt: number
+  readonly offered: boolean
+  readonly tried: number
+}
+
+type ClaimResult = { readonly password: Uint8Array; readonly expiresAt: number } | 'taken' | 'unclear'
+
+export class LeaseManager implements Leases {
+  readonly #dht: Dht
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #self: Address
+  readonly #keys: NamespaceKeys
+  readonly #pool: AddressPool
+  readonly #leaseMs: number
+  readonly #store: LeaseStore
+  readonly #held = new Map<ClientId, Held>()
+  /** What each client had last, with the password that may still open it. */
+  readonly #former = new Map<ClientId, StoredLease>()
+  readonly #declined = new Map<Ip4, number>()
+  /** Addresses that a claim of this node is under way for. */
+  readonly #claiming = new Set<Ip4>()
+  onLost: (lease: Lease) => void = () => {}
+
+  constructor(parts: {
+    dht: Dht
+    clock: Clock
+    random: Random
+    self: Address
+    keys: NamespaceKeys
+    pool: Cidr
+    reserved: readonly Ip4[]
+    leaseMs: number
+    store: LeaseStore
+  }) {
+    this.#dht = parts.dht
+    this.#clock = parts.clock
+    this.#random = parts.random
+    this.#self = parts.self
+    this.#keys = parts.keys
+    this.#pool = new AddressPool(parts.pool, parts.reserved)
+    this.#leaseMs = parts.leaseMs
+    this.#store = parts.store
+    for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
+  }
+
+  async offer(client: ClientId, mac: Mac, wanted?: Ip4): Promise<LeaseResult<Claim>> {
+    const held = this.#live(client)
+    const enough = held?.offered === true ? OFFER_REUSE_MS : 0
+    if (held !== undefined && held.expiresAt - this.#clock.now() > enough) {
+      return { ok: true, ip: held.ip, tried: held.tried }
+    }
+    let tried = 0
+    for await (const ip of this.#candidates(client, wanted)) {
+      tried++
+      const result = await this.#claim(ip, this.#passwordFor(client, ip), OFFER_MS)
+      if (result === 'unclear') return failure('unavailable')
+      if (result === 'taken') this.#forget(client, ip)
+      else {
+        this.#held.set(client, { client, mac, ip, ...result, offered: true, tried })
+        return { ok: true, ip, tried }
+      }
+    }
+    return failure('pool-exhausted')
+  }
+
+  async acquire(client: ClientId, mac: Mac, ip: Ip4): Promise<LeaseResult<{ readonly lease: Lease }>> {
+    const held = this.#live(client)
+    if (!this.#mayHave(client, ip)) return failure('taken')
+    const password = held?.ip === ip ? held.password : this.#passwordFor(client, ip)
+    const sentAt = this.#clock.now()
+    const value = sealOwner(this.#keys, this.#self, this.#random)
+    const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
+    if (outcome.lost) {
+      if (held?.ip === ip) this.#lose(held)
+      this.#forget(client, ip)
+      return failure('taken')
+    }
+    if (!outcome.won) return failure('unavailable')
+    if (held !== undefined && held.ip !== ip) this.#takeBack(held.ip, held.password)
+    const tried = held?.ip === ip ? held.tried : 1
+    const lease = { client, mac, ip, password, expiresAt: sentAt + this.#leaseMs, offered: false, tried }
+    this.#held.set(client, lease)
+    this.#former.set(client, lease)
+    this.#save()
+    return { ok: true, lease: publicLease(lease) }
+  }
+
+  async release(client: ClientId, ip: Ip4): Promise<void> {
+    const held = this.#held.get(client)
+    if (held?.ip !== ip) return
+    this.#held.delete(client)
+    // Asked for again, the address is claimed with another password: a late deletion must not hit the new claim.
+    this.#former.set(client, { client, mac: held.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
+    this.#save()
+    await this.#dht.delete(leaseKey(this.#keys, ip), held.password)
+  }
+
+  async decline(client: ClientId, ip: Ip4): Promise<void> {
+    this.#declined.set(ip, this.#clock.now() + DECLINED_MS)
+    // The entry stays until it expires: it keeps the address away from every other node too.
+    if (this.#held.get(client)?.ip === ip) this.#held.delete(client)
+    this.#forget(client, ip)
+  }
+
+  held(): Lease[] {
+    const live = [...this.#held.keys()].map((client) => this.#live(client))
+    return live.filter((held) => held !== undefined).map(publicLease)
+  }
+
+  holder(ip: Ip4): Lease | undefined {
+    for (const held of this.#held.values()) {
+      if (held.ip === ip && !held.offered && held.expiresAt > this.#clock.now()) return publicLease(held)
+    }
+    return undefined
+  }
+
+  /** The former address, the wanted one, then random ones; the first at once, later ones after a look that they are free. */
+  async *#candidates(client: ClientId, wanted: Ip4 | undefined): AsyncGenerator<Ip4> {
+    const tried = new Set<Ip4>()
+    const fresh = (ip: Ip4 | undefined): ip is Ip4 => ip !== undefined && !tried.has(ip) && this.#mayHave(client, ip)
+    for (const ip of [this.#former.get(client)?.ip, wanted]) {
+      if (!fresh(ip)) continue
+      tried.add(ip)
+      yield ip
+    }
+    const batch: Ip4[] = []
+    for (const ip of this.#pool.shuffled(this.#random)) {
+      if (!fresh(ip)) continue
+      const first = tried.size === 0
+      tried.add(ip)
+      if (first) yield ip
+      else if (batch.push(ip) === PROBES) yield* await this.#free(batch.splice(0))
+    }
+    yield* await this.#free(batch)
+  }
+
+  /** Those of `ips` that no majority holds; one whose state is unclear counts as free, its claim will tell. */
+  async #free(ips: readonly Ip4[]): Promise<Ip4[]> {
+    const looks = ips.map(async (ip) => {
+      try {
+        const found = await this.#dht.get(leaseKey(this.#keys, ip))
+        return !found.some(({ majority }) => majority)
+      } catch (error) {
+        if (codeOf(error) === 'DHT_UNAVAILABLE') return true
+        throw error
+      }
+    })
+    const free = await Promise.all(looks)
+    return ips.filter((_, i) => free[i])
+  }
+
+  /** Whether this node may claim `ip` for `client` as far as it knows itself. */
+  #mayHave(client: ClientId, ip: Ip4): boolean {
+    if (!this.#pool.has(ip) || (this.#declined.get(ip) ?? 0) > this.#clock.now()) return false
+    for (const held of this.#held.values()) {
+      if (held.ip === ip && held.client !== client && held.expiresAt > this.#clock.now()) return false
+    }
+    return !this.#claiming.has(ip)
+  }
+
+  async #claim(ip: Ip4, firstPassword: Uint8Array, ttlMs: number): Promise<ClaimResult> {
+    const key = leaseKey(this.#keys, ip)
+    const value = sealOwner(this.#keys, this.#self, this.#random)
+    let password = firstPassword
+    this.#claiming.add(ip)
+    try {
+      for (let i = 0; i < UNCLEAR_TRIES; i++) {
+        const sentAt = this.#clock.now()
+        const outcome = await this.#dht.create(key, password, value, ttlMs)
+        if (outcome.won) return { password, expiresAt: sentAt + ttlMs }
+        if (outcome.lost) {
+          this.#takeBack(ip, password)
+          return 'taken'
+        }
+        if (outcome.votes.includes('taken')) {
+          // A rival has the rest. Both let go and come again; a new password keeps a late deletion off the new claim.
+          this.#takeBack(ip, password)
+          password = this.#random.bytes(PASSWORD_BYTES)
+        }
+        await sleep(this.#clock, UNCLEAR_PAUSE_MS * (1 + 2 * i) * this.#random.float())
+      }
+      this.#takeBack(ip, password)
+      return 'unclear'
+    } finally {
+      this.#claiming.delete(ip)
+    }
+  }
+
+  /** Deletes in the background what a claim left behind; what cannot be reached expires by itself. */
+  #takeBack(ip: Ip4, password: Uint8Array): void {
+    void this.#dht.delete(leaseKey(this.#keys, ip), password)
+  }
+
+  #passwordFor(client: ClientId, ip: Ip4): Uint8Array {
+    const former = this.#former.get(client)
+    return former?.ip === ip ? former.password : this.#random.bytes(PASSWORD_BYTES)
+  }
+
+  #live(client: ClientId): Held | undefined {
+    const held = this.#held.get(client)
+    if (held === undefined || held.expiresAt > this.#clock.now()) return held
+    this.#held.delete(client)
+    return undefined
+  }
+
+  #lose(held: Held): void {
+    this.#held.delete(held.client)
+    if (!held.offered) this.onLost(publicLease(held))
+  }
+
+  #forget(client: ClientId, ip: Ip4): void {
+    if (this.#former.get(client)?.ip !== ip) return
+    this.#former.delete(client)
+    this.#save()
+  }
+
+  #save(): void {
+    this.#store.save([...this.#former.values()])
+  }
+}
+
+function publicLease({ client, mac, ip, expiresAt, offered }: Held): Lease {
+  return { client, mac, ip, expiresAt, offered }
+}
+
+function failure(why: LeaseFailure): { ok: false; why: LeaseFailure } {
+  return { ok: false, why }
+}

@@ -61,7 +61,6 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
   const tar = join(to, 'root.tar')
   const hooks = join(to, 'hooks')
   renderTree(packageTemplates, hooks, { ...flavour })
-  const initramfs = '/etc/initramfs-tools'
 
   const excluded = [
     ...flavour.excludePaths.map((path) => `path-exclude=${path}`),
@@ -76,11 +75,7 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
     '--aptopt=APT::Install-Recommends "false"',
     ...excluded.map((option) => `--dpkgopt=${option}`),
     // Before the kernel's own scripts make the initramfs.
-    `--essential-hook=mkdir -p "$1"${initramfs}/conf.d "$1"${initramfs}/hooks`,
-    `--essential-hook=upload ${join(hooks, 'initramfs.conf')} ${initramfs}/conf.d/wow.conf`,
-    `--essential-hook=upload ${join(hooks, 'modules')} ${initramfs}/modules`,
-    `--essential-hook=upload ${join(hooks, 'blkid-hook')} ${initramfs}/hooks/wow-blkid`,
-    `--essential-hook=chmod 0755 "$1"${initramfs}/hooks/wow-blkid`,
+    `--essential-hook=mkdir -p "$1"/etc/initramfs-tools && cp -r ${join(hooks, 'initramfs-tools')} "$1"/etc/`,
     '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --password "*" wow',
     '--customize-hook=chroot "$1" passwd --lock root >/dev/null',
     '--customize-hook=rm -rf "$1"/etc/ssh/ssh_host_* "$1"/etc/.resolv.conf.* "$1"/var/log/*.log "$1"/var/log/apt',

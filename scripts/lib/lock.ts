@@ -21,7 +21,11 @@ export async function withLock<T>(path: string, what: string, work: () => Promis
   try {
     return await work()
   } finally {
-    holder.stdin?.end()
+    const { stdin } = holder
+    const released = new Promise((resolve) => holder.once('exit', resolve))
+    holder.ref()
+    stdin?.end()
+    await released
   }
 }
 

@@ -19,7 +19,11 @@ import { subKeysOf } from './sub-keys.ts'
 
 export class DhtUnavailable extends WowError {
   constructor(detail: string) {
-    super('DHT_UNAVAILABLE', `the DHT gave no majority: ${detail}`, 'Wait until the node is correctly connected; see wow doctor.')
+    super(
+      'DHT_UNAVAILABLE',
+      `the DHT gave no majority: ${detail}`,
+      'Wait until the node is correctly connected; see wow doctor.',
+    )
   }
 }
 

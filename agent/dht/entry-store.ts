@@ -102,7 +102,12 @@ export class EntryStore {
   }
 
   /** The live and deleted entries in the arc [from, to), walking right, those after `cursor`; at most `count`. */
-  page(from: Address, to: Address, cursor: SubKey | undefined, count: number): { entries: MovingEntry[]; last: boolean } {
+  page(
+    from: Address,
+    to: Address,
+    cursor: SubKey | undefined,
+    count: number,
+  ): { entries: MovingEntry[]; last: boolean } {
     const now = this.#clock.now()
     const end = from === to ? undefined : rightward(from, to)
     const start = cursor === undefined ? -1n : rightward(from, cursor)

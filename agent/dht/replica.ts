@@ -43,7 +43,8 @@ export class Replica {
 
   /** An accepted entry is at both replicas, so either may answer for both. */
   #get(key: SubKey): Uint8Array {
-    if (this.#custody.custodianOf(key) === undefined) return encode(getAnswerCodec, { verdict: 'not-ready', values: [] })
+    if (this.#custody.custodianOf(key) === undefined)
+      return encode(getAnswerCodec, { verdict: 'not-ready', values: [] })
     const entry = this.#store.get(key)
     if (entry === undefined) return encode(getAnswerCodec, { verdict: 'missing', values: [] })
     return encode(getAnswerCodec, { verdict: 'ok', values: [{ value: entry.value, ttlMs: this.#store.ttlOf(entry) }] })

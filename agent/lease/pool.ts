@@ -34,7 +34,8 @@ export class AddressPool {
     const step = random.below(size / 2) * 2 + 1
     for (let i = 0; i < size; i++) {
       // At most 2^32 * 2^32: the product goes through BigInt only for pools where a double would lose digits.
-      const offset = size <= 2 ** 26 ? (start + i * step) % size : Number((BigInt(start) + BigInt(i) * BigInt(step)) % BigInt(size))
+      const offset =
+        size <= 2 ** 26 ? (start + i * step) % size : Number((BigInt(start) + BigInt(i) * BigInt(step)) % BigInt(size))
       const ip = (this.#cidr.base + offset) as Ip4
       if (this.has(ip)) yield ip
     }

@@ -20,18 +20,23 @@ export class Gossip {
   readonly #send: (to: Address, frame: Frame) => boolean
   /** What each peer was told last. */
   readonly #told = new WeakMap<Peer, Status>()
+  readonly #epoch: number
+  #serial = 1
   #endpoints = ''
 
   constructor(parts: {
     links: LinkLayer
     peers: Peers
     near: NearLinks
+    /** Random; names this run of the node. */
+    epoch: number
     joined: () => boolean
     send: (to: Address, frame: Frame) => boolean
   }) {
     this.#links = parts.links
     this.#peers = parts.peers
     this.#near = parts.near
+    this.#epoch = parts.epoch
     this.#joined = parts.joined
     this.#send = parts.send
   }
@@ -62,6 +67,11 @@ export class Gossip {
     }
   }
 
+  /** The peer's last word on what it heard: a status that got lost is told again. */
+  onSeen(peer: Peer, serial: number): void {
+    if (this.#told.get(peer)?.serial !== serial) this.#tell(peer, this.#statusFor(peer))
+  }
+
   #tell(peer: Peer, status: Status): void {
     if (this.#send(peer.address, status)) this.#told.set(peer, status)
   }
@@ -70,6 +80,8 @@ export class Gossip {
     const near = this.#near
     return {
       kind: 'status',
+      epoch: this.#epoch,
+      serial: this.#serial++,
       wanted: peer.roles.size > 0 || near.isNear(peer.address),
       joined: this.#joined(),
       left: near.left,

@@ -15,15 +15,21 @@ export const MAX_BODY = MAX_FRAME - 64
 export const frameCodec = union({
   /** Where the sender listens; the first frame on a link, and again when it changes. */
   hello: struct({ endpoints }),
-  /** The sender's view of the ring. `wanted`: it has a use for this link. `joined`: it may be routed through. */
+  /**
+   * The sender's view of the ring. `wanted`: it has a use for this link. `joined`: it may be routed through. Of two with
+   * the same `epoch` (one run of the sender) the larger `serial` is the newer.
+   */
   status: struct({
+    epoch: u32,
+    serial: u32,
     wanted: bool,
     joined: bool,
     left: list(addressCodec, NEAR_PER_SIDE),
     right: list(addressCodec, NEAR_PER_SIDE),
   }),
   ping: struct({}),
-  pong: struct({}),
+  /** `seen`: the serial of the last status that came from the pinging side; it tells again if that was not its last. */
+  pong: struct({ seen: u32 }),
   request: struct({
     id: u32,
     source: addressCodec,

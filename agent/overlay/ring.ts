@@ -21,7 +21,7 @@ import { FarLinks } from './far-links.ts'
 import { Gossip } from './gossip.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { Liveness } from './liveness.ts'
-import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec, type Status } from './messages.ts'
 import { NearLinks } from './near-links.ts'
 import { estimateSize, type Side } from './neighborhood.ts'
 import {
@@ -110,7 +110,8 @@ export class Ring implements Overlay {
     this.#reach = reach
     this.#near = near
     this.#far = new FarLinks({ self, peers, router, reach, random })
-    this.#gossip = new Gossip({ links, peers, near, joined: () => this.#joined, send })
+    const epoch = random.below(2 ** 32)
+    this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#joined, send })
     this.#liveness = new Liveness({
       peers,
       clock,
@@ -292,14 +293,16 @@ export class Ring implements Overlay {
         peer.endpoints = frame.endpoints
         break
       case 'status':
+        if (!isNewer(frame, peer.status)) break
         peer.status = frame
         this.#near.evaluate()
         this.#review()
         break
       case 'ping':
-        this.#send(from, { kind: 'pong' })
+        this.#send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
         break
       case 'pong':
+        this.#gossip.onSeen(peer, frame.seen)
         break
       case 'request':
         this.#router.onRequest(from, frame)
@@ -398,4 +401,9 @@ export class Ring implements Overlay {
     this.#gossip.spread()
     if (this.#correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
   }
+}
+
+/** While two links to one peer stand, an older status may come after a newer one. */
+function isNewer(status: Status, known: Status | undefined): boolean {
+  return known === undefined || status.epoch !== known.epoch || status.serial > known.serial
 }

@@ -152,9 +152,14 @@ export class Router {
   }
 
   #forward(request: RequestFrame, next: Address, finish: (result: Result) => void): void {
-    const fail = (failure: DeliveryFailure, detail: string) => finish({ ok: false, failure, detail })
-    if (request.hops >= HOP_LIMIT) return fail('no-route', `more than ${HOP_LIMIT} hops`)
-    if (this.#waiting.size >= MAX_FORWARDS) return fail('no-answer', 'a node on the way is overloaded')
+    if (request.hops >= HOP_LIMIT) {
+      finish({ ok: false, failure: 'no-route', detail: `more than ${HOP_LIMIT} hops` })
+      return
+    }
+    if (this.#waiting.size >= MAX_FORWARDS) {
+      finish({ ok: false, failure: 'no-answer', detail: 'a node on the way is overloaded' })
+      return
+    }
     const id = this.#takeId()
     const timer = this.#clock.after(request.patienceMs, () => {
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: `no answer within ${request.patienceMs} ms` })

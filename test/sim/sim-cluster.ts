@@ -29,9 +29,9 @@ export class SimCluster extends SimRing {
     this.leaseMs = options.leaseMs ?? 12 * 3_600_000
   }
 
-  /** Starts a host that knows one node of those standing. */
-  boot(bootstrap?: Address): SimHost {
-    const node = this.join(bootstrap)
+  /** Starts a host; see `join`. */
+  boot(bootstraps?: Address[]): SimHost {
+    const node = this.join(bootstraps)
     const { clock } = this
     const { ring, random, address } = node
     const dht = new DhtNode({ ring, clock, random })

@@ -25,8 +25,8 @@ export class SimRing {
     this.network = new SimNetwork(this.clock, this.random.fork())
   }
 
-  /** Starts a node that knows one random node of those standing. */
-  join(bootstrap = this.anyNode()?.address): SimNode {
+  /** Starts a node that knows `bootstraps`: if not given, a few random nodes of the ring, as a real one would. */
+  join(bootstraps = this.someMembers(3)): SimNode {
     const random = this.random.fork()
     const address = addressFromBytes(random.bytes(20))
     const links = this.network.host(address)
@@ -37,8 +37,15 @@ export class SimRing {
     const node: SimNode = { address, ring, random }
     this.nodes.set(address, node)
     ring.start()
-    void ring.bootstrap(bootstrap === undefined ? [] : [endpointOf(bootstrap)])
+    void ring.bootstrap(bootstraps.map(endpointOf))
     return node
+  }
+
+  /** Up to `count` nodes that have found their place. */
+  someMembers(count: number): Address[] {
+    const members = [...this.nodes.values()].filter(({ ring }) => ring.correctlyConnected).map(({ address }) => address)
+    const picked = members.length > 0 ? members : [...this.nodes.keys()]
+    return Array.from({ length: Math.min(count, picked.length) }, () => picked[this.random.below(picked.length)]!)
   }
 
   anyNode(): SimNode | undefined {

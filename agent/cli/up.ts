@@ -13,4 +13,6 @@ export async function up({ config: path, json, ...flags }: UpCommand): Promise<v
   const config = resolveConfig(json === true ? { log: 'json', ...flags } : flags, file)
   const { runAgent } = await import('../main.ts')
   await runAgent(config)
+  // Everything is closed or was given up on; a connection that lingers must not hold up whoever asked us to stop.
+  process.exit(0)
 }

@@ -2,7 +2,6 @@
  * Namespaces as the image pipeline sees them: through the `wow` command, which owns the keyring.
  */
 
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import * as v from 'valibot'
 import { $ } from 'zx'
@@ -22,13 +21,8 @@ const namespaceSchema = v.object({
 
 export type Namespace = v.InferOutput<typeof namespaceSchema>
 
-/** Pools to try, in this order, when the user names none: the paper's own habit first, then what LANs rarely use. */
-const POOLS = ['10.128.0.0/9', '10.0.0.0/9', '172.20.0.0/14', '192.168.128.0/17']
-
-/** Exit code of `wow` for bad input, a pool that overlaps the machine's routes among it. */
-const BAD_INPUT = 2
-
-async function wow(argv: readonly string[]): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+/** Runs `wow namespace …`; what it says about a mistake goes straight to the user, and its exit code becomes ours. */
+async function wow(argv: readonly string[], input?: string): Promise<Namespace> {
   if (!existsSync(agentBundle)) {
     throw new WowError(
       'AGENT_NOT_BUILT',
@@ -36,20 +30,17 @@ async function wow(argv: readonly string[]): Promise<{ exitCode: number | null; 
       'Build the agent first: node scripts/build.mjs',
     )
   }
-  return await $({ quiet: true, nothrow: true })`${process.execPath} ${agentBundle} namespace ${argv} --json`
-}
-
-function understood(result: { exitCode: number | null; stdout: string; stderr: string }): Namespace {
-  if (result.exitCode !== 0) {
-    process.stderr.write(result.stderr)
-    throw new Explained(result.exitCode ?? 1)
-  }
-  return v.parse(namespaceSchema, JSON.parse(result.stdout))
+  const shell = $({ quiet: true, nothrow: true, ...(input === undefined ? {} : { input }) })
+  const { exitCode, stdout, stderr } = await shell`${process.execPath} ${agentBundle} namespace ${argv} --json`
+  process.stderr.write(stderr)
+  if (exitCode !== 0) throw new Explained(exitCode ?? 1)
+  return v.parse(namespaceSchema, JSON.parse(stdout))
 }
 
 /** The namespace that `word` (an id, a name or a token) means; a token is taken into the keyring. */
 export async function findNamespace(word: string): Promise<Namespace> {
-  return understood(await wow([looksLikeToken(word) ? 'import' : 'export', word]))
+  // By standard input, so that a token does not show in the list of processes.
+  return looksLikeToken(word) ? await wow(['import', '-'], word) : await wow(['export', word])
 }
 
 export interface Wishes {
@@ -59,19 +50,10 @@ export interface Wishes {
   readonly bootstrap?: readonly string[]
 }
 
-/** A new namespace. With no pool named, the first that this machine's own network leaves free. */
+/** A new namespace; whatever is not wished for is chosen by `wow namespace create`. */
 export async function createNamespace({ name, pool, lease, bootstrap = [] }: Wishes): Promise<Namespace> {
-  const pools = pool === undefined ? POOLS : [pool]
-  const called = name ?? `lab-${randomBytes(2).toString('hex')}`
-  const rest = [
-    ...(lease === undefined ? [] : ['--lease', lease]),
-    ...bootstrap.flatMap((address) => ['--bootstrap', address]),
-  ]
-  let result = { exitCode: null as number | null, stdout: '', stderr: '' }
-  for (const candidate of pools) {
-    result = await wow(['create', '--name', called, '--pool', candidate, ...rest])
-    const overlaps = result.exitCode === BAD_INPUT && /overlap/i.test(result.stderr + result.stdout)
-    if (!overlaps) break
-  }
-  return understood(result)
+  const options = Object.entries({ name, pool, lease }).flatMap(([option, value]) =>
+    value === undefined ? [] : [`--${option}`, value],
+  )
+  return await wow(['create', ...options, ...bootstrap.flatMap((address) => ['--bootstrap', address])])
 }

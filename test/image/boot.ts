@@ -13,6 +13,12 @@ import { join } from 'node:path'
 
 export type Accelerator = 'kvm' | 'tcg'
 
+/**
+ * A network behind QEMU's NAT: of one machine's own, or one LAN for several, on which one machine is the host and the
+ * others join it over a TCP port of 127.0.0.1. The machine that QEMU runs on is 10.0.2.2 there.
+ */
+export type Uplink = { readonly kind: 'own' } | { readonly kind: 'lan-host' | 'lan-guest'; readonly port: number }
+
 export interface BootOptions {
   readonly image: string
   readonly accelerator: Accelerator
@@ -22,8 +28,8 @@ export interface BootOptions {
   readonly uuid?: string
   /** Hardware address of the uplink. */
   readonly mac?: string
-  /** `-netdev` of the uplink without its id; user networking when not given. */
-  readonly uplink?: string
+  /** QEMU's own NAT when not given. */
+  readonly uplink?: Uplink
   /** A network namespace (`ip netns`) to run QEMU in. */
   readonly netns?: string
   /** The console is also written here. */
@@ -174,7 +180,7 @@ export class Machine {
 }
 
 function machineArguments(options: BootOptions, scratch: string): string[] {
-  const { image, accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID(), uplink = 'user' } = options
+  const { image, accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
   const argv = ['-machine', 'q35', '-m', String(memoryMiB), '-smp', '2', '-uuid', uuid]
   // Under TCG, `max` and `qemu64` panic with kernel 6.12.
   argv.push(
@@ -187,8 +193,26 @@ function machineArguments(options: BootOptions, scratch: string): string[] {
     argv.push('-drive', `if=pflash,format=raw,file=${variables}`)
   }
   argv.push('-drive', `if=virtio,format=qcow2,snapshot=on,file=${image}`)
-  argv.push('-netdev', `${uplink},id=uplink`)
+  for (const netdev of uplinkNetdevs(options.uplink ?? { kind: 'own' })) argv.push('-netdev', netdev)
   argv.push('-device', `virtio-net-pci,netdev=uplink${options.mac === undefined ? '' : `,mac=${options.mac}`}`)
   argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
   return argv
+}
+
+/** The `-netdev`s whose last has the id `uplink`. */
+function uplinkNetdevs(uplink: Uplink): string[] {
+  switch (uplink.kind) {
+    case 'own':
+      return ['user,id=uplink']
+    case 'lan-guest':
+      return [`socket,id=uplink,connect=127.0.0.1:${uplink.port}`]
+    case 'lan-host':
+      return [
+        'user,id=nat',
+        `socket,id=lan,listen=127.0.0.1:${uplink.port}`,
+        'hubport,id=nat-port,hubid=0,netdev=nat',
+        'hubport,id=lan-port,hubid=0,netdev=lan',
+        'hubport,id=uplink,hubid=0',
+      ]
+  }
 }

@@ -93,7 +93,7 @@ export function statusOf(facts: AgentFacts): Status {
       ip: formatIp4(ip),
       peerId: peerId ?? null,
       carrier,
-      rttMs: rttMs ?? null,
+      rttMs: rttMs === undefined ? null : Math.round(rttMs * 10) / 10,
       txBytes,
       rxBytes,
     })),

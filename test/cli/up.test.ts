@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { runWow, wowCommand } from './run-wow.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'wow-up-'))
+const children = new Set<ChildProcess>()
+after(() => {
+  for (const child of children) child.kill('SIGKILL')
+  rmSync(scratch, { recursive: true })
+})
+
+interface RunningAgent {
+  readonly state: string
+  /** Resolves with the phase's line. */
+  phase(name: string): Promise<string>
+  /** Resolves with the exit code. */
+  stop(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** An overlay node on the loopback. */
+function startAgent(name: string, ...args: string[]): RunningAgent {
+  const state = join(scratch, name)
+  const fixed = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', state]
+  const [command, ...rest] = wowCommand([...fixed, ...args])
+  const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+  children.add(child)
+  let output = ''
+  let errors = ''
+  child.stdout.on('data', (part) => {
+    output += part
+  })
+  child.stderr.on('data', (part) => {
+    errors += part
+  })
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
+  return {
+    state,
+    async phase(name) {
+      for (;;) {
+        const line = output.split('\n').find((text) => text.startsWith(`wow: phase=${name} `))
+        if (line !== undefined) return line
+        if (child.exitCode !== null) throw new Error(`the agent ended before phase ${name}: ${errors}`)
+        await Promise.race([once(child.stdout, 'data'), ended])
+      }
+    },
+    async stop(signal) {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+async function ask(
+  page: string,
+  state: string,
+): Promise<{ code: number | null; answer: ReturnType<typeof JSON.parse> }> {
+  const { code, stdout } = await runWow([page, '--state', state, '--json'], { home: scratch })
+  return { code, answer: JSON.parse(stdout) }
+}
+
+describe('wow up without a token', () => {
+  test('is a ring of one that says so, stops cleanly, and is the same node the next time', async () => {
+    const first = startAgent('lone')
+    await first.phase('ready')
+    const { code, answer } = await ask('status', first.state)
+    assert.equal(code, 0)
+    assert.equal(answer.phase, 'ready')
+    assert.equal(answer.ring.correctlyConnected, true)
+    assert.equal(answer.namespace, null)
+    assert.equal((await ask('doctor', first.state)).code, 0)
+    assert.equal(await first.stop('SIGTERM'), 0)
+    assert.ok(!existsSync(join(first.state, 'control.sock')))
+    assert.ok(!existsSync(join(first.state, 'agent.pid')))
+
+    const second = startAgent('lone')
+    assert.match(await second.phase('listening'), new RegExp(` address=${answer.address} `))
+    assert.equal(await second.stop('SIGINT'), 0)
+  })
+
+  test('joins the node it is pointed to, shows it, and finds it again by itself', async () => {
+    const host = startAgent('host')
+    const at = / at=(\S+)/.exec(await host.phase('listening'))?.[1] ?? ''
+    const guest = startAgent('guest', '--bootstrap', at)
+    await guest.phase('ready')
+    const [peer] = (await ask('peers', guest.state)).answer
+    assert.equal(peer.address, (await ask('status', host.state)).answer.address)
+    assert.equal(await guest.stop('SIGTERM'), 0)
+    assert.ok(JSON.parse(readFileSync(join(guest.state, 'peers.json'), 'utf8')).peers.includes(at))
+
+    const again = startAgent('guest')
+    assert.match(await again.phase('linked'), / to=/)
+    await again.phase('ready')
+    assert.equal(await again.stop('SIGTERM'), 0)
+    assert.equal(await host.stop('SIGTERM'), 0)
+  })
+
+  test('publishes a namespace for whoever asks, and keeps its state folder to itself', async () => {
+    const node = startAgent('publisher')
+    const at = / at=(\S+)/.exec(await node.phase('listening'))?.[1] ?? ''
+    const args = ['namespace', 'create', '--name', 'open', '--bootstrap', at, '--json']
+    const { code, stdout } = await runWow(args, { home: join(scratch, 'keyring') })
+    assert.equal(code, 0)
+    assert.equal(JSON.parse(stdout).published, true)
+
+    const rival = await runWow(['up', '--no-mdns', '--state', node.state, '--json'], { home: scratch })
+    assert.equal(rival.code, 2)
+    assert.equal(JSON.parse(rival.stdout).error.code, 'STATE_IN_USE')
+    assert.equal((await ask('status', node.state)).code, 0)
+    assert.equal(await node.stop('SIGTERM'), 0)
+  })
+
+  test('that is not running is said in one sentence', async () => {
+    const state = join(scratch, 'nobody')
+    const { code, answer } = await ask('status', state)
+    assert.equal(code, 1)
+    assert.equal(answer.error.code, 'AGENT_NOT_RUNNING')
+    const diagnosis = await ask('doctor', state)
+    assert.equal(diagnosis.code, 1)
+    assert.equal(diagnosis.answer.ok, false)
+  })
+})

@@ -1,0 +1,79 @@
+/** Facts of made-up agents. */
+
+import { PHASES, Phases, PLAIN_PHASES } from '../../agent/boot/phases.ts'
+import type { AgentFacts, NamespaceFacts } from '../../agent/control/facts.ts'
+import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
+import { toAddress } from '../../agent/overlay/address.ts'
+import type { RingStatus } from '../../agent/overlay/ring.ts'
+import { sampleNamespace } from '../namespace/samples.ts'
+
+/** An agent that only just started. */
+export function youngAgent(): AgentFacts {
+  const phases = new Phases(PHASES, () => 5)
+  phases.reach('started')
+  return {
+    version: '0.1.0',
+    stateFolder: '/nowhere',
+    phases,
+    peerId: undefined,
+    address: undefined,
+    endpoints: [],
+    ring: undefined,
+    alone: false,
+    dhtReady: false,
+    bootstrap: ['/ip4/192.0.2.1/tcp/4001'],
+    machine: undefined,
+    namespace: undefined,
+  }
+}
+
+export function wholeRing(): RingStatus {
+  const [left, right] = [toAddress(1n), toAddress(3n)]
+  const link = { roles: ['near'], relayed: false, remote: '/ip4/192.0.2.1/tcp/4001' }
+  return {
+    correctlyConnected: true,
+    left,
+    right,
+    near: 2,
+    far: 0,
+    onDemand: 0,
+    estimatedSize: 3.4,
+    malformedFrames: 0,
+    links: [
+      { peer: left, ...link },
+      { peer: right, ...link },
+    ],
+  }
+}
+
+/** A member with a lease and a tunnel; `lo` stands in for its tap, since every machine has one. */
+export function member(): NamespaceFacts {
+  return {
+    signed: sampleNamespace().signed,
+    recordState: 'alive',
+    recordDetail: '',
+    tap: 'lo',
+    leases: [{ ip: parseIp4('10.128.0.7')!, mac: '02:00:00:00:00:01' as Mac, expiresInS: 100 }],
+    refused: undefined,
+    addressesTried: 1,
+    tunnels: [
+      { ip: parseIp4('10.128.0.9')!, peerId: '12D3KooW', carrier: 'libp2p', rttMs: 1.23456, txBytes: 10, rxBytes: 20 },
+    ],
+    counters: { 'tap-in': 4 },
+  }
+}
+
+export function healthyMember(): AgentFacts {
+  const phases = new Phases(PHASES, () => 1234)
+  for (const name of PHASES) phases.reach(name)
+  const known = { peerId: '12D3KooWself', address: toAddress(2n), endpoints: ['/ip4/192.0.2.7/tcp/4001'] }
+  return { ...youngAgent(), ...known, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
+}
+
+/** A plain overlay node that knows nobody. */
+export function loneNode(): AgentFacts {
+  const phases = new Phases(PLAIN_PHASES, () => 300)
+  for (const name of PLAIN_PHASES) phases.reach(name)
+  const alone = { ...wholeRing(), left: undefined, right: undefined, near: 0, links: [], estimatedSize: 1 }
+  return { ...healthyMember(), phases, ring: alone, alone: true, bootstrap: [], namespace: undefined }
+}

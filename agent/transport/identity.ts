@@ -6,7 +6,7 @@
  */
 
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -99,7 +99,7 @@ function encodeKey(key: Ed25519PrivateKey): string {
 async function write(stateDir: string, path: string, stored: v.InferOutput<typeof schema>): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 })
+    await makeFolder(stateDir)
     const file = await open(temporary, 'w', 0o600)
     try {
       await file.writeFile(`${JSON.stringify(stored, null, 2)}\n`)
@@ -113,6 +113,19 @@ async function write(stateDir: string, path: string, stored: v.InferOutput<typeo
       // The folder is unusable anyway; the first error says why.
     })
     throw unusable(stateDir, error)
+  }
+}
+
+/** Not `mkdir` with `recursive`: that one never returns for a folder below /proc, where making one says ENOENT for ever. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path, { mode: 0o700 })
   }
 }
 

@@ -277,6 +277,10 @@ export class Libp2pLinks implements LinkLayer {
 
   async #linkTo(endpoints: readonly Endpoint[], expected: Address | undefined, limit: AbortSignal): Promise<Link> {
     const standing = this.#standing(endpoints, expected)
+    const known = expected ?? (standing && addressOfPeer(standing.remotePeer))
+    if (this.#linksTo(known) >= MAX_LINKS_PER_PEER) {
+      throw new LinkError('refused', `There are ${MAX_LINKS_PER_PEER} links to this node already.`)
+    }
     if (standing !== undefined && isDirect(standing)) {
       const reuse = AbortSignal.any([limit, AbortSignal.timeout(REUSE_LIMIT)])
       const link = await this.#openLink(standing, reuse).catch(() => undefined)
@@ -313,9 +317,13 @@ export class Libp2pLinks implements LinkLayer {
     }
   }
 
+  #linksTo(peer: Address | undefined): number {
+    return [...this.#open.keys()].filter((link) => link.peer === peer).length
+  }
+
   #accept(stream: Stream, connection: Connection): void {
     const peer = addressOfPeer(connection.remotePeer)
-    const full = [...this.#open.keys()].filter((link) => link.peer === peer).length >= MAX_LINKS_PER_PEER
+    const full = this.#linksTo(peer) >= MAX_LINKS_PER_PEER
     const unheard = this.#linkHandler === undefined && this.#waiting.length >= MAX_WAITING_LINKS
     if (peer === undefined || full || unheard || this.#stopped !== undefined) {
       this.#counters.refused++

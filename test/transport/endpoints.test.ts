@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { networkInterfaces } from 'node:os'
+import { describe, test } from 'node:test'
+import { multiaddr } from '@multiformats/multiaddr'
+import { InputError } from '../../agent/core/errors.ts'
+import {
+  HiddenAddresses,
+  orderEndpoints,
+  parseEndpoint,
+  parseListen,
+  reachOf,
+  readEndpoint,
+} from '../../agent/transport/endpoints.ts'
+
+const PEER = '12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha'
+const RELAY = '12D3KooWA2t3uqdUsjUx9wgpzFdq5DuKsQgop1oEoCGLQ6ZVPob5'
+
+describe('endpoints', () => {
+  test('are direct or through one relay, and name the node at their end', () => {
+    const direct = readEndpoint(`/ip4/192.0.2.1/tcp/4001/p2p/${PEER}`)
+    assert.equal(direct?.relayed, false)
+    assert.equal(direct?.peer?.toString(), PEER)
+    const relayed = readEndpoint(`/dns4/relay.example/tcp/4001/p2p/${RELAY}/p2p-circuit/p2p/${PEER}`)
+    assert.equal(relayed?.relayed, true)
+    assert.equal(relayed?.peer?.toString(), PEER)
+    assert.equal(readEndpoint('/ip6/2001:db8::1/tcp/4001')?.peer, undefined)
+  })
+
+  const malformed = [
+    '',
+    'example.org:4001',
+    '/ip4/192.0.2.1',
+    '/ip4/300.0.2.1/tcp/4001',
+    '/ip4/192.0.2.1/udp/4001/quic-v1',
+    '/ip4/192.0.2.1/tcp/99999',
+    '/ip4/192.0.2.1/tcp/4001/p2p/nonsense',
+    `/ip4/192.0.2.1/tcp/4001/p2p/${RELAY}/p2p-circuit`,
+    `/p2p/${PEER}`,
+    '/unix/tmp/socket',
+  ]
+  for (const text of malformed) {
+    test(`refuse "${text}" in one sentence that names the field`, () => {
+      assert.equal(readEndpoint(text), undefined)
+      assert.throws(
+        () => parseEndpoint(text, 'bootstrap'),
+        (error: unknown) => error instanceof InputError && /^bootstrap: "/.test(error.message) && error.hint !== '',
+      )
+    })
+  }
+
+  test('to listen on have no peer and no relay', () => {
+    assert.equal(parseListen('/ip4/0.0.0.0/tcp/0').toString(), '/ip4/0.0.0.0/tcp/0')
+    assert.throws(() => parseListen(`/ip4/0.0.0.0/tcp/0/p2p/${PEER}`), InputError)
+    assert.throws(() => parseListen('0.0.0.0:4001'), InputError)
+  })
+
+  test('reach as far as their address does', () => {
+    const reach = (host: string) => reachOf(multiaddr(`${host}/tcp/1`))
+    assert.equal(reach('/ip4/8.8.8.8'), 'public')
+    assert.equal(reach('/ip4/172.32.0.1'), 'public')
+    assert.equal(reach('/dns4/example.org'), 'public')
+    for (const ip of ['10.1.2.3', '172.16.0.1', '172.31.9.9', '192.168.1.1', '100.64.0.1', '169.254.1.1']) {
+      assert.equal(reach(`/ip4/${ip}`), 'private', ip)
+    }
+    assert.equal(reach('/ip6/fe80::1'), 'private')
+    assert.equal(reach('/ip6/fd00::1'), 'private')
+    assert.equal(reach('/ip6/2001:db8::1'), 'public')
+    assert.equal(reach('/ip4/127.0.0.1'), 'loopback')
+    assert.equal(reach('/ip6/::1'), 'loopback')
+  })
+})
+
+describe("the order of a node's endpoints", () => {
+  const listening = ['127.0.0.1', '10.0.0.5', '203.0.113.9'].map((ip) => multiaddr(`/ip4/${ip}/tcp/4001`))
+  const relay = `/ip4/198.51.100.1/tcp/4001/p2p/${RELAY}/p2p-circuit/p2p/${PEER}`
+
+  test('is announced, public, private, through relays, and the loopback last', () => {
+    assert.deepEqual(orderEndpoints(['/dns4/me.example/tcp/4001'], listening, [relay], PEER), [
+      `/dns4/me.example/tcp/4001/p2p/${PEER}`,
+      `/ip4/203.0.113.9/tcp/4001/p2p/${PEER}`,
+      `/ip4/10.0.0.5/tcp/4001/p2p/${PEER}`,
+      relay,
+      `/ip4/127.0.0.1/tcp/4001/p2p/${PEER}`,
+    ])
+  })
+
+  test('keeps relays in, however many interfaces there are', () => {
+    const many = Array.from({ length: 20 }, (_, i) => multiaddr(`/ip4/10.0.${i}.1/tcp/4001`))
+    const order = orderEndpoints([], many, [relay], PEER)
+    assert.equal(order.length, 7)
+    assert.equal(order[6], relay)
+    assert.equal(orderEndpoints([], many, [], PEER).length, 8)
+  })
+
+  test('begins with the loopback when there is nothing else to listen on', () => {
+    const order = orderEndpoints([], listening.slice(0, 1), [relay], PEER)
+    assert.deepEqual(order, [`/ip4/127.0.0.1/tcp/4001/p2p/${PEER}`, relay])
+  })
+})
+
+describe('hidden interfaces', () => {
+  test('are recognised by the addresses they have', () => {
+    const [name, addresses] = Object.entries(networkInterfaces())[0]!
+    const ip = addresses!.find((one) => one.family === 'IPv4')!.address
+    const here = multiaddr(`/ip4/${ip}/tcp/1`)
+    assert.equal(new HiddenAddresses([name], () => 0).includes(here), true)
+    assert.equal(new HiddenAddresses(['wow-none'], () => 0).includes(here), false)
+    assert.equal(new HiddenAddresses([name], () => 0).includes(multiaddr('/ip4/198.51.100.1/tcp/1')), false)
+  })
+})

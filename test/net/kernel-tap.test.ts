@@ -103,6 +103,15 @@ describe('a tap in the kernel', { skip: kernelMissing('ping') }, () => {
     assert.ok(ns.succeeds('busybox', 'arping', '-D', '-c', '2', '-w', '3', '-I', 'wow0', '10.128.0.9'))
   })
 
+  test('goes with a worker thread that exits without closing it', () => {
+    const script = `const { Worker } = require('node:worker_threads')
+      const body = "const tap = require('./build/tap.node'); tap.open('wow9', 1400, undefined, () => {}, () => {}); setTimeout(() => process.exit(), 50)"
+      new Worker(body, { eval: true }).on('exit', () => process.stdout.write(require('node:fs').readFileSync('/proc/net/dev', 'utf8')))`
+    const devices = ns.run(process.execPath, '-e', script)
+    assert.match(devices, /wow0:/)
+    assert.doesNotMatch(devices, /wow9:/)
+  })
+
   test('says so when somebody deletes it, and ends with its process', async () => {
     ns.run('ip', 'link', 'delete', 'wow0')
     const gone = await host.event(({ event }) => event === 'gone')

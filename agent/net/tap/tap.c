@@ -44,7 +44,15 @@
 #define IFF_TUN_EXCL 0x8000
 #endif
 
+/* What the kernel and the loop hold. It outlives `close` until the loop has let go, and the addon stays loaded so long. */
 typedef struct {
+  int fd;
+  uv_poll_t *poll;
+  napi_async_cleanup_hook_handle hook;
+  struct tap *tap; /* NULL once closing */
+} device_t;
+
+typedef struct tap {
   napi_env env;
   napi_ref on_batch;
   napi_ref on_gone;
@@ -53,8 +61,7 @@ typedef struct {
   napi_async_context async;
   uint8_t *frames;
   uint32_t *places;
-  uv_poll_t *poll;
-  int fd;
+  device_t *device; /* NULL once closed */
 } tap_t;
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
@@ -157,7 +164,7 @@ static void call(tap_t *tap, napi_ref callback, size_t argc, const napi_value *a
 
 /* The device is gone (deleted by somebody): polling on would spin. */
 static void gone(tap_t *tap, int error) {
-  uv_poll_stop(tap->poll);
+  uv_poll_stop(tap->device->poll);
   napi_handle_scope scope;
   napi_open_handle_scope(tap->env, &scope);
   char code[32];
@@ -170,8 +177,8 @@ static void gone(tap_t *tap, int error) {
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
   (void)events;
-  tap_t *tap = poll->data;
-  if (tap == NULL || tap->fd < 0) return;
+  tap_t *tap = ((device_t *)poll->data)->tap;
+  if (tap == NULL) return;
   if (status < 0 && status != UV_EBADF) {
     gone(tap, -status);
     return;
@@ -180,7 +187,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   size_t used = 0;
   int error = 0;
   while (count < BATCH_FRAMES && used <= BATCH_BYTES) {
-    ssize_t length = read(tap->fd, tap->frames + used, FRAME_MAX);
+    ssize_t length = read(tap->device->fd, tap->frames + used, FRAME_MAX);
     if (length < 0 && errno == EINTR) continue;
     if (length <= 0) {
       error = length < 0 ? errno : 0;
@@ -200,26 +207,37 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     napi_close_handle_scope(tap->env, scope);
   }
   /* The callback may have closed the tap. EIO: the interface is down, which passes. */
-  if (tap->fd >= 0 && count == 0 && error != 0 && error != EAGAIN && error != EIO) gone(tap, error);
+  if (tap->device != NULL && count == 0 && error != 0 && error != EAGAIN && error != EIO) gone(tap, error);
 }
 
 /* ---- closing ------------------------------------------------------------------------------------------------ */
 
-static void on_closed(uv_handle_t *handle) { free(handle); }
+static void on_closed(uv_handle_t *handle) {
+  device_t *device = handle->data;
+  napi_remove_async_cleanup_hook(device->hook);
+  free(device);
+  free(handle);
+}
 
-static void shut(void *data);
+/* Lets go of the device and the loop, and of nothing that belongs to JavaScript. */
+static void release(device_t *device) {
+  if (device->tap == NULL) return;
+  device->tap->device = NULL;
+  device->tap = NULL;
+  uv_poll_stop(device->poll);
+  uv_close((uv_handle_t *)device->poll, on_closed);
+  close(device->fd);
+}
+
+/* The environment ends with the tap open (a worker that exits): it takes its own references with it. */
+static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) {
+  (void)hook;
+  release(data);
+}
 
 static void close_tap(tap_t *tap) {
-  if (tap->fd < 0) return;
-  if (tap->poll != NULL) {
-    uv_poll_stop(tap->poll);
-    tap->poll->data = NULL;
-    uv_close((uv_handle_t *)tap->poll, on_closed);
-    tap->poll = NULL;
-  }
-  close(tap->fd);
-  tap->fd = -1;
-  napi_remove_env_cleanup_hook(tap->env, shut, tap);
+  if (tap->device == NULL) return;
+  release(tap->device);
   napi_async_destroy(tap->env, tap->async);
   napi_delete_reference(tap->env, tap->on_batch);
   napi_delete_reference(tap->env, tap->on_gone);
@@ -227,13 +245,13 @@ static void close_tap(tap_t *tap) {
   napi_delete_reference(tap->env, tap->places_ref);
 }
 
-static void shut(void *data) { close_tap(data); }
-
+/* While it is open, its callbacks keep the handle alive: so it is closed by now, or the environment ends. */
 static void on_collected(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
-  close_tap(data);
-  free(data);
+  tap_t *tap = data;
+  if (tap->device != NULL) release(tap->device);
+  free(tap);
 }
 
 /* ---- the face ----------------------------------------------------------------------------------------------- */
@@ -290,20 +308,24 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   }
 
   tap_t *tap = calloc(1, sizeof *tap);
+  device_t *device = calloc(1, sizeof *device);
   uv_poll_t *poll = calloc(1, uv_handle_size(UV_POLL));
   uv_loop_t *loop = NULL;
   napi_get_uv_event_loop(env, &loop);
-  int status = tap == NULL || poll == NULL ? UV_ENOMEM : uv_poll_init(loop, poll, fd);
+  int status = tap == NULL || device == NULL || poll == NULL ? UV_ENOMEM : uv_poll_init(loop, poll, fd);
   if (status < 0) {
     free(tap);
+    free(device);
     free(poll);
     close(fd);
     return throw_errno(env, "poll the tap", -status);
   }
   tap->env = env;
-  tap->fd = fd;
-  tap->poll = poll;
-  poll->data = tap;
+  tap->device = device;
+  device->tap = tap;
+  device->fd = fd;
+  device->poll = poll;
+  poll->data = device;
 
   napi_value result, handle, frames, places_memory, places, js_mac, name;
   void *data;
@@ -318,7 +340,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   napi_create_string_utf8(env, "wow:tap", NAPI_AUTO_LENGTH, &name);
   napi_async_init(env, NULL, name, &tap->async);
   napi_create_external(env, tap, on_collected, NULL, &handle);
-  napi_add_env_cleanup_hook(env, shut, tap);
+  napi_add_async_cleanup_hook(env, on_environment_end, device, &device->hook);
 
   napi_create_object(env, &result);
   napi_set_named_property(env, result, "handle", handle);
@@ -344,8 +366,8 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
     return NULL;
   }
   ssize_t written = -1;
-  if (tap->fd >= 0) {
-    do written = write(tap->fd, bytes, length);
+  if (tap->device != NULL) {
+    do written = write(tap->device->fd, bytes, length);
     while (written < 0 && errno == EINTR);
   }
   napi_get_boolean(env, written == (ssize_t)length, &result);
@@ -358,9 +380,9 @@ static napi_value js_set_carrier(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
   tap_t *tap = tap_of(env, argv[0]);
   bool on = false;
-  if (tap == NULL || tap->fd < 0 || napi_get_value_bool(env, argv[1], &on) != napi_ok) return NULL;
+  if (tap == NULL || tap->device == NULL || napi_get_value_bool(env, argv[1], &on) != napi_ok) return NULL;
   int carrier = on ? 1 : 0;
-  if (ioctl(tap->fd, TUNSETCARRIER, &carrier) < 0) return throw_errno(env, "set the carrier", errno);
+  if (ioctl(tap->device->fd, TUNSETCARRIER, &carrier) < 0) return throw_errno(env, "set the carrier", errno);
   return NULL;
 }
 

@@ -18,9 +18,9 @@ export function wantedFarLinks(size: number): number {
   return size <= 2 * NEAR_PER_SIDE + 1 ? 0 : Math.round(Math.log2(size) / 2)
 }
 
-/** A point whose distance from `self` has density proportional to 1/distance between one mean gap and the whole circle. */
+/** A point whose distance from `self` has density proportional to 1/distance between one mean gap and half the circle. */
 export function drawFarTarget(self: Address, size: number, random: Random): Address {
-  const bits = ADDRESS_BITS + Math.log2(size) * (random.float() - 1)
+  const bits = ADDRESS_BITS - 1 + Math.log2(size / 2) * (random.float() - 1)
   const whole = Math.floor(bits)
   const mantissa = BigInt(Math.round(2 ** (bits - whole + 40)))
   const away = (mantissa << BigInt(whole)) >> 40n

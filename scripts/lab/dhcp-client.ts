@@ -1,0 +1,156 @@
+/**
+ * Real DHCP clients, as Debian ships them, with their own scripts.
+ *
+ * They run in a mount namespace of their own, in which `/etc` is a scratch layer over the machine's: what a client writes
+ * into `resolv.conf` there, the machine never sees. Lease and pid files are in the lab's folder.
+ */
+
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { NamespaceChild, NetworkNamespace } from './network-namespace.ts'
+
+export type ClientKind = 'dhclient' | 'udhcpc' | 'dhcpcd'
+
+/** How often a client that does not say so is looked at for its address, ms. */
+const LOOK_MS = 100
+/** Beyond this something hangs, ms. */
+const PATIENCE_MS = 60_000
+
+export interface Bound {
+  readonly ip: string
+  /** From just before the client was started until the address was on the interface, ms. */
+  readonly ms: number
+}
+
+/** Everything that a client writes outside its lease file goes to a file system that ends with it. */
+const PRIVATE_MOUNTS = `
+set -e
+scratch=$1; shift
+mount -t tmpfs none "$scratch"
+mkdir "$scratch/upper" "$scratch/work"
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$scratch/upper,workdir=$scratch/work" /etc
+for folder in /run/dhcpcd /var/lib/dhcpcd; do mkdir -p "$folder" && mount -t tmpfs none "$folder"; done
+exec "$@"
+`
+
+export class DhcpClient {
+  readonly #netns: NetworkNamespace
+  readonly #device: string
+  readonly #folder: string
+  readonly #kind: ClientKind
+  readonly #log: string[] = []
+  #child: NamespaceChild | undefined
+
+  /** `folder`: for its lease file, kept over restarts of the client. */
+  constructor(netns: NetworkNamespace, folder: string, { device = 'wow0', kind = 'dhclient' as ClientKind } = {}) {
+    this.#netns = netns
+    this.#device = device
+    this.#folder = folder
+    this.#kind = kind
+  }
+
+  /** The client's own log. */
+  get log(): readonly string[] {
+    return this.#log
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Starts the client and waits for its address. @throws when it ends without one, or after a minute. */
+  async start(): Promise<Bound> {
+    const startedAt = performance.now()
+    this.launch()
+    const ip = await this.bound()
+    return { ip, ms: Math.round(performance.now() - startedAt) }
+  }
+
+  /** Starts the client, which may have to wait for its server. */
+  launch(): void {
+    mkdirSync(join(this.#folder, 'scratch'), { recursive: true })
+    const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), ...this.#command()]
+    // A host name of its own, for a client's script may set it.
+    const child = this.#netns.spawn('unshare', ['--uts', 'sh', ...argv])
+    this.#child = child
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        this.#log.push(line)
+      })
+    }
+  }
+
+  /** Waits until there is an address on the interface; the address. */
+  async bound(): Promise<string> {
+    const child = this.#child
+    const deadline = Date.now() + PATIENCE_MS
+    for (;;) {
+      const ip = await this.address()
+      if (ip !== undefined) return ip
+      const why = child?.exitCode !== null ? 'ended' : Date.now() > deadline ? 'got no address in time' : undefined
+      if (why !== undefined) throw new Error(`${this.#kind} of ${this.#netns.label} ${why}:\n${this.#log.join('\n')}`)
+      await this.#news()
+    }
+  }
+
+  /** The address on the interface now. */
+  async address(): Promise<string | undefined> {
+    const shown = await this.#netns.ip('-4', '-o', 'address', 'show', 'dev', this.#device).catch(() => '')
+    return /inet ([\d.]+)\//.exec(shown)?.[1]
+  }
+
+  /** Resolves when the client's log has a line with `text`, from the `after`-th on. */
+  async logged(text: string, after = 0): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS
+    while (!this.#log.slice(after).some((line) => line.includes(text))) {
+      if (Date.now() > deadline) throw new Error(`${this.#kind} never said ${text}:\n${this.#log.join('\n')}`)
+      await this.#news()
+    }
+  }
+
+  /** Ends the client; its address stays on the interface as long as that stands, and the lease stays its own. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    child.kill(this.#kind === 'dhclient' ? 'SIGKILL' : 'SIGTERM')
+    await once(child, 'close')
+  }
+
+  /** dhclient only: gives the lease back (`dhclient -r`). */
+  async release(): Promise<void> {
+    const [program, ...args] = this.#command()
+    const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), program ?? '', '-r', ...args]
+    await this.#netns.run('unshare', '--uts', 'sh', ...argv)
+    await this.stop()
+  }
+
+  #command(): string[] {
+    switch (this.#kind) {
+      case 'dhclient': {
+        const file = (name: string) => join(this.#folder, `dhclient.${name}`)
+        return ['dhclient', '-4', '-d', '-lf', file('leases'), '-pf', file('pid'), this.#device]
+      }
+      case 'udhcpc':
+        return ['udhcpc', '-f', '-R', '-i', this.#device]
+      case 'dhcpcd':
+        return ['dhcpcd', '-4', '-B', this.#device]
+    }
+  }
+
+  /** The next line of the log, or a little later. */
+  async #news(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, LOOK_MS)
+      const streams = [this.#child?.stdout, this.#child?.stderr]
+      function done(): void {
+        clearTimeout(timer)
+        for (const stream of streams) stream?.off('data', done)
+        resolve()
+      }
+      for (const stream of streams) stream?.once('data', done)
+    })
+  }
+}

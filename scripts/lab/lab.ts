@@ -1,0 +1,160 @@
+/**
+ * A small Internet on this machine: an underlay, and hosts that each have an agent and a DHCP client of their own.
+ *
+ * Everything is in network namespaces and in one folder of this run; `close`, or the end of the process in whatever way,
+ * removes it all.
+ */
+
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { AgentProcess } from './agent-process.ts'
+import { type ClientKind, DhcpClient } from './dhcp-client.ts'
+import type { NatSite } from './nat-site.ts'
+import { NetworkNamespace } from './network-namespace.ts'
+import { ownFolder } from './run.ts'
+import { type Attachment, Underlay } from './underlay.ts'
+import { wowCommand } from './wow.ts'
+
+/** Where the bootstrap node listens. */
+const BOOTSTRAP_PORT = 4001
+
+/** Why there can be no lab here; false when there can. For `describe(…, { skip: labMissing() })`. */
+export function labMissing(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root for network namespaces'
+  if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun'
+  return false
+}
+
+export interface Bootstrap {
+  readonly agent: AgentProcess
+  /** Its multiaddr, without a peer id. */
+  readonly endpoint: string
+}
+
+export interface NamespaceMade {
+  readonly id: string
+  readonly name: string
+  readonly pool: string
+  readonly lease: string
+  readonly token: string
+}
+
+export interface HostOptions {
+  readonly token: string
+  readonly bootstrap?: readonly string[]
+  /** Undefined: an address of the underlay. */
+  readonly site?: NatSite
+  readonly client?: ClientKind
+  /** Of the link to the underlay, bytes. */
+  readonly mtu?: number
+}
+
+/** A machine: the agent and the client are started by whoever uses it. */
+export class Host {
+  readonly name: string
+  readonly netns: NetworkNamespace
+  readonly uplink: Attachment
+  readonly client: DhcpClient
+  readonly #options: HostOptions
+  readonly #folder: string
+  #agent: AgentProcess | undefined
+
+  constructor(parts: { netns: NetworkNamespace; uplink: Attachment; folder: string; options: HostOptions }) {
+    this.netns = parts.netns
+    this.name = parts.netns.label
+    this.uplink = parts.uplink
+    this.#folder = parts.folder
+    this.#options = parts.options
+    this.client = new DhcpClient(this.netns, join(this.#folder, 'client'), { kind: parts.options.client })
+  }
+
+  get agent(): AgentProcess {
+    if (this.#agent === undefined) throw new Error(`${this.name} has no agent yet`)
+    return this.#agent
+  }
+
+  /** Starts the agent; later phases are for the caller to await. */
+  startAgent(): AgentProcess {
+    const { token, bootstrap = [] } = this.#options
+    this.#agent = new AgentProcess({ netns: this.netns, state: join(this.#folder, 'state'), token, bootstrap })
+    return this.#agent
+  }
+
+  /** Starts agent and client as a booting machine does: the client as soon as the tap stands. Its virtual IP. */
+  async join(): Promise<string> {
+    await this.startAgent().phase('tap')
+    this.client.launch()
+    return await this.client.bound()
+  }
+
+  /** Round trip to a virtual IP in ms, or null when no answer came within `seconds`; the first packet finds the way. */
+  async ping(ip: string, seconds = 5): Promise<number | null> {
+    const found = await this.netns.succeeds('ping', '-n', '-q', '-c', '1', '-w', String(seconds), ip)
+    if (!found) return null
+    const shown = await this.netns.run('ping', '-n', '-c', '1', '-w', String(seconds), ip).catch(() => '')
+    const ms = /time=([\d.]+) ms/.exec(shown)?.[1]
+    return ms === undefined ? null : Number(ms)
+  }
+}
+
+export class Lab {
+  readonly underlay: Underlay
+  /** For files of this run. */
+  readonly folder: string
+  readonly #namespaces: NetworkNamespace[] = []
+
+  static async open(): Promise<Lab> {
+    return new Lab(await Underlay.create(), ownFolder('lab'))
+  }
+
+  private constructor(underlay: Underlay, folder: string) {
+    this.underlay = underlay
+    this.folder = folder
+  }
+
+  /** A plain overlay node with an address that others can be told; it listens when this resolves. */
+  async bootstrap(label = 'bootstrap'): Promise<Bootstrap> {
+    const netns = await this.netns(label)
+    const { ip } = await this.underlay.attach(netns)
+    const endpoint = `/ip4/${ip}/tcp/${BOOTSTRAP_PORT}`
+    const agent = new AgentProcess({ netns, state: this.file(`${label}.state`), listen: endpoint })
+    await agent.phase('listening')
+    return { agent, endpoint }
+  }
+
+  async host(label: string, options: HostOptions): Promise<Host> {
+    const netns = await this.netns(label)
+    const { site, mtu } = options
+    const uplink = await (site ?? this.underlay).attach(netns, mtu === undefined ? {} : { mtu })
+    const folder = this.file(label)
+    mkdirSync(folder, { mode: 0o700 })
+    return new Host({ netns, uplink, folder, options })
+  }
+
+  /** `wow namespace create`, run beside the bootstrap node so that the routes of this machine do not matter. */
+  async createNamespace(bootstrap: Bootstrap, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
+    const [program, ...first] = wowCommand()
+    const options = Object.entries(wishes).flatMap(([option, value]) => [`--${option}`, value])
+    const argv = ['namespace', 'create', '--bootstrap', bootstrap.endpoint, ...options, '--json']
+    const home = `WOW_HOME=${this.file('home')}`
+    const { netns } = bootstrap.agent.options
+    return JSON.parse(await netns.run('env', home, program, ...first, ...argv)) as NamespaceMade
+  }
+
+  async netns(label: string): Promise<NetworkNamespace> {
+    const netns = await NetworkNamespace.create(label)
+    this.#namespaces.push(netns)
+    return netns
+  }
+
+  /** A path in the folder of this run. */
+  file(name: string): string {
+    return join(this.folder, name)
+  }
+
+  close(): void {
+    for (const netns of this.#namespaces) netns.remove()
+    this.underlay.namespace.remove()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto'
 import { appendFileSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 export type Accelerator = 'kvm' | 'tcg'
 
@@ -165,7 +166,7 @@ export class Machine {
     // The halves of the mark meet only in the output, never in the echo of what is typed.
     this.#qemu.stdin?.write(`echo "begin-"'${mark}'; ${command}; echo "end-"'${mark}' $?\n`)
     const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)`), timeoutMs, after)
-    return { output: (match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
+    return { output: stripVTControlCharacters(match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
   }
 
   async stop(): Promise<void> {

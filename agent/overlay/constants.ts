@@ -30,6 +30,8 @@ export const REDIAL_MIN_MS = 250
 export const REDIAL_MAX_MS = 8_000
 /** A single attempt to open a link, ms. */
 export const DIAL_TIMEOUT_MS = 5_000
+/** One way to a peer gets this much time before the next is tried beside it, ms: most dials that work are done by then. */
+export const HEAD_START_MS = 600
 /** How long to wait for a peer that was asked to dial us, ms. */
 export const DIAL_BACK_TIMEOUT_MS = 5_000
 /** First and longest pause between rounds over the bootstrap addresses, ms. */

@@ -7,7 +7,7 @@
 import type { Clock } from '../core/clock.ts'
 import { decode, encode } from '../core/codec.ts'
 import { type Address, formatAddress } from './address.ts'
-import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS } from './constants.ts'
+import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS } from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
@@ -66,10 +66,33 @@ export class Reach {
   async #attempt(peer: Address, via: Address | undefined, known: Contact | undefined): Promise<void> {
     if (this.#isLinked(peer)) return
     const contact = known ?? (await this.#contactOf(peer, via))
-    if (await this.#dial(contact)) return
-    if (await this.#askBack(peer, via)) return
-    if (via !== undefined && (await this.#dialThrough(via, contact))) return
+    const ways = [() => this.#dial(contact), () => this.#askBack(peer, via)]
+    if (via !== undefined) ways.push(() => this.#dialThrough(via, contact))
+    if (await this.#firstThatWorks(ways)) return
     throw new DeliveryError('no-answer', `node ${formatAddress(peer)} cannot be reached by any way`)
+  }
+
+  /** Tries each way when the one before it failed or took `HEAD_START_MS`; a better one may still come through later. */
+  #firstThatWorks(ways: readonly (() => Promise<boolean>)[]): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      let begun = 0
+      let failed = 0
+      let works = false
+      const next = () => {
+        const way = ways[begun]
+        if (way === undefined || works) return
+        begun++
+        const timer = this.#clock.after(HEAD_START_MS, next)
+        way().then((linked) => {
+          timer.cancel()
+          works ||= linked
+          if (linked) resolve(true)
+          else if (++failed === ways.length) resolve(false)
+          else if (failed === begun) next()
+        }, reject)
+      }
+      next()
+    })
   }
 
   async #contactOf(peer: Address, via: Address | undefined): Promise<Contact> {

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { SimCluster } from './sim-cluster.ts'
+
+function everybodyLeased(sim: SimCluster): boolean {
+  return sim.hosts().every(({ leases }) => leases.held().some(({ offered }) => !offered))
+}
+
+describe('leases in virtual time', () => {
+  test('100 hosts that come one after another get 100 different addresses', async () => {
+    const sim = new SimCluster(1)
+    for (let i = 0; i < 100; i++) {
+      void sim.lease(sim.boot())
+      await sim.clock.runFor(100)
+    }
+    assert.ok(await sim.clock.runUntilTrue(() => everybodyLeased(sim), 30_000))
+    assert.deepEqual(sim.duplicates(), [])
+  })
+
+  test('a boot storm of 20 hosts on a pool of 29 gives 20 different addresses', async () => {
+    for (let seed = 10; seed < 15; seed++) {
+      const sim = new SimCluster(seed, { pool: '10.9.0.0/27' })
+      const first = sim.boot()
+      await sim.clock.runFor(100)
+      void sim.lease(first)
+      for (let i = 1; i < 20; i++) void sim.lease(sim.boot([first.address]))
+      assert.ok(await sim.clock.runUntilTrue(() => everybodyLeased(sim), 60_000), `seed ${seed}`)
+      assert.deepEqual(sim.duplicates(), [])
+    }
+  })
+
+  test('the last free address is found, the next host hears that the pool is exhausted, and a released address is given again', async () => {
+    const sim = new SimCluster(20, { pool: '10.9.0.0/29' })
+    const hosts = Array.from({ length: 6 }, () => sim.boot([...sim.nodes.keys()].slice(0, 1)))
+    await sim.clock.runFor(3_000)
+    const leased = []
+    for (const host of hosts.slice(0, 5)) leased.push(await sim.clock.complete(sim.lease(host)))
+    assert.equal(new Set(leased.map(({ ip }) => ip)).size, 5)
+    await assert.rejects(sim.clock.complete(sim.lease(hosts[5]!)), /exhausted/)
+    await sim.clock.complete(sim.release(hosts[0]!, leased[0]!.ip))
+    assert.equal((await sim.clock.complete(sim.lease(hosts[5]!))).ip, leased[0]!.ip)
+  })
+
+  test('an offer that no client takes up is free again after a minute', async () => {
+    const sim = new SimCluster(21, { pool: '10.9.0.0/29' })
+    const [one, other] = [sim.boot(), sim.boot()]
+    await sim.clock.runFor(2_000)
+    for (let i = 0; i < 5; i++) {
+      const client = `hw:0${i}` as Parameters<typeof one.leases.offer>[0]
+      const offer = await sim.clock.complete(one.leases.offer(client, '02:00:00:00:00:09' as never))
+      assert.equal(offer.ok, true)
+    }
+    await assert.rejects(sim.clock.complete(sim.lease(other)), /exhausted/)
+    await sim.clock.runFor(61_000)
+    assert.ok((await sim.clock.complete(sim.lease(other))).ip)
+  })
+
+  test('a lease is renewed under its address and is gone from its owner before any replica lets go', async () => {
+    const sim = new SimCluster(22, { leaseMs: 60_000 })
+    for (let i = 0; i < 10; i++) sim.boot()
+    await sim.clock.runFor(3_000)
+    const [owner, other] = sim.hosts()
+    const { ip } = await sim.clock.complete(sim.lease(owner!))
+    for (let i = 0; i < 5; i++) {
+      await sim.clock.runFor(30_000)
+      assert.equal((await sim.clock.complete(sim.renew(owner!, ip))).ok, true)
+    }
+    const { expiresAt } = owner!.leases.holder(ip)!
+    while (owner!.leases.holder(ip) !== undefined) {
+      const stolen = await sim.clock.complete(sim.renew(other!, ip))
+      assert.equal(stolen.ok, false)
+      await sim.clock.runFor(5_000)
+    }
+    assert.ok(sim.clock.now() >= expiresAt)
+    await sim.clock.runFor(5_000)
+    assert.equal((await sim.clock.complete(sim.renew(other!, ip))).ok, true)
+  })
+
+  test('no two hosts hold one address while hosts come and crash', async () => {
+    const sim = new SimCluster(23, { pool: '10.9.0.0/25', leaseMs: 120_000 })
+    for (let i = 0; i < 120; i++) {
+      void sim.lease(sim.boot()).catch(() => {})
+      await sim.clock.runFor(250)
+      if (i % 3 === 2) sim.powerOff(sim.anyNode()!)
+      assert.deepEqual(sim.duplicates(), [])
+    }
+    await sim.clock.runUntilTrue(() => everybodyLeased(sim), 60_000)
+    assert.deepEqual(sim.duplicates(), [])
+  })
+})

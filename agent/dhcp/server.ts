@@ -235,7 +235,7 @@ export class DhcpServer {
     const offer = this.#tried.get(lease.client)
     this.#tried.delete(lease.client)
     const renewal = wanted.state === 'renewing'
-    log.info(renewal ? 'lease renewed' : 'lease acknowledged', { ip: formatIp4(lease.ip), mac: lease.mac, seconds })
+    log.info('lease acknowledged', { ip: formatIp4(lease.ip), mac: lease.mac, seconds, state: wanted.state })
     this.#onBound({ lease, renewal, tried: offer?.ip === lease.ip ? offer.tried : 1 })
   }
 

@@ -123,4 +123,13 @@ describe('a DHCP client', () => {
     assert.equal(clientIdOf(withId(1)), 'mac:02aa00000001')
     assert.equal(clientIdOf(SAMPLE), 'mac:02aa00000001')
   })
+
+  test('says by its REQUEST in which state it is', () => {
+    const options = (...codes: number[]) => new Map([...SAMPLE.options].filter(([code]) => codes.includes(code)))
+    const state = (packet: DhcpPacket) => wantedBy(packet)?.state
+    assert.equal(state(SAMPLE), 'selecting')
+    assert.equal(state({ ...SAMPLE, options: options(OPTION.requestedAddress) }), 'init-reboot')
+    assert.equal(state({ ...SAMPLE, options: options(), ciaddr: 9 as Ip4 }), 'renewing')
+    assert.equal(state({ ...SAMPLE, options: options(OPTION.serverId) }), undefined)
+  })
 })

@@ -214,7 +214,7 @@ describe('a client without an address', () => {
     taken.set(address, 'another node')
     const answer = await say('request', { requested: address, server: SERVER })
     assert.equal(answer?.packet.type, 'nak')
-    assert.deepEqual([answer.toMac, answer.to], ['ff:ff:ff:ff:ff:ff', 0xffffffff])
+    assert.deepEqual([answer.toMac, answer.to, answer.packet.broadcast], ['ff:ff:ff:ff:ff:ff', 0xffffffff, true])
   })
 })
 

@@ -48,6 +48,7 @@ describe('ARP on the tap', () => {
     const macOf = new Uint8Array(6)
     host.tap.inject(
       arpRequest(me, host.ip),
+      arpRequest({ mac: host.mac, ip: ip('10.128.4.4') }, ip('10.128.4.4')),
       buildArp(2, { mac: macOf, ip: host.ip }, { mac: macOf, ip: host.ip }, macOf.fill(255)),
       arpRequest(me, ip('192.168.1.1')),
       arpRequest(me, ip('10.128.255.255')),

@@ -5,7 +5,7 @@ import type { Ip4 } from '../../agent/core/ip.ts'
 import { leaseKey, sealOwner } from '../../agent/lease/lease-entry.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { destinationOf, openIpv4, sourceOf } from '../../agent/net/ipv4.ts'
-import { dataPrefix, decodeMessage, encodeMessage, tagOf } from '../../agent/net/tunnel-messages.ts'
+import { dataPrefix, decodeMessage, encodeMessage, sessionId, tagOf } from '../../agent/net/tunnel-messages.ts'
 import { addressBytes } from '../../agent/overlay/address.ts'
 import { echoRequest, frameOf, PROTOCOL_TCP, packet, tcpSyn, udpFrame } from './frames.ts'
 import { type Host, ip, Lab } from './lab.ts'
@@ -107,13 +107,18 @@ describe('a packet for an address behind another node', () => {
 
   test('a SYN is clamped to the smaller tap of the two', async () => {
     const lab = new Lab()
-    const a = lab.host('10.128.0.5', { mtu: 9000 })
-    const b = lab.host('10.128.0.6', { mtu: 1400 })
-    a.tap.inject(frameOf(tcpSyn(a.ip, b.ip, [2, 4, 0x22, 0xd8]), a.mac))
-    await lab.clock.runFor(100)
-    const [frame] = b.tap.take()
-    assert.ok(frame)
-    assert.equal((frame[14 + 42]! << 8) | frame[14 + 43]!, 1360)
+    const large = lab.host('10.128.0.5', { mtu: 9000 })
+    const small = lab.host('10.128.0.6', { mtu: 1400 })
+    for (const [from, to] of [
+      [large, small],
+      [small, large],
+    ] as const) {
+      from.tap.inject(frameOf(tcpSyn(from.ip, to.ip, [2, 4, 0x22, 0xd8]), from.mac))
+      await lab.clock.runFor(100)
+      const [frame] = to.tap.take()
+      assert.ok(frame)
+      assert.equal((frame[14 + 42]! << 8) | frame[14 + 43]!, 1360)
+    }
   })
 })
 
@@ -165,6 +170,33 @@ describe('the handshake', () => {
     forge(a, b, confirm.body)
     await lab.clock.runFor(50)
     assert.equal(b.network.counters()['tunnel-open'], before)
+  })
+
+  test('a peer that sends our own proof back as its own is refused', async () => {
+    const { lab, a, b } = pair()
+    await lab.ping(a, b)
+    const mirror = lab.host('10.128.0.7')
+    mirror.network.stop()
+    mirror.overlay.links.add(b.overlay.self)
+    b.overlay.links.add(mirror.overlay.self)
+    const tag = tagOf(lab.keys)
+    const nonce = new Uint8Array(16).fill(5)
+    forge(mirror, b, encodeMessage(tag, { kind: 'hello', nonce }))
+    await lab.clock.runFor(10)
+    const welcome = decodeMessage(tag, lab.world.sent.at(-1)?.body ?? new Uint8Array())
+    assert.ok(welcome?.kind === 'welcome')
+    const transcript = {
+      initiator: mirror.overlay.self,
+      responder: b.overlay.self,
+      initiatorNonce: nonce,
+      responderNonce: welcome.mine,
+    }
+    const before = b.network.counters()
+    const session = sessionId(lab.keys, transcript)
+    forge(mirror, b, encodeMessage(tag, { kind: 'confirm', session, proof: welcome.proof }))
+    await lab.clock.runFor(10)
+    assert.equal(b.network.counters()['handshake-refused'], (before['handshake-refused'] ?? 0) + 1)
+    assert.equal(b.network.counters()['tunnel-open'], before['tunnel-open'])
   })
 
   test('packets from a peer without a session are refused, and the peer is told', async () => {
@@ -306,6 +338,17 @@ describe('an address that moves', () => {
     await lab.ping(b, a)
     move(b, c)
     assert.equal((await lab.ping(c, a, a.ip, b.ip)).length, 1)
+  })
+
+  test('is asked for again when the link to its node breaks, before a packet needs it', async () => {
+    const { lab, a, b } = pair()
+    const c = lab.host('10.128.0.7')
+    await lab.ping(a, b)
+    move(b, c)
+    lab.world.cut(a.overlay, b.overlay)
+    await lab.clock.runFor(50)
+    assert.equal((await lab.ping(a, c, b.ip)).length, 1)
+    assert.equal(drops(b, 'not-mine'), 0)
   })
 
   test('is found at its new node after the old one died', async () => {

@@ -6,7 +6,7 @@
 import type { Clock } from '../../agent/core/clock.ts'
 import type { Address } from '../../agent/overlay/address.ts'
 import { formatAddress } from '../../agent/overlay/address.ts'
-import type { Contact, Link, LinkLayer, Priority } from '../../agent/overlay/link.ts'
+import { type Contact, type Link, type LinkLayer, MAX_FRAME, type Priority } from '../../agent/overlay/link.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 export interface Weather {
@@ -22,6 +22,8 @@ export class SimNetwork {
   readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0 }
   readonly #random: SeededRandom
   readonly #hosts = new Map<Address, SimLinks>()
+  /** Links that a third node carries, by that node. */
+  readonly #carried = new Map<Address, Set<SimLink>>()
   /** Pairs and groups that cannot talk; by default everybody can. */
   canTalk: (a: Address, b: Address) => boolean = () => true
   frames = 0
@@ -43,6 +45,17 @@ export class SimNetwork {
     return host?.up === true ? host : undefined
   }
 
+  carry(relay: Address, link: SimLink): void {
+    const links = this.#carried.get(relay) ?? new Set()
+    this.#carried.set(relay, links.add(link))
+  }
+
+  /** A relay stopped: what went through it ends. */
+  dropCarried(relay: Address): void {
+    for (const link of this.#carried.get(relay) ?? []) link.close()
+    this.#carried.delete(relay)
+  }
+
   /** Power cut: nobody is told, frames to it vanish, its own code no longer hears or says anything. */
   powerOff(address: Address): void {
     const host = this.#hosts.get(address)
@@ -55,6 +68,7 @@ export class SimNetwork {
     const host = this.#hosts.get(address)
     if (host === undefined) return
     for (const link of [...host.open]) link.close()
+    this.dropCarried(address)
     this.powerOff(address)
   }
 
@@ -89,12 +103,17 @@ export class SimLinks implements LinkLayer {
     return [endpointOf(this.self)]
   }
 
-  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.#connect(contact.address, signal)
+  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const [endpoint] = contact.endpoints
+    if (endpoint === undefined) throw new Error('nowhere to dial')
+    const link = await this.dialEndpoint(endpoint, signal)
+    if (link.peer === contact.address) return link
+    link.close()
+    throw new Error('another node answered')
   }
 
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    return this.#connect(BigInt(`0x${endpoint.slice(4)}`) as Address, signal)
+    return this.#connect(BigInt(`0x${endpoint.slice('sim:'.length)}`) as Address, signal)
   }
 
   async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
@@ -106,6 +125,7 @@ export class SimLinks implements LinkLayer {
 
   async stop(): Promise<void> {
     for (const link of [...this.open]) link.close()
+    this.#network.dropCarried(this.self)
     this.up = false
   }
 
@@ -118,7 +138,8 @@ export class SimLinks implements LinkLayer {
     const network = this.#network
     const roundTripMs = 2 * network.delay() + 2 * network.delay()
     return new Promise((resolve, reject) => {
-      signal?.addEventListener('abort', () => reject(new Error('timed out')))
+      if (!this.up || signal?.aborted === true) return reject(new Error('stopped or called off'))
+      signal?.addEventListener('abort', () => reject(new Error('called off')))
       network.clock.after(roundTripMs, () => {
         const host = network.find(peer)
         const passes = (a: Address, b: Address) => network.canTalk(a, b)
@@ -131,6 +152,7 @@ export class SimLinks implements LinkLayer {
         const far = new SimLink(network, host, this.self, false, relay)
         near.other = far
         far.other = near
+        if (relay !== undefined) network.carry(relay, near)
         host.onLink(far)
         resolve(near)
       })
@@ -167,7 +189,7 @@ export class SimLink implements Link {
   }
 
   send(frame: Uint8Array, _priority?: Priority): boolean {
-    if (this.#state !== 'open') return false
+    if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
     this.#network.frames++
     this.#network.bytes += frame.length
     this.#travel(() => this.other?.receive(frame), this.#network.loses())

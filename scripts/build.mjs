@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Builds what `npx wow` and the appliance run: build/wow.mjs, one minified file with everything it imports, and beside it
- * the tap addon (build-addon.mjs).
+ * Builds what `npx wow` (by the `bin` of package.json) and the appliance run: build/wow.mjs, one minified file with
+ * everything it imports, and beside it the tap addon (build-addon.mjs).
  *
  *   node scripts/build.mjs [--force]
  *
@@ -12,16 +12,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -32,7 +23,6 @@ const BUNDLE = join(ROOT, 'build/wow.mjs')
 /** What the last build read, and the digest of all that and of what it wrote. */
 const STAMP = join(ROOT, 'build/wow.mjs.stamp')
 const ADDON_SCRIPT = join(ROOT, 'scripts/build-addon.mjs')
-const BIN_LINK = join(ROOT, 'node_modules/.bin/wow')
 
 /** CommonJS packages inside the bundle call `require` for Node's own modules. The entry's `#!` line stays before this. */
 const BANNER =
@@ -91,12 +81,6 @@ async function bundle() {
   return output.contents.length
 }
 
-/** A checkout's own command is not among the links that npm makes; without one, old npm looks for `wow` in the registry. */
-function linkCommand() {
-  if (!existsSync(dirname(BIN_LINK)) || lstatSync(BIN_LINK, { throwIfNoEntry: false }) !== undefined) return
-  symlinkSync(relative(dirname(BIN_LINK), BUNDLE), BIN_LINK)
-}
-
 async function main() {
   if (existsSync(ADDON_SCRIPT)) {
     const { status } = spawnSync(process.execPath, [ADDON_SCRIPT, ...process.argv.slice(2)], { stdio: 'inherit' })
@@ -108,7 +92,6 @@ async function main() {
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
     console.log(`bundle: built build/wow.mjs, ${Math.round(bytes / 1024)} KiB, in ${seconds} s`)
   }
-  linkCommand()
 }
 
 await main()

@@ -10,7 +10,7 @@
  * `RETAIN_MS`, because that neighbour may vanish again.
  */
 
-import { type Clock, sleep } from '../core/clock.ts'
+import { type Clock, sleep, type Timer } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
@@ -41,6 +41,8 @@ interface SideState {
   extent: bigint
   /** Changes with every neighbour: what was begun for an earlier one is given up. */
   epoch: number
+  /** Ends the time for which what lies beyond the neighbour is still known. */
+  retained: Timer | undefined
 }
 
 export class Custody {
@@ -50,8 +52,8 @@ export class Custody {
   readonly #random: Random
   readonly #opened: () => void
   readonly #sides: Record<Side, SideState> = {
-    left: { neighbor: undefined, open: false, extent: 0n, epoch: 0 },
-    right: { neighbor: undefined, open: false, extent: 0n, epoch: 0 },
+    left: { neighbor: undefined, open: false, extent: 0n, epoch: 0, retained: undefined },
+    right: { neighbor: undefined, open: false, extent: 0n, epoch: 0, retained: undefined },
   }
   #everLinked = false
   #stopped = false
@@ -119,8 +121,10 @@ export class Custody {
 
   stop(): void {
     this.#stopped = true
-    this.#sides.left.epoch++
-    this.#sides.right.epoch++
+    for (const side of [this.#sides.left, this.#sides.right]) {
+      side.epoch++
+      side.retained?.cancel()
+    }
   }
 
   #turn(side: Side, neighbor: Address | undefined): void {
@@ -128,6 +132,7 @@ export class Custody {
     state.neighbor = neighbor
     state.open = false
     state.epoch++
+    state.retained?.cancel()
     if (neighbor !== undefined) void this.#takeOver(side, neighbor, state.epoch)
   }
 
@@ -143,8 +148,8 @@ export class Custody {
       if (complete && (this.#covers(side) || orphaned)) {
         state.open = true
         state.extent = maxOf(state.extent, this.#distance(side, neighbor))
-        this.#clock.after(RETAIN_MS, () => {
-          if (current()) state.extent = this.#distance(side, neighbor)
+        state.retained = this.#clock.after(RETAIN_MS, () => {
+          state.extent = this.#distance(side, neighbor)
         })
         this.#opened()
         return

@@ -16,5 +16,5 @@ export const imagesFolder = inRoot('images')
 export const templatesFolder = inRoot('templates')
 
 /** The agent as scripts/build.mjs leaves it. */
-export const agentBundle = join(process.env.WOW_BUILD ?? inRoot('build'), 'wow.mjs')
-export const tapAddon = join(process.env.WOW_BUILD ?? inRoot('build'), 'tap.node')
+export const agentBundle = inRoot('build', 'wow.mjs')
+export const tapAddon = inRoot('build', 'tap.node')

@@ -17,7 +17,7 @@ export const FLUSH_LIMIT = 1000
 /** The whole of one `dial`, over all endpoints. */
 export const DIAL_LIMIT = 5000
 /** How long a connection that already stands may take to open a link before new ones are tried. */
-export const REUSE_LIMIT = 2000
+export const REUSE_LIMIT = 1000
 /** The next endpoint is tried when the one before has not answered for this long (RFC 8305 section 5 recommends 250 ms). */
 export const NEXT_ENDPOINT_AFTER = 250
 /** Relays are tried when no direct endpoint has answered for this long, or at once when all have failed. */

@@ -7,8 +7,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { type Clock, SystemClock, type Timer } from '../core/clock.ts'
-import { codeOf, InputError, messageOf } from '../core/errors.ts'
+import { type Clock, SystemClock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../overlay/link.ts'
@@ -22,6 +22,7 @@ import {
   REUSE_LIMIT,
   STOP_LIMIT,
 } from './constants.ts'
+import { doneWithin, withDeadline } from './deadline.ts'
 import { Dialer } from './dialer.ts'
 import {
   addressOfPeer,
@@ -37,6 +38,7 @@ import type { Identity } from './identity.ts'
 import { type LanDiscovery, startLanDiscovery } from './lan-discovery.ts'
 import { Libp2pLink, type LinkCounters } from './libp2p-link.ts'
 import { type Libp2pNode, startLibp2pNode } from './libp2p-node.ts'
+import { listenOn } from './listening.ts'
 import { RelayGrants } from './relay-grants.ts'
 import { RelaySlots } from './relay-slots.ts'
 
@@ -143,7 +145,7 @@ export class Libp2pLinks implements LinkLayer {
     await libp2p.handle(LINK_PROTOCOL, (stream, connection) => this.#accept(stream, connection), limits)
     await libp2p.handle(ALIVE_PROTOCOL, (stream) => void stream.close().catch(() => stream.abort(CLOSED)), limits)
     libp2p.addEventListener('peer:disconnect', (event) => this.#grants.forget(event.detail))
-    for (const address of listen) await this.#listen(address)
+    for (const address of listen) await listenOn(this.#node.transports, address, this.#log)
     if (this.#wantsLan) this.#lan = this.#discoverLan()
   }
 
@@ -201,41 +203,12 @@ export class Libp2pLinks implements LinkLayer {
     this.#connections.stop()
     const open = [...this.#open.keys()]
     for (const link of open) link.close()
-    await this.#atMost(STOP_LIMIT / 2, Promise.all(open.map((link) => link.released)))
+    await doneWithin(this.#clock, STOP_LIMIT / 2, Promise.all(open.map((link) => link.released)))
     await (await this.#lan)?.stop()
     const stopped = Promise.resolve(this.#node.libp2p.stop())
-    if (await this.#atMost(STOP_LIMIT, stopped)) return
+    if (await doneWithin(this.#clock, STOP_LIMIT, stopped)) return
     for (const connection of this.#node.libp2p.getConnections()) connection.abort(CLOSED)
     await stopped
-  }
-
-  /** Whether `work` was done in time. */
-  async #atMost(limitMs: number, work: Promise<unknown>): Promise<boolean> {
-    let timer: Timer | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = this.#clock.after(limitMs, () => resolve(false))
-    })
-    const done = await Promise.race([work.then(() => true), late])
-    timer?.cancel()
-    return done
-  }
-
-  async #listen(address: Multiaddr): Promise<void> {
-    try {
-      await this.#node.transports.listen([address])
-    } catch (error) {
-      const code = /\bE[A-Z]{4,}\b/.exec(messageOf(error))?.[0] ?? codeOf(error) ?? 'unknown reason'
-      if (code === 'EAFNOSUPPORT') {
-        this.#log.warn('this machine has no IPv6', { listen: `${address}` })
-        return
-      }
-      throw new InputError(
-        'LISTEN_FAILED',
-        `listen: cannot listen on ${address} (${LISTEN_PROBLEMS[code] ?? code}).`,
-        'Give another address or port with --listen; port 0 takes any free one.',
-        { cause: error },
-      )
-    }
   }
 
   async #discoverLan(): Promise<LanDiscovery | undefined> {
@@ -253,25 +226,17 @@ export class Libp2pLinks implements LinkLayer {
 
   /** Runs a dial that ends with the caller's signal, when the node stops, or after `DIAL_LIMIT`. */
   async #limited(signal: AbortSignal | undefined, dial: (limit: AbortSignal) => Promise<Link>): Promise<Link> {
-    const limit = new AbortController()
-    const follow = (other: AbortSignal) => {
-      const onAbort = () => limit.abort(other.reason)
-      if (other.aborted) onAbort()
-      else other.addEventListener('abort', onAbort, { once: true })
-      return () => other.removeEventListener('abort', onAbort)
+    const deadline = {
+      clock: this.#clock,
+      limitMs: DIAL_LIMIT,
+      signals: signal === undefined ? [this.#stopping.signal] : [this.#stopping.signal, signal],
+      late: new LinkError('unreachable', `No answer within ${DIAL_LIMIT / 1000} s.`),
     }
-    const unfollow = [this.#stopping.signal, ...(signal === undefined ? [] : [signal])].map(follow)
-    const late = new LinkError('unreachable', `No answer within ${DIAL_LIMIT / 1000} s.`)
-    const timer = this.#clock.after(DIAL_LIMIT, () => limit.abort(late))
     try {
-      limit.signal.throwIfAborted()
-      return await dial(limit.signal)
+      return await withDeadline(deadline, dial)
     } catch (error) {
       this.#counters.failedDials++
-      throw limit.signal.aborted ? limit.signal.reason : error
-    } finally {
-      timer.cancel()
-      for (const stop of unfollow) stop()
+      throw error
     }
   }
 
@@ -282,8 +247,7 @@ export class Libp2pLinks implements LinkLayer {
       throw new LinkError('refused', `There are ${MAX_LINKS_PER_PEER} links to this node already.`)
     }
     if (standing !== undefined && isDirect(standing)) {
-      const reuse = AbortSignal.any([limit, AbortSignal.timeout(REUSE_LIMIT)])
-      const link = await this.#openLink(standing, reuse).catch(() => undefined)
+      const link = await this.#reuse(standing, limit)
       if (link !== undefined) return link
     }
     const connection = await this.#dialer.connect(endpoints, limit, standing)
@@ -293,6 +257,22 @@ export class Libp2pLinks implements LinkLayer {
       throw new LinkError('wrong-peer', `At ${connection.remoteAddr} lives another node than expected.`)
     }
     return await this.#openLink(connection, limit)
+  }
+
+  /** undefined when the connection is dead, as far as one can tell without waiting long: then a new one is needed. */
+  async #reuse(connection: Connection, limit: AbortSignal): Promise<Link | undefined> {
+    const late = new LinkError('unreachable', 'The connection is silent.')
+    const deadline = { clock: this.#clock, limitMs: REUSE_LIMIT, signals: [limit], late }
+    try {
+      return await withDeadline(deadline, (signal) => this.#openLink(connection, signal))
+    } catch (error) {
+      if (limit.aborted) throw error
+      this.#log.debug('a standing connection is of no use', {
+        remote: `${connection.remoteAddr}`,
+        reason: messageOf(error),
+      })
+      return undefined
+    }
   }
 
   /** A connection to the node that stands already; a direct one if there is a choice. */
@@ -367,12 +347,6 @@ export class Libp2pLinks implements LinkLayer {
 }
 
 const CLOSED = new Error('the node is stopping')
-
-const LISTEN_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'only root may use this port',
-}
 
 /** Whether no relay carries it. */
 function isDirect(connection: Connection): boolean {

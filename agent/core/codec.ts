@@ -15,7 +15,7 @@ export class DecodeError extends Error {
 }
 
 export class Writer {
-  #bytes = new Uint8Array(256)
+  #bytes = new Uint8Array(4_096)
   #at = 0
 
   /** Makes room for `length` more bytes and returns where they start. */
@@ -45,10 +45,16 @@ export class Writer {
     this.#bytes.set(bytes, start)
   }
 
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#at)
+  /** A copy of what was written; the writer starts anew. */
+  take(): Uint8Array {
+    const taken = this.#bytes.slice(0, this.#at)
+    this.#at = 0
+    return taken
   }
 }
+
+/** One for all: encoding never waits, so there is never more than one value under way. */
+const writer = new Writer()
 
 export class Reader {
   readonly #bytes: Uint8Array
@@ -85,9 +91,13 @@ export interface Codec<T> {
 export type Decoded<C> = C extends Codec<infer T> ? T : never
 
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const writer = new Writer()
-  codec.write(writer, value)
-  return writer.finish()
+  try {
+    codec.write(writer, value)
+  } catch (error) {
+    writer.take()
+    throw error
+  }
+  return writer.take()
 }
 
 /** @throws DecodeError on anything but exactly one well-formed value. */

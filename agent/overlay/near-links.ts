@@ -12,7 +12,7 @@ import type { Address } from './address.ts'
 import { NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
 import { nearest, type Side } from './neighborhood.ts'
-import type { Peers } from './peers.ts'
+import type { Peer, Peers } from './peers.ts'
 import type { Reach } from './reach.ts'
 
 interface Failure {
@@ -65,7 +65,13 @@ export class NearLinks {
     this.evaluate()
   }
 
-  /** Takes in what the peers say now: updates both sides, dials who is missing. Cheap; called on every change. */
+  /** A linked node told its view of the ring. `first`: it had told none before. */
+  onStatus(peer: Peer, first: boolean): void {
+    if (first) this.evaluate()
+    else this.#dialMissing([peer])
+  }
+
+  /** Works out both sides anew from all linked nodes, and dials who is missing. */
   evaluate(): void {
     const linked: Address[] = []
     for (const peer of this.#peers.all()) if (peer.status !== undefined) linked.push(peer.address)
@@ -74,24 +80,27 @@ export class NearLinks {
     const same = sameList(left, this.left) && sameList(right, this.right)
     this.left = left
     this.right = right
-    this.#dialMissing(linked)
+    this.#dialMissing(this.#peers.all())
     if (!same) this.#changed()
   }
 
-  #dialMissing(linked: readonly Address[]): void {
-    const heard = this.#heard()
-    const known = new Set<Address>([...linked, ...heard.keys()])
+  /** Dials whoever `sources` or a lookup named that belongs nearer than what is linked. */
+  #dialMissing(sources: Iterable<Peer>): void {
+    const heard = this.#heardFrom(sources)
+    if (heard.size === 0) return
     // The neighbours first; spares when the ring is closed here.
     const count = this.correctlyConnected ? NEAR_PER_SIDE : 1
     for (const side of ['left', 'right'] satisfies Side[]) {
+      const known = [...(side === 'left' ? this.left : this.right), ...heard.keys()]
       for (const address of nearest(this.#self, side, known, count)) {
-        if (!this.#peers.has(address)) this.#dial(address, heard.get(address)!)
+        const from = heard.get(address)
+        if (from !== undefined) this.#dial(address, from)
       }
     }
   }
 
-  /** Nodes that are not linked, are not in a pause after a failure, and were named by a peer or a lookup. */
-  #heard(): Map<Address, Heard> {
+  /** Nodes that are not linked, are not in a pause after a failure, and were named. */
+  #heardFrom(sources: Iterable<Peer>): Map<Address, Heard> {
     const heard = new Map<Address, Heard>()
     const now = this.#clock.now()
     const add = (address: Address, from: Heard) => {
@@ -100,10 +109,11 @@ export class NearLinks {
       if (failure === undefined || failure.until <= now) heard.set(address, from)
     }
     for (const [address, contact] of this.#lookedUp) add(address, { via: undefined, contact })
-    for (const { address: via, status } of this.#peers.all()) {
+    for (const { address: via, status } of sources) {
       if (status === undefined) continue
-      for (const address of status.left) add(address, { via, contact: undefined })
-      for (const address of status.right) add(address, { via, contact: undefined })
+      const from = { via, contact: undefined }
+      for (const address of status.left) add(address, from)
+      for (const address of status.right) add(address, from)
     }
     return heard
   }

@@ -294,9 +294,7 @@ export class Ring implements Overlay {
         break
       case 'status':
         if (!isNewer(frame, peer.status)) break
-        peer.status = frame
-        this.#near.evaluate()
-        this.#review()
+        this.#onStatus(peer, frame)
         break
       case 'ping':
         this.#send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
@@ -318,6 +316,13 @@ export class Ring implements Overlay {
         this.#onDatagram(from, frame.body)
         break
     }
+  }
+
+  #onStatus(peer: Peer, status: Status): void {
+    const first = peer.status === undefined
+    peer.status = status
+    this.#near.onStatus(peer, first)
+    this.#review()
   }
 
   #send(to: Address, frame: Frame): boolean {

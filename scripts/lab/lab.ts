@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentProcess } from './agent-process.ts'
 import { type ClientKind, DhcpClient } from './dhcp-client.ts'
-import type { NatSite } from './nat-site.ts'
+import { type NatKind, NatSite } from './nat-site.ts'
 import { NetworkNamespace } from './network-namespace.ts'
 import { ownFolder } from './run.ts'
 import { type Attachment, Underlay } from './underlay.ts'
@@ -139,6 +139,11 @@ export class Lab {
     const home = `WOW_HOME=${this.file('home')}`
     const { netns } = bootstrap.agent.options
     return JSON.parse(await netns.run('env', home, program, ...first, ...argv)) as NamespaceMade
+  }
+
+  /** A NAT with its router; hosts are put behind it with `HostOptions.site`. */
+  async natSite(label: string, kind: NatKind): Promise<NatSite> {
+    return await NatSite.create(this.underlay, await this.netns(label), kind)
   }
 
   async netns(label: string): Promise<NetworkNamespace> {

@@ -5,7 +5,7 @@
  * it can, as most home routers do. `randomising`: every connection leaves from another port.
  */
 
-import { NetworkNamespace } from './network-namespace.ts'
+import type { NetworkNamespace } from './network-namespace.ts'
 import { type Attachment, type Underlay, veth } from './underlay.ts'
 
 export type NatKind = 'port-preserving' | 'randomising'
@@ -18,8 +18,8 @@ export class NatSite {
   readonly router: NetworkNamespace
   #hosts = 1
 
-  static async create(underlay: Underlay, label: string, kind: NatKind): Promise<NatSite> {
-    const router = await NetworkNamespace.create(label)
+  /** Makes `router` the way out of a new LAN. */
+  static async create(underlay: Underlay, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
     await underlay.attach(router, { device: 'wan' })
     await router.ip('link', 'add', 'lan', 'type', 'bridge')
     await router.ip('address', 'add', `${ROUTER}/24`, 'dev', 'lan')

@@ -1,0 +1,158 @@
+/**
+ * `make demo`: the whole thing on one machine. A bootstrap node and five hosts, each in a network namespace with its own
+ * agent, tap and unmodified dhclient; then everybody pings everybody over the virtual network.
+ *
+ *   HOSTS=5 FLAVOUR=minimal npx tsx scripts/demo.ts
+ *
+ * The table and the ping matrix go to standard output, the same as JSON to dist/demo/report.json. Exit code 1 when a host
+ * got no address or a ping no answer. Nothing stays behind, also when it is interrupted.
+ */
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { InputError, messageOf, WowError } from '../agent/core/errors.ts'
+import { writeWhole } from '../agent/core/files.ts'
+import { distFolder } from './appliance/paths.ts'
+import { type Bootstrap, type Host, Lab, labMissing } from './lab/lab.ts'
+import { LAB_PACKAGES } from './lab/packages.ts'
+import { ensurePackages } from './lib/apt.ts'
+import { run } from './lib/main.ts'
+import { say, sinceStart, step } from './lib/steps.ts'
+import { columns } from './lib/table.ts'
+
+const POOL = '10.128.0.0/9'
+const DEFAULT_HOSTS = 5
+/** Each host is a process of 80 MB, and the matrix grows with the square. */
+const MAX_HOSTS = 50
+
+interface HostReport {
+  readonly name: string
+  readonly ip: string | null
+  /** From the start of the agent's process, ms: T1 and T2 of the paper. */
+  readonly connectedMs: number | null
+  readonly leasedMs: number | null
+  readonly addressesTried: number | null
+}
+
+await run(async () => {
+  const count = wishes(process.env)
+  const missing = labMissing()
+  if (missing !== false) throw new WowError('LAB_MISSING', `The demo ${missing}.`, 'Run it as root: sudo make demo')
+  await ensurePackages(LAB_PACKAGES)
+  const lab = await Lab.open()
+  try {
+    await demo(lab, count)
+  } finally {
+    await step('clean up', async () => lab.close())
+  }
+})
+
+async function demo(lab: Lab, count: number): Promise<void> {
+  const started = new Date().toISOString()
+  const bootstrap = await step('bootstrap node', async () => await ready(await lab.bootstrap()))
+  const namespace = await step('namespace', () => lab.createNamespace(bootstrap, { name: 'demo', pool: POOL }))
+  say(`    ${namespace.id}, pool ${namespace.pool}`)
+  const hosts = await step(`${count} hosts join`, () => joinAll(lab, count, namespace.token))
+  const reports = await Promise.all(hosts.map(reportOf))
+  const pings = await step('everybody pings everybody', () => matrix(hosts, reports))
+
+  show(hostTable(reports))
+  show(pingTable(reports, pings))
+  const folder = join(distFolder, 'demo')
+  mkdirSync(folder, { recursive: true })
+  const { id, name, pool } = namespace
+  const report = { started, namespace: { id, name, pool }, hosts: reports, pings }
+  writeWhole(join(folder, 'report.json'), `${JSON.stringify(report, null, 2)}\n`, 0o644)
+
+  const leased = reports.filter(({ ip }) => ip !== null).length
+  const answered = pings.flat().filter((ms) => ms !== null).length
+  say(`${leased} of ${count} hosts have an address, ${answered} of ${count * count} pings were answered.`)
+  say(`dist/demo/report.json written after ${sinceStart()}.`)
+  if (leased < count || answered < count * count) process.exitCode = 1
+}
+
+/** How many hosts. @throws InputError */
+function wishes({ HOSTS, FLAVOUR }: NodeJS.ProcessEnv): number {
+  if (FLAVOUR === 'condor') {
+    const hint = 'Leave FLAVOUR out: the demo of the network alone works.'
+    throw new InputError('FLAVOUR_NOT_YET', 'FLAVOUR=condor: there is no condor flavour yet.', hint)
+  }
+  if (FLAVOUR !== undefined && FLAVOUR !== '' && FLAVOUR !== 'minimal') {
+    throw new InputError(
+      'FLAVOUR_UNKNOWN',
+      `FLAVOUR=${FLAVOUR} is no flavour.`,
+      'Give FLAVOUR=minimal or leave it out.',
+    )
+  }
+  const count = HOSTS === undefined || HOSTS === '' ? DEFAULT_HOSTS : Number(HOSTS)
+  if (!Number.isInteger(count) || count < 1 || count > MAX_HOSTS) {
+    throw new InputError('HOSTS_INVALID', `HOSTS=${HOSTS} is not a number of hosts.`, `Give 1 to ${MAX_HOSTS}.`)
+  }
+  return count
+}
+
+async function ready(bootstrap: Bootstrap): Promise<Bootstrap> {
+  await bootstrap.agent.phase('ready')
+  return bootstrap
+}
+
+async function joinAll(lab: Lab, count: number, token: string): Promise<Host[]> {
+  const names = Array.from({ length: count }, (_, index) => `host${index + 1}`)
+  const hosts = await Promise.all(names.map((name) => lab.host(name, { token })))
+  await Promise.all(
+    hosts.map(async (host) => {
+      try {
+        say(`    ${host.name}: ${await host.join()} after ${sinceStart()}`)
+      } catch (error) {
+        // The others shall be shown; this one has no address in the table, and the exit code says it.
+        say(`    ${host.name}: no address: ${messageOf(error)}`)
+      }
+    }),
+  )
+  return hosts
+}
+
+async function reportOf(host: Host): Promise<HostReport> {
+  const { name } = host
+  try {
+    const ip = (await host.client.address()) ?? null
+    const { connectedMs, leasedMs, addressesTried } = (await host.agent.status()).timings
+    return { name, ip, connectedMs, leasedMs, addressesTried }
+  } catch (error) {
+    say(`    ${name}: ${messageOf(error)}`)
+    return { name, ip: null, connectedMs: null, leasedMs: null, addressesTried: null }
+  }
+}
+
+/** Row by row the round trips in ms from one host to all, itself included; null: no answer. */
+async function matrix(hosts: readonly Host[], reports: readonly HostReport[]): Promise<(number | null)[][]> {
+  const rows: (number | null)[][] = []
+  for (const host of hosts) {
+    rows.push(await Promise.all(reports.map(({ ip }) => (ip === null ? null : host.ping(ip)))))
+  }
+  return rows
+}
+
+function hostTable(reports: readonly HostReport[]): string {
+  const cell = (value: number | string | null) => String(value ?? '-')
+  const rows = reports.map((host) => [
+    host.name,
+    cell(host.ip),
+    cell(host.connectedMs),
+    cell(host.leasedMs),
+    cell(host.addressesTried),
+  ])
+  return columns(['HOST', 'VIRTUAL IP', 'MS TO CONNECTED', 'MS TO LEASE', 'ADDRESSES TRIED'], rows)
+}
+
+function pingTable(reports: readonly HostReport[], pings: readonly (readonly (number | null)[])[]): string {
+  const rows = pings.map((row, index) => [
+    reports[index]?.name ?? '',
+    ...row.map((ms) => (ms === null ? 'lost' : ms.toFixed(2))),
+  ])
+  return columns(['PING, MS', ...reports.map(({ name }) => name)], rows)
+}
+
+function show(text: string): void {
+  process.stdout.write(`\n${text}\n\n`)
+}

@@ -1,0 +1,8 @@
+/** Tables for people: every column as wide as its widest cell, the first to the left and the others to the right. */
+export function columns(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')
+  return all.map((row) => line(row).trimEnd()).join('\n')
+}

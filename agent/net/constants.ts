@@ -51,3 +51,15 @@ export const SESSION_IDLE_MS = 600_000
 export const SESSIONS = 4_096
 /** "Not mine" and "unknown session" go to one peer at most this often, ms. */
 export const COMPLAINT_MS = 200
+
+/** Bytes under way to one peer: from a window that starts any connection to one that fills 300 Mbit/s over 100 ms. */
+export const WINDOW_MIN_BYTES = 128 * 1024
+export const WINDOW_MAX_BYTES = 4 * 1024 * 1024
+/** Growth of the window in each round trip, bytes, once it has found its size. */
+export const WINDOW_STEP_BYTES = 32 * 1024
+/** Queueing that is tolerated on the way to a peer, ms: under the ring's patience with a neighbour, over Node's jitter. */
+export const WINDOW_TARGET_MS = 100
+/** The best round trip is measured anew after this, ms: the path may have become longer. */
+export const WINDOW_BASE_LIFE_MS = 60_000
+/** Data is acknowledged each time this much arrived, bytes. */
+export const ACK_BYTES = 32 * 1024

@@ -13,6 +13,7 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
 import type { Carrier } from './carrier.ts'
 import {
+  ACK_BYTES,
   ACTIVE_MS,
   BACKOFF_MAX_MS,
   BACKOFF_MIN_MS,
@@ -27,6 +28,7 @@ import {
 } from './constants.ts'
 import type { Counters } from './counters.ts'
 import { HoldQueue } from './hold-queue.ts'
+import { SendWindow } from './send-window.ts'
 import {
   dataPrefix,
   encodeMessage,
@@ -77,6 +79,10 @@ export class Session {
   #prefixLength = 0
   #batchLength = 0
   #batchPackets = 0
+  #window = new SendWindow()
+  /** Bytes of data messages of this session that arrived, and how many of them the peer knows of. */
+  #received = 0
+  #acknowledged = 0
   #rttMs: number | null = null
   #lastSent = Number.NEGATIVE_INFINITY
   #lastHeard = Number.NEGATIVE_INFINITY
@@ -117,6 +123,10 @@ export class Session {
       return false
     }
     if (this.#batchLength + LENGTH_BYTES + packet.length > BATCH_BYTES) this.flush()
+    if (!this.#window.admits(this.#batchLength)) {
+      this.#parts.counters.drop('window-full')
+      return this.#batchPackets > 0
+    }
     this.#makeRoom(LENGTH_BYTES + packet.length)
     const at = this.#batchLength
     this.#batch[at] = packet.length >>> 8
@@ -132,8 +142,10 @@ export class Session {
     if (this.#phase.name === 'open') {
       // A copy of its own: the carrier keeps it until it is on the wire.
       const datagram = this.#batch.slice(0, this.#batchLength)
-      if (!this.#parts.carrier.send(this.peer, datagram)) this.#parts.counters.drop('carrier-full', this.#batchPackets)
-      this.#lastSent = this.#parts.clock.now()
+      const now = this.#parts.clock.now()
+      if (this.#parts.carrier.send(this.peer, datagram)) this.#window.sent(datagram.length, now)
+      else this.#parts.counters.drop('carrier-full', this.#batchPackets)
+      this.#lastSent = now
     }
     this.#batchLength = this.#prefixLength
     this.#batchPackets = 0
@@ -218,6 +230,9 @@ export class Session {
     this.#backoff = BACKOFF_MIN_MS
     this.#notBefore = 0
     this.#lastHeard = this.#parts.clock.now()
+    this.#window = new SendWindow()
+    this.#received = 0
+    this.#acknowledged = 0
     const prefix = dataPrefix(this.#parts.tag, id)
     this.#batch.set(prefix)
     this.#prefixLength = prefix.length
@@ -247,11 +262,15 @@ export class Session {
         this.#onUnknown(message.session)
         return undefined
       case 'ping':
-        if (this.#isCurrent(message.session)) this.#send({ kind: 'pong', session: message.session, at: message.at })
-        else this.#complain({ kind: 'unknown', session: message.session })
+        this.#onPing(message.session, message.at)
         return undefined
       case 'pong':
-        if (this.#isCurrent(message.session)) this.#measured(this.#parts.clock.now() - message.at)
+        if (!this.#isCurrent(message.session)) return undefined
+        this.#window.ponged(message.at, message.received, this.#parts.clock.now())
+        this.#measured(this.#parts.clock.now() - message.at)
+        return undefined
+      case 'ack':
+        if (this.#isCurrent(message.session)) this.#window.acknowledged(message.received, this.#parts.clock.now())
         return undefined
       case 'notMine':
         return undefined // The tunnels' matter: it concerns an address, not the session.
@@ -261,11 +280,24 @@ export class Session {
   #onData(session: number, packets: Uint8Array): Uint8Array | undefined {
     if (this.#isCurrent(session) || (this.isOpen && session === this.#previousId)) {
       this.#lastHeard = this.#parts.clock.now()
+      if (this.#isCurrent(session)) this.#gotData(session, this.#prefixLength + packets.length)
       return packets
     }
     this.#parts.counters.drop('no-session')
     this.#complain({ kind: 'unknown', session })
     return undefined
+  }
+
+  #gotData(session: number, bytes: number): void {
+    this.#received += bytes
+    if (this.#received - this.#acknowledged < ACK_BYTES) return
+    this.#acknowledged = this.#received
+    this.#send({ kind: 'ack', session, received: this.#received })
+  }
+
+  #onPing(session: number, at: number): void {
+    if (this.#isCurrent(session)) this.#send({ kind: 'pong', session, at, received: this.#received })
+    else this.#complain({ kind: 'unknown', session })
   }
 
   #onHello(nonce: Uint8Array): void {
@@ -352,7 +384,9 @@ export class Session {
       return
     }
     this.#lastPing = now
-    this.#send({ kind: 'ping', session: this.#phase.id, at: Math.floor(now) })
+    const at = Math.floor(now)
+    this.#window.pinged(at)
+    this.#send({ kind: 'ping', session: this.#phase.id, at })
   }
 
   /** The way to the peer broke: the next packet looks for another and greets anew. */

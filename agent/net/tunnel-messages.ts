@@ -38,7 +38,9 @@ const message = union({
   notMine: struct({ ip: ip4 }),
   /** Heartbeat; `at` comes back as it was. */
   ping: struct({ session: u32, at: u48 }),
-  pong: struct({ session: u32, at: u48 }),
+  pong: struct({ session: u32, at: u48, received: u48 }),
+  /** Bytes of data messages of this session that arrived, in all. */
+  ack: struct({ session: u32, received: u48 }),
 })
 const datagram = struct({ tag: fixed(TAG_BYTES), message })
 

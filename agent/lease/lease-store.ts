@@ -39,14 +39,18 @@ export class LeaseFile implements LeaseStore {
     this.#path = path
   }
 
-  /** @throws InputError when the file is there and corrupt. */
+  /** @throws InputError when the file is there and cannot be read or is corrupt. */
   load(): StoredLease[] {
     let text: string
     try {
       text = readFileSync(this.#path, 'utf8')
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return []
-      throw error
+      throw new InputError(
+        'STATE_UNREADABLE',
+        `The state file ${this.#path} cannot be read: ${messageOf(error)}.`,
+        'Run the agent as the user who owns its state folder.',
+      )
     }
     try {
       return v.parse(fileSchema, JSON.parse(text)).leases.map(({ client, mac, ip, password }) => ({

@@ -147,9 +147,9 @@ export class Ring implements Overlay {
 
   /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
   bootstrap(endpoints: readonly string[]): Promise<void> {
-    const linked = new Promise<void>((resolve) => this.#firstLink.push(resolve))
     this.#bootstrap.start(endpoints)
-    return linked
+    if (this.#peers.size > 0 || this.#alone) return Promise.resolve()
+    return new Promise((resolve) => this.#firstLink.push(resolve))
   }
 
   get correctlyConnected(): boolean {

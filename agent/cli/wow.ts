@@ -156,9 +156,9 @@ async function run(): Promise<void> {
   } catch (error) {
     const reported = error instanceof CommanderError ? usageError(error) : error
     if (reported !== undefined) process.exitCode = reportError(reported, json)
-    // Whatever was half set up must not keep the process alive; everything that was printed is out already.
-    process.exit()
   }
+  // Whatever still waits somewhere must not keep the process alive; everything that was printed is out already.
+  process.exit()
 }
 
 await run()

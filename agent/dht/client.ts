@@ -38,6 +38,7 @@ export class DhtClient implements Dht {
   readonly #overlay: Overlay
   readonly #clock: Clock
   readonly #random: Random
+  #stopped = false
 
   constructor(parts: { overlay: Overlay; clock: Clock; random: Random }) {
     this.#overlay = parts.overlay
@@ -108,6 +109,11 @@ export class DhtClient implements Dht {
     return { votes, ...outcome }
   }
 
+  /** Asks nobody again: what is still open ends as no answer. */
+  stop(): void {
+    this.#stopped = true
+  }
+
   async #ask(subKey: SubKey, body: Uint8Array): Promise<Uint8Array> {
     const answer = await this.#overlay.request(SERVICES.dht, subKey, body, { timeoutMs: ATTEMPT_TIMEOUT_MS })
     return answer.body
@@ -147,7 +153,7 @@ export class DhtClient implements Dht {
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       }
-      if (this.#clock.now() + pauseMs >= deadline) return { vote: 'no-answer' }
+      if (this.#stopped || this.#clock.now() + pauseMs >= deadline) return { vote: 'no-answer' }
       await sleep(this.#clock, pauseMs * (0.5 + this.#random.float()))
       pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS)
     }

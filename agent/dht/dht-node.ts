@@ -48,7 +48,8 @@ export class DhtNode extends DhtClient {
     return this.#custody.open
   }
 
-  stop(): void {
+  override stop(): void {
+    super.stop()
     this.#sweeping.cancel()
     this.#custody.stop()
   }

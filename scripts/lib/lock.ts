@@ -21,12 +21,16 @@ export async function withLock<T>(path: string, what: string, work: () => Promis
   try {
     return await work()
   } finally {
-    const { stdin } = holder
-    const released = new Promise((resolve) => holder.once('exit', resolve))
-    holder.ref()
-    stdin?.end()
-    await released
+    await release(holder)
   }
+}
+
+async function release(holder: ChildProcess): Promise<void> {
+  if (holder.exitCode !== null || holder.signalCode !== null) return
+  const released = new Promise((resolve) => holder.once('exit', resolve))
+  holder.ref()
+  holder.stdin?.end()
+  await released
 }
 
 /** A child that keeps the lock until its standard input ends, which is when we say so or are gone. */

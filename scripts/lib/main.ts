@@ -2,7 +2,7 @@
  * The edge of every script: a user's mistake ends in one sentence and exit code 2, anything else in exit code 1.
  */
 
-import { ProcessOutput } from 'zx'
+import { ProcessOutput, ps } from 'zx'
 import { InputError, messageOf, WowError } from '../../agent/core/errors.ts'
 import { say, tail } from './steps.ts'
 
@@ -35,11 +35,41 @@ export function report(error: unknown): number {
   return 1
 }
 
-/** Runs a script's `main` and sets the exit code of the process. */
+/** As a shell says it: 128 plus the number of SIGINT. */
+const INTERRUPTED = 130
+
+/**
+ * Runs a script's `main` and sets the exit code of the process.
+ *
+ * An interrupt ends what the script has started and lets every `finally` run, so nothing half-written stays behind.
+ */
 export async function run(main: () => Promise<void>): Promise<void> {
+  let interrupted = false
+  const interrupt = () => {
+    if (interrupted) return
+    interrupted = true
+    say('interrupted: cleaning up')
+    endDescendants().catch((error) => say(messageOf(error)))
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
   try {
     await main()
   } catch (error) {
-    process.exitCode = report(error)
+    process.exitCode = interrupted ? INTERRUPTED : report(error)
+  } finally {
+    process.off('SIGINT', interrupt)
+    process.off('SIGTERM', interrupt)
+  }
+}
+
+/** Asks all that this process has started, and all that they have started, to end. */
+async function endDescendants(): Promise<void> {
+  for (const { pid } of await ps.tree({ pid: process.pid, recursive: true })) {
+    try {
+      process.kill(Number(pid), 'SIGTERM')
+    } catch {
+      // It has ended by itself.
+    }
   }
 }

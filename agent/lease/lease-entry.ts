@@ -18,13 +18,13 @@ export function leaseKey(keys: NamespaceKeys, ip: Ip4): Key {
   return hmac(keys.naming, utf8('lease'), ip4Bytes(ip))
 }
 
-export function sealOwner(keys: NamespaceKeys, node: Address, random: Random): Uint8Array {
-  return seal(keys.sealing, encode(ownerCodec, { node }), random)
+export function sealOwner(keys: NamespaceKeys, ip: Ip4, node: Address, random: Random): Uint8Array {
+  return seal(keys.sealing, leaseKey(keys, ip), encode(ownerCodec, { node }), random)
 }
 
-/** The node that holds the IP; undefined when the value was not written by a member. */
-export function openOwner(keys: NamespaceKeys, value: Uint8Array): Address | undefined {
-  const plain = unseal(keys.sealing, value)
+/** The node that holds the IP; undefined when the value was not written for it by a member. */
+export function openOwner(keys: NamespaceKeys, ip: Ip4, value: Uint8Array): Address | undefined {
+  const plain = unseal(keys.sealing, leaseKey(keys, ip), value)
   if (plain === undefined) return undefined
   try {
     return decode(ownerCodec, plain).node

@@ -111,7 +111,7 @@ export class LeaseManager implements Leases {
     if (!this.#mayHave(client, ip)) return failure('taken')
     const password = held?.ip === ip ? held.password : this.#passwordFor(client, ip)
     const sentAt = this.#clock.now()
-    const value = sealOwner(this.#keys, this.#self, this.#random)
+    const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
     if (outcome.lost) {
       if (held?.ip === ip) this.#lose(held)
@@ -203,7 +203,7 @@ export class LeaseManager implements Leases {
 
   async #claim(ip: Ip4, firstPassword: Uint8Array, ttlMs: number): Promise<ClaimResult> {
     const key = leaseKey(this.#keys, ip)
-    const value = sealOwner(this.#keys, this.#self, this.#random)
+    const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     let password = firstPassword
     this.#claiming.add(ip)
     try {

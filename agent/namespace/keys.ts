@@ -38,17 +38,18 @@ export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
   }
 }
 
-/** AES-256-GCM: nonce, ciphertext, tag. */
-export function seal(key: Uint8Array, plain: Uint8Array, random: Pick<Random, 'bytes'>): Uint8Array {
+/** AES-256-GCM: nonce, ciphertext, tag. `place`, such as a DHT key, is bound in: the sealed bytes open nowhere else. */
+export function seal(key: Uint8Array, place: Uint8Array, plain: Uint8Array, random: Pick<Random, 'bytes'>): Uint8Array {
   const nonce = random.bytes(NONCE_BYTES)
-  const cipher = createCipheriv(CIPHER, key, nonce)
+  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(place)
   return concat(nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag())
 }
 
-/** undefined when the bytes were not sealed with this key. */
-export function unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
+/** undefined when the bytes were not sealed with this key for this place. */
+export function unseal(key: Uint8Array, place: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length < NONCE_BYTES + TAG_BYTES) return undefined
   const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, NONCE_BYTES))
+  decipher.setAAD(place)
   decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES))
   try {
     return concat(decipher.update(sealed.subarray(NONCE_BYTES, sealed.length - TAG_BYTES)), decipher.final())

@@ -18,12 +18,12 @@ export function recordKey(id: string): Key {
 export function sealRecord(keys: NamespaceKeys, signed: SignedRecord): Uint8Array {
   // A nonce drawn from the record itself repeats only for the very same record, which then seals to the very same bytes.
   const nonce = hmac(keys.sealing, utf8('record nonce'), signed.encoded)
-  return seal(keys.sealing, signed.encoded, { bytes: (length) => nonce.subarray(0, length) })
+  return seal(keys.sealing, recordKey(keys.id), signed.encoded, { bytes: (length) => nonce.subarray(0, length) })
 }
 
 /** undefined when the value was not written by a member, or is no valid record of this namespace. */
 export function unsealRecord(keys: NamespaceKeys, value: Uint8Array): SignedRecord | undefined {
-  const encoded = unseal(keys.sealing, value)
+  const encoded = unseal(keys.sealing, recordKey(keys.id), value)
   if (encoded === undefined) return undefined
   try {
     const signed = openRecord(encoded)

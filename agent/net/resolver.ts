@@ -132,7 +132,7 @@ export class Resolver {
       return entry.owner
     }
     const now = clock.now()
-    const best = ownerOf(keys, found)
+    const best = ownerOf(keys, ip, found)
     const rejected = entry.rejected !== undefined && now < entry.rejected.until ? entry.rejected.owner : undefined
     entry.learnedAt = now
     if (best === undefined || best.owner === rejected) {
@@ -187,10 +187,10 @@ export class Resolver {
  * The node that most sub-keys name. A renewal seals the same owner anew, so two values may be one answer: votes are
  * counted by owner. Values that no member wrote do not count.
  */
-function ownerOf(keys: NamespaceKeys, found: readonly Found[]): { owner: Address; ttlMs: number } | undefined {
+function ownerOf(keys: NamespaceKeys, ip: Ip4, found: readonly Found[]): { owner: Address; ttlMs: number } | undefined {
   const tally = new Map<Address, { votes: number; ttlMs: number; majority: boolean }>()
   for (const { value, votes, ttlMs, majority } of found) {
-    const owner = openOwner(keys, value)
+    const owner = openOwner(keys, ip, value)
     if (owner === undefined) continue
     const before = tally.get(owner)
     tally.set(owner, {

@@ -277,7 +277,7 @@ export class MemoryLeases implements Leases {
     const lease: Lease = { client, mac, ip, offered, expiresAt: clock.now() + (offerMs ?? leaseMs) }
     this.#held.set(ip, lease)
     taken.set(ip, this.#holderName(client))
-    dht.put(leaseKey(keys, ip), sealOwner(keys, self, random), offerMs ?? leaseMs)
+    dht.put(leaseKey(keys, ip), sealOwner(keys, ip, self, random), offerMs ?? leaseMs)
     return lease
   }
 

@@ -22,7 +22,7 @@ function setUp() {
   const dht = new MemoryDht(clock)
   const counters = new Counters()
   const resolver = new Resolver({ dht, keys, clock, counters })
-  const put = (owner = HERE, ttlMs?: number) => dht.put(leaseKey(keys, IP), sealOwner(keys, owner, random), ttlMs)
+  const put = (owner = HERE, ttlMs?: number) => dht.put(leaseKey(keys, IP), sealOwner(keys, IP, owner, random), ttlMs)
   return { clock, dht, resolver, put, counters }
 }
 
@@ -124,7 +124,7 @@ describe('resolving a virtual address', () => {
   test('votes are counted by owner: two seals of one node outvote another', async () => {
     const { clock, resolver, dht } = setUp()
     const found = (owner: typeof HERE, votes: number): Found => ({
-      value: sealOwner(keys, owner, random),
+      value: sealOwner(keys, IP, owner, random),
       votes,
       ttlMs: 60_000,
       majority: false,

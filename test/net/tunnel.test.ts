@@ -397,7 +397,7 @@ test('the owner in the DHT, not who asks, decides where packets go', async () =>
   // An entry that no member wrote is as good as none.
   lab.dht.put(leaseKey(lab.keys, ip('10.128.0.50')), addressBytes(b.overlay.self))
   assert.deepEqual(await lab.ping(a, b, ip('10.128.0.50')), [])
-  lab.dht.put(leaseKey(lab.keys, ip('10.128.0.51')), sealOwner(lab.keys, a.overlay.self, lab.random))
+  lab.dht.put(leaseKey(lab.keys, ip('10.128.0.51')), sealOwner(lab.keys, ip('10.128.0.51'), a.overlay.self, lab.random))
   assert.deepEqual(await lab.ping(a, b, ip('10.128.0.51')), [])
   assert.equal(drops(a, 'owner-is-self'), 1)
 })

@@ -32,6 +32,7 @@ const TOOLS = [
   'mmdebstrap',
   'mtools',
   'packer',
+  'procps',
   'qemu-utils',
   'zstd',
 ]

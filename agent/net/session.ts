@@ -6,7 +6,7 @@
  * path there is no promise and no allocation per packet: `append` copies into the batch, `flush` sends it.
  */
 
-import { concat, equal } from '../core/bytes.ts'
+import { equal } from '../core/bytes.ts'
 import type { Clock, Timer } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
@@ -27,18 +27,11 @@ import {
   SILENCE_MS,
 } from './constants.ts'
 import type { Counters } from './counters.ts'
+import { confirmWelcome, type HandshakeParts, Responder } from './handshake.ts'
 import { HoldQueue } from './hold-queue.ts'
+import { PacketBatch } from './packet-batch.ts'
 import { SendWindow } from './send-window.ts'
-import {
-  dataPrefix,
-  encodeMessage,
-  NONCE_BYTES,
-  proveMembership,
-  provesMembership,
-  sessionId,
-  type Transcript,
-  type TunnelMessage,
-} from './tunnel-messages.ts'
+import { dataPrefix, encodeMessage, NONCE_BYTES, type TunnelMessage } from './tunnel-messages.ts'
 
 export interface SessionParts {
   readonly self: Address
@@ -59,26 +52,21 @@ type Phase =
   | { readonly name: 'greeting'; readonly nonce: Uint8Array; readonly sentAt: number }
   | { readonly name: 'open'; readonly id: number }
 
-const LENGTH_BYTES = 2
-
 export class Session {
   readonly peer: Address
   readonly #parts: SessionParts
   readonly #held: HoldQueue
   readonly #createdAt: number
   #phase: Phase = { name: 'idle' }
-  /** The handshake that the peer began and has not confirmed. */
-  #answering: (Transcript & { readonly id: number }) | undefined
   /** Data of the session before this one may still be under way. */
   #previousId: number | undefined
   #timer: Timer | undefined
   #tries = 0
   #backoff = BACKOFF_MIN_MS
   #notBefore = 0
-  #batch = new Uint8Array(2048)
-  #prefixLength = 0
-  #batchLength = 0
-  #batchPackets = 0
+  readonly #batch = new PacketBatch()
+  readonly #handshake: HandshakeParts
+  readonly #responder: Responder
   #window = new SendWindow()
   /** Bytes of data messages of this session that arrived, and how many of them the peer knows of. */
   #received = 0
@@ -94,6 +82,8 @@ export class Session {
     this.#parts = parts
     this.#held = new HoldQueue(parts.clock, parts.counters)
     this.#createdAt = parts.clock.now()
+    this.#handshake = { self: parts.self, peer, keys: parts.keys, random: parts.random }
+    this.#responder = new Responder(this.#handshake)
   }
 
   get isOpen(): boolean {
@@ -122,33 +112,23 @@ export class Session {
       this.#hold(packet)
       return false
     }
-    if (this.#batchLength + LENGTH_BYTES + packet.length > BATCH_BYTES) this.flush()
-    if (!this.#window.admits(this.#batchLength)) {
+    if (this.#batch.lengthWith(packet.length) > BATCH_BYTES) this.flush()
+    if (!this.#window.admits(this.#batch.length)) {
       this.#parts.counters.drop('window-full')
-      return this.#batchPackets > 0
+      return this.#batch.packets > 0
     }
-    this.#makeRoom(LENGTH_BYTES + packet.length)
-    const at = this.#batchLength
-    this.#batch[at] = packet.length >>> 8
-    this.#batch[at + 1] = packet.length & 0xff
-    this.#batch.set(packet, at + LENGTH_BYTES)
-    this.#batchLength = at + LENGTH_BYTES + packet.length
-    this.#batchPackets++
+    this.#batch.push(packet)
     return true
   }
 
   flush(): void {
-    if (this.#batchPackets === 0) return
-    if (this.#phase.name === 'open') {
-      // A copy of its own: the carrier keeps it until it is on the wire.
-      const datagram = this.#batch.slice(0, this.#batchLength)
-      const now = this.#parts.clock.now()
-      if (this.#parts.carrier.send(this.peer, datagram)) this.#window.sent(datagram.length, now)
-      else this.#parts.counters.drop('carrier-full', this.#batchPackets)
-      this.#lastSent = now
-    }
-    this.#batchLength = this.#prefixLength
-    this.#batchPackets = 0
+    const { packets } = this.#batch
+    if (packets === 0) return
+    const datagram = this.#batch.take()
+    const now = this.#parts.clock.now()
+    if (this.#parts.carrier.send(this.peer, datagram)) this.#window.sent(datagram.length, now)
+    else this.#parts.counters.drop('carrier-full', packets)
+    this.#lastSent = now
   }
 
   #hold(packet: Uint8Array): void {
@@ -160,14 +140,6 @@ export class Session {
     if (this.#phase.name === 'idle') void this.#link()
   }
 
-  #makeRoom(length: number): void {
-    const needed = this.#batchLength + length
-    if (needed <= this.#batch.length) return
-    const larger = new Uint8Array(Math.max(needed, this.#batch.length * 2))
-    larger.set(this.#batch.subarray(0, this.#batchLength))
-    this.#batch = larger
-  }
-
   // ---- handshake -------------------------------------------------------------------------------------------------
 
   async #link(): Promise<void> {
@@ -175,7 +147,11 @@ export class Session {
     const abort = new AbortController()
     const phase: Phase = { name: 'linking', abort }
     this.#enter(phase)
-    this.#timer = clock.after(CONNECT_TIMEOUT_MS, () => abort.abort())
+    this.#timer = clock.after(CONNECT_TIMEOUT_MS, () => {
+      abort.abort()
+      // The carrier may take its time to notice.
+      this.#fail('peer-unreachable')
+    })
     try {
       await carrier.open(this.peer, abort.signal)
     } catch {
@@ -226,17 +202,14 @@ export class Session {
     if (this.#phase.name === 'open') this.#previousId = this.#phase.id
     this.flush()
     this.#enter({ name: 'open', id })
-    this.#answering = undefined
+    this.#responder.forget()
     this.#backoff = BACKOFF_MIN_MS
     this.#notBefore = 0
     this.#lastHeard = this.#parts.clock.now()
     this.#window = new SendWindow()
     this.#received = 0
     this.#acknowledged = 0
-    const prefix = dataPrefix(this.#parts.tag, id)
-    this.#batch.set(prefix)
-    this.#prefixLength = prefix.length
-    this.#batchLength = prefix.length
+    this.#batch.reset(dataPrefix(this.#parts.tag, id))
     this.#parts.counters.add('tunnel-open')
     for (const packet of this.#held.take()) this.append(packet)
     this.flush()
@@ -253,10 +226,10 @@ export class Session {
         this.#onHello(message.nonce)
         return undefined
       case 'welcome':
-        this.#onWelcome(message.yours, message.mine, message.proof)
+        this.#onWelcome(message)
         return undefined
       case 'confirm':
-        this.#onConfirm(message.session, message.proof)
+        this.#onConfirm(message)
         return undefined
       case 'unknown':
         this.#onUnknown(message.session)
@@ -280,7 +253,7 @@ export class Session {
   #onData(session: number, packets: Uint8Array): Uint8Array | undefined {
     if (this.#isCurrent(session) || (this.isOpen && session === this.#previousId)) {
       this.#lastHeard = this.#parts.clock.now()
-      if (this.#isCurrent(session)) this.#gotData(session, this.#prefixLength + packets.length)
+      if (this.#isCurrent(session)) this.#gotData(session, this.#batch.prefixLength + packets.length)
       return packets
     }
     this.#parts.counters.drop('no-session')
@@ -301,61 +274,32 @@ export class Session {
   }
 
   #onHello(nonce: Uint8Array): void {
-    const { self, random, keys } = this.#parts
     if (this.#phase.name === 'greeting') {
       // Both began: the lower address goes on, the other one answers and only resumes if nothing comes of it.
-      if (self < this.peer) return
+      if (this.#parts.self < this.peer) return
       this.#awaitWelcome(this.#phase.nonce)
     }
-    const before = this.#answering
-    if (before === undefined || !equal(before.initiatorNonce, nonce)) {
-      const transcript: Transcript = {
-        initiator: this.peer,
-        responder: self,
-        initiatorNonce: nonce.slice(),
-        responderNonce: random.bytes(NONCE_BYTES),
-      }
-      this.#answering = { ...transcript, id: sessionId(keys, transcript) }
-    }
-    const answering = this.#answering
-    if (answering === undefined) return
-    this.#send({
-      kind: 'welcome',
-      yours: answering.initiatorNonce,
-      mine: answering.responderNonce,
-      proof: proveMembership(keys, 'responder', answering),
-    })
+    this.#send(this.#responder.welcome(nonce))
   }
 
-  #onWelcome(yours: Uint8Array, mine: Uint8Array, proof: Uint8Array): void {
-    const { self, keys, clock, counters } = this.#parts
-    if (this.#phase.name !== 'greeting' || !equal(this.#phase.nonce, yours)) return
-    const transcript: Transcript = {
-      initiator: self,
-      responder: this.peer,
-      initiatorNonce: this.#phase.nonce,
-      responderNonce: mine.slice(),
-    }
-    if (!provesMembership(keys, 'responder', transcript, proof)) {
-      counters.add('handshake-refused')
+  #onWelcome(welcome: Extract<TunnelMessage, { kind: 'welcome' }>): void {
+    if (this.#phase.name !== 'greeting' || !equal(this.#phase.nonce, welcome.yours)) return
+    const { nonce, sentAt } = this.#phase
+    const confirm = confirmWelcome(this.#handshake, nonce, welcome)
+    if (confirm === undefined) {
+      this.#parts.counters.add('handshake-refused')
       this.#fail('peer-no-member', REFUSED_BACKOFF_MS)
       return
     }
-    this.#measured(clock.now() - this.#phase.sentAt)
-    const id = sessionId(keys, transcript)
-    this.#send({ kind: 'confirm', session: id, proof: proveMembership(keys, 'initiator', transcript) })
-    this.#open(id)
+    this.#measured(this.#parts.clock.now() - sentAt)
+    this.#send(confirm)
+    this.#open(confirm.session)
   }
 
-  #onConfirm(session: number, proof: Uint8Array): void {
-    const answering = this.#answering
-    if (answering === undefined || answering.id !== session) return
-    if (!provesMembership(this.#parts.keys, 'initiator', answering, proof)) {
-      this.#answering = undefined
-      this.#parts.counters.add('handshake-refused')
-      return
-    }
-    this.#open(session)
+  #onConfirm(confirm: Extract<TunnelMessage, { kind: 'confirm' }>): void {
+    const verdict = this.#responder.judge(confirm)
+    if (verdict === 'proven') this.#open(confirm.session)
+    if (verdict === 'refused') this.#parts.counters.add('handshake-refused')
   }
 
   #onUnknown(session: number): void {
@@ -393,7 +337,7 @@ export class Session {
   down(): void {
     if (this.#phase.name === 'linking') return // It is being looked for already.
     this.#dropBatch()
-    this.#answering = undefined
+    this.#responder.forget()
     this.#enter({ name: 'idle' })
     if (this.#held.size > 0) void this.#link()
   }
@@ -417,9 +361,8 @@ export class Session {
   }
 
   #dropBatch(): void {
-    if (this.#batchPackets > 0) this.#parts.counters.drop('peer-unreachable', this.#batchPackets)
-    this.#batchPackets = 0
-    this.#batchLength = this.#prefixLength
+    if (this.#batch.packets > 0) this.#parts.counters.drop('peer-unreachable', this.#batch.packets)
+    this.#batch.clear()
   }
 
   /** A stranger must not make us talk much. */
@@ -433,23 +376,4 @@ export class Session {
   #send(message: TunnelMessage): void {
     this.#parts.carrier.send(this.peer, encodeMessage(this.#parts.tag, message))
   }
-}
-
-/** Frames packets as a data message carries them; the other way round is `packetsOf`. */
-export function joinPackets(packets: readonly Uint8Array[]): Uint8Array {
-  return concat(...packets.flatMap((packet) => [Uint8Array.of(packet.length >>> 8, packet.length & 0xff), packet]))
-}
-
-/** Calls `each` with a view of every packet; false when the last one is cut off or empty. */
-export function eachPacket(bytes: Uint8Array, each: (packet: Uint8Array) => void): boolean {
-  let at = 0
-  while (at < bytes.length) {
-    if (at + LENGTH_BYTES > bytes.length) return false
-    const length = (bytes[at]! << 8) | bytes[at + 1]!
-    at += LENGTH_BYTES
-    if (length === 0 || at + length > bytes.length) return false
-    each(bytes.subarray(at, at + length))
-    at += length
-  }
-  return true
 }

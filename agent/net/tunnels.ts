@@ -16,8 +16,9 @@ import type { Carrier } from './carrier.ts'
 import { HEARTBEAT_MS, HOLD_ADDRESSES, SESSION_IDLE_MS, SESSIONS } from './constants.ts'
 import type { Counters } from './counters.ts'
 import { HoldQueue } from './hold-queue.ts'
+import { eachPacket } from './packet-batch.ts'
 import type { Resolver } from './resolver.ts'
-import { eachPacket, Session } from './session.ts'
+import { Session } from './session.ts'
 import { decodeMessage, type TunnelMessage, tagOf } from './tunnel-messages.ts'
 
 export interface TunnelReport {

@@ -68,6 +68,19 @@ describe('a packet for an address behind another node', () => {
     assert.equal(b.tap.take().length, 30)
   })
 
+  test('passes in a long flow, because what arrived is acknowledged as it arrives', async () => {
+    const { lab, a, b } = pair()
+    await lab.ping(a, b)
+    const batch = Array.from({ length: 30 }, (_, i) => frameOf(echoRequest(a.ip, b.ip, i, 1300), a.mac))
+    for (let i = 0; i < 50; i++) {
+      a.tap.inject(...batch)
+      await lab.clock.runFor(2)
+    }
+    await lab.clock.runFor(10)
+    assert.equal(b.tap.take().length, 1500)
+    assert.equal(drops(a, 'window-full'), 0)
+  })
+
   test('waits while the address is resolved and the peer is greeted; the latest 32 are kept', async () => {
     const { lab, a, b } = pair()
     a.tap.inject(...Array.from({ length: 40 }, (_, i) => frameOf(echoRequest(a.ip, b.ip, i), a.mac)))

@@ -94,6 +94,9 @@ export class Member {
       this.#addressesTried ??= tried
       parts.phases.reach('leased', { ip: formatIp4(lease.ip), mac: lease.mac, tried })
     }
+    this.#network.onLost = ({ ip }) => log.warn('a lease went to another node', { ip: formatIp4(ip) })
+    // Cut off for a while, this node may have missed that its leases ran out and were given to others.
+    node.ring.onReturn = () => void this.#leases.verify()
     this.#keeper = new RecordKeeper({ dht: node.dht, keys, signed: token.signed, schedule })
   }
 

@@ -34,7 +34,7 @@ interface Reading {
   readonly ttlMs?: number
 }
 
-export class DhtClient implements Dht {
+export class DhtClient implements Omit<Dht, 'onContested'> {
   readonly #overlay: Overlay
   readonly #clock: Clock
   readonly #random: Random

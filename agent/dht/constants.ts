@@ -25,6 +25,14 @@ export const PULL_RETRY_MS = 150
 /** Two entries whose ages differ by less count as made at the same moment, ms: the smaller hash decides. */
 export const SAME_AGE_MS = 2_000
 
+/** How often entries that belong elsewhere are looked for, ms, and how many are brought there at a time. */
+export const REHOME_PERIOD_MS = 1_000
+export const REHOME_BATCH = 32
+
+/** How often the owner of an entry that gave way is told, and the pause in between, ms: the ring may just be healing. */
+export const TELL_LOSER_TRIES = 8
+export const TELL_LOSER_PAUSE_MS = 1_500
+
 /** Patience of a coordinator for the other replica, of a client for one attempt and for the whole operation, ms. */
 export const REPLICATE_TIMEOUT_MS = 800
 export const ATTEMPT_TIMEOUT_MS = 1_500

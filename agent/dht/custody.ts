@@ -16,10 +16,18 @@ import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
 import { type Side, walk } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
-import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICATE_TIMEOUT_MS, RETAIN_MS } from './constants.ts'
+import {
+  ORPHAN_GRACE_MS,
+  PAGE_ENTRIES,
+  PULL_RETRY_MS,
+  REPLICATE_TIMEOUT_MS,
+  RETAIN_MS,
+  TELL_LOSER_PAUSE_MS,
+  TELL_LOSER_TRIES,
+} from './constants.ts'
 import type { SubKey } from './dht.ts'
-import type { EntryStore } from './entry-store.ts'
-import { dhtRequestCodec, type PullRequest, pageCodec } from './messages.ts'
+import type { Entry, EntryStore } from './entry-store.ts'
+import { dhtRequestCodec, type MovingEntry, type PullRequest, pageCodec } from './messages.ts'
 
 /** What the DHT needs to know of the ring beyond `Overlay`. */
 export interface RingView extends Overlay {
@@ -119,6 +127,11 @@ export class Custody {
     return encode(pageCodec, { whole: extent >= CIRCLE, extent: toAddress(extent), entries, last })
   }
 
+  /** Takes in what another replica holds, and tells the owner whose entry gave way. */
+  merge(entry: MovingEntry): void {
+    void this.#tellLoser(this.#store.merge(entry))
+  }
+
   stop(): void {
     this.#stopped = true
     for (const side of [this.#sides.left, this.#sides.right]) {
@@ -179,7 +192,7 @@ export class Custody {
         const answer = await this.#ring.request(SERVICES.dht, neighbor, body, options)
         if (!current()) return false
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
-        for (const entry of entries) this.#store.merge(entry)
+        for (const entry of entries) this.merge(entry)
         cursor = entries.at(-1)?.key
         if (!last && cursor !== undefined) continue
         this.#learn(side, neighbor, beyond, whole ? CIRCLE : extent)
@@ -187,6 +200,22 @@ export class Custody {
       } catch (error) {
         if (error instanceof DeliveryError || error instanceof DecodeError) return false
         throw error
+      }
+    }
+  }
+
+  /** Two owners met, as they do when a partition heals: whoever gave way is told at once. */
+  async #tellLoser(loser: Entry | undefined): Promise<void> {
+    if (loser === undefined) return
+    const body = encode(dhtRequestCodec, { kind: 'contested', key: loser.key })
+    for (let i = 0; i < TELL_LOSER_TRIES && !this.#stopped; i++) {
+      try {
+        await this.#ring.request(SERVICES.dht, loser.publisher, body, { delivery: 'exact' })
+        return
+      } catch (error) {
+        // The two rings are still growing together; who stays out of reach learns when it renews.
+        if (!(error instanceof DeliveryError)) throw error
+        await sleep(this.#clock, TELL_LOSER_PAUSE_MS)
       }
     }
   }

@@ -10,7 +10,9 @@ import { SERVICES } from '../overlay/overlay.ts'
 import { DhtClient } from './client.ts'
 import { SWEEP_PERIOD_MS } from './constants.ts'
 import { Custody, type RingView } from './custody.ts'
+import type { Dht, SubKey } from './dht.ts'
 import { EntryStore } from './entry-store.ts'
+import { Rehoming } from './rehoming.ts'
 import { Replica } from './replica.ts'
 
 /** A ring that tells when its neighbours change; one listener. */
@@ -18,9 +20,11 @@ export interface WatchedRing extends RingView {
   onNeighborsChange: () => void
 }
 
-export class DhtNode extends DhtClient {
+export class DhtNode extends DhtClient implements Dht {
   readonly store: EntryStore
   readonly #custody: Custody
+  readonly #replica: Replica
+  readonly #rehoming: Rehoming
   readonly #sweeping: Timer
 
   /** Called every time this node begins to do its share. */
@@ -37,10 +41,16 @@ export class DhtNode extends DhtClient {
     const replica = new Replica({ ring, custody, store })
     this.store = store
     this.#custody = custody
+    this.#replica = replica
     ring.serve(SERVICES.dht, (request) => replica.serve(request))
     ring.onNeighborsChange = () => custody.onNeighborsChange()
     custody.onNeighborsChange()
+    this.#rehoming = new Rehoming({ ring, store, custody, clock, random })
     this.#sweeping = every(clock, random, SWEEP_PERIOD_MS, () => store.sweep((key) => custody.keeps(key)))
+  }
+
+  set onContested(handler: (subKey: SubKey) => void) {
+    this.#replica.onContested = handler
   }
 
   /** This node answers for both arcs beside it. */
@@ -51,6 +61,7 @@ export class DhtNode extends DhtClient {
   override stop(): void {
     super.stop()
     this.#sweeping.cancel()
+    this.#rehoming.stop()
     this.#custody.stop()
   }
 }

@@ -44,6 +44,8 @@ export interface Dht {
     ttlMs: number,
   ): Promise<Outcome>
   delete(key: Key, password: Uint8Array): Promise<Outcome>
+  /** Called when replicas that held two entries for one sub-key settled it against this node's; anybody may claim so: ask again. */
+  set onContested(handler: (subKey: SubKey) => void)
   /** The values found, most votes first. Empty when a majority says there is none. @throws DhtUnavailable without a majority of answers. */
   get(key: Key): Promise<Found[]>
 }

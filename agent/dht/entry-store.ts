@@ -86,8 +86,8 @@ export class EntryStore {
     if (before !== undefined) this.#put(before)
   }
 
-  /** Takes in what another replica holds. */
-  merge(moving: MovingEntry): void {
+  /** Takes in what another replica holds; the entry that gave way, if two owners held the sub-key. */
+  merge(moving: MovingEntry): Entry | undefined {
     const now = this.#clock.now()
     const theirs: Entry = {
       ...moving,
@@ -98,7 +98,14 @@ export class EntryStore {
       heldSince: now - moving.ageMs,
     }
     const ours = this.#current(moving.key)
-    if (ours === undefined ? this.#hasRoom(theirs.publisher) : prevails(theirs, ours)) this.#put(theirs)
+    if (ours === undefined) {
+      if (this.#hasRoom(theirs.publisher)) this.#put(theirs)
+      return undefined
+    }
+    const theirsStay = prevails(theirs, ours)
+    if (theirsStay) this.#put(theirs)
+    const rivals = !equal(ours.lineage, theirs.lineage) && !ours.deleted && !theirs.deleted
+    return !rivals ? undefined : theirsStay ? ours : theirs
   }
 
   /** The live and deleted entries in the arc [from, to), walking right, those after `cursor`; at most `count`. */
@@ -117,12 +124,23 @@ export class EntryStore {
       if (entry.expiresAt > now && away > start && (end === undefined || away < end)) found.push({ away, entry })
     }
     found.sort((a, b) => (a.away < b.away ? -1 : 1))
-    const entries = found.slice(0, count).map(({ entry: { expiresAt, heldSince, ...rest } }) => ({
-      ...rest,
-      ttlMs: Math.ceil(expiresAt - now),
-      ageMs: Math.floor(now - heldSince),
-    }))
+    const entries = found.slice(0, count).map(({ entry }) => this.toMoving(entry))
     return { entries, last: found.length <= count }
+  }
+
+  /** Up to `count` entries that `wanted` picks. */
+  find(wanted: (entry: Entry) => boolean, count: number): Entry[] {
+    const now = this.#clock.now()
+    const found: Entry[] = []
+    for (const entry of this.#entries.values()) {
+      if (entry.expiresAt > now && wanted(entry) && found.push(entry) === count) break
+    }
+    return found
+  }
+
+  toMoving({ expiresAt, heldSince, ...rest }: Entry): MovingEntry {
+    const now = this.#clock.now()
+    return { ...rest, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince) }
   }
 
   /** Drops what expired, and what `keep` does not want. */

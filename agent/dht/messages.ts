@@ -47,9 +47,14 @@ export const dhtRequestCodec = union({
    * the asked node sees the asker. `beyond`: also what it knows behind the asker.
    */
   pull: struct({ side: oneOf('left', 'right'), beyond: bool, cursor: optional(addressCodec) }),
+  /** An entry for whoever answers for it now; `both`: to be passed on to the other replica. */
+  offer: struct({ entry: entryCodec, both: bool }),
+  /** Replica to publisher: your entry of this sub-key gave way to one that is held longer. */
+  contested: struct({ key: addressCodec }),
 })
 
-export type PullRequest = Extract<Decoded<typeof dhtRequestCodec>, { kind: 'pull' }>
+export type DhtRequest = Decoded<typeof dhtRequestCodec>
+export type PullRequest = Extract<DhtRequest, { kind: 'pull' }>
 
 export const changeAnswerCodec = struct({ verdict: verdictCodec })
 export const getAnswerCodec = struct({

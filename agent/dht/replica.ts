@@ -5,6 +5,7 @@
  * of two changes at the same moment at most one wins; a change that the other replica refused is taken back here.
  */
 
+import { EMPTY } from '../core/bytes.ts'
 import { decode, encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
 import { DeliveryError, type Request, SERVICES } from '../overlay/overlay.ts'
@@ -12,7 +13,15 @@ import { REPLICATE_TIMEOUT_MS } from './constants.ts'
 import type { Custodian, Custody, RingView } from './custody.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
-import { type Change, changeAnswerCodec, dhtRequestCodec, getAnswerCodec, type Verdict } from './messages.ts'
+import {
+  type Change,
+  changeAnswerCodec,
+  type DhtRequest,
+  dhtRequestCodec,
+  getAnswerCodec,
+  type MovingEntry,
+  type Verdict,
+} from './messages.ts'
 
 export class Replica {
   readonly #ring: RingView
@@ -20,6 +29,8 @@ export class Replica {
   readonly #store: EntryStore
   /** Sub-keys with a change under way that this node coordinates. */
   readonly #working = new Set<SubKey>()
+  /** Somebody says that an entry of this node gave way to another. */
+  onContested: (subKey: SubKey) => void = () => {}
 
   constructor(parts: { ring: RingView; custody: Custody; store: EntryStore }) {
     this.#ring = parts.ring
@@ -38,6 +49,11 @@ export class Replica {
         return encode(changeAnswerCodec, { verdict: this.#replicate(source, request) })
       case 'pull':
         return this.#custody.handOver(source, request)
+      case 'offer':
+        return encode(changeAnswerCodec, { verdict: await this.#takeIn(request.entry, request.both) })
+      case 'contested':
+        this.onContested(request.key)
+        return EMPTY
     }
   }
 
@@ -96,8 +112,21 @@ export class Replica {
     return this.#store.apply(request.key, request.publisher, request.change)
   }
 
-  async #askPartner(partner: Address, key: SubKey, publisher: Address, change: Change): Promise<Verdict> {
-    const body = encode(dhtRequestCodec, { kind: 'replicate', key, publisher, change })
+  /** An entry from a node that answered for it before: both replicas merge it with what they have. */
+  async #takeIn(entry: MovingEntry, both: boolean): Promise<Verdict> {
+    const custodian = this.#custody.custodianOf(entry.key)
+    if (custodian === undefined) return 'not-ready'
+    this.#custody.merge(entry)
+    if (!both || custodian.partner === undefined) return 'ok'
+    return this.#ask(custodian.partner, { kind: 'offer', entry, both: false })
+  }
+
+  #askPartner(partner: Address, key: SubKey, publisher: Address, change: Change): Promise<Verdict> {
+    return this.#ask(partner, { kind: 'replicate', key, publisher, change })
+  }
+
+  async #ask(partner: Address, request: DhtRequest): Promise<Verdict> {
+    const body = encode(dhtRequestCodec, request)
     try {
       const options = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
       const answer = await this.#ring.request(SERVICES.dht, partner, body, options)

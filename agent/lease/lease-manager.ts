@@ -15,8 +15,10 @@ import { codeOf } from '../core/errors.ts'
 import type { Cidr, Ip4, Mac } from '../core/ip.ts'
 import type { Random } from '../core/random.ts'
 import type { Dht } from '../dht/dht.ts'
+import { subKeysOf } from '../dht/sub-keys.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
+import { type Held, HeldLeases } from './held-leases.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
 import { leaseKey, sealOwner } from './lease-entry.ts'
 import type { LeaseStore, StoredLease } from './lease-store.ts'
@@ -35,16 +37,6 @@ const UNCLEAR_PAUSE_MS = 150
 const PROBES = 16
 const PASSWORD_BYTES = 32
 
-interface Held {
-  readonly client: ClientId
-  readonly mac: Mac
-  readonly ip: Ip4
-  readonly password: Uint8Array
-  readonly expiresAt: number
-  readonly offered: boolean
-  readonly tried: number
-}
-
 type ClaimResult = { readonly password: Uint8Array; readonly expiresAt: number } | 'taken' | 'unclear'
 
 export class LeaseManager implements Leases {
@@ -56,12 +48,14 @@ export class LeaseManager implements Leases {
   readonly #pool: AddressPool
   readonly #leaseMs: number
   readonly #store: LeaseStore
-  readonly #held = new Map<ClientId, Held>()
+  readonly #held: HeldLeases
   /** What each client had last, with the password that may still open it. */
   readonly #former = new Map<ClientId, StoredLease>()
   readonly #declined = new Map<Ip4, number>()
   /** Addresses that a claim of this node is under way for. */
   readonly #claiming = new Set<Ip4>()
+  /** Leases that are being asked after: a peer that cries wolf costs one question at a time. */
+  readonly #verifying = new Set<Ip4>()
   onLost: (lease: Lease) => void = () => {}
 
   constructor(parts: {
@@ -83,14 +77,20 @@ export class LeaseManager implements Leases {
     this.#pool = new AddressPool(parts.pool, parts.reserved)
     this.#leaseMs = parts.leaseMs
     this.#store = parts.store
+    this.#held = new HeldLeases(parts.clock)
+    this.#dht.onContested = (subKey) => {
+      for (const held of this.#held.all()) {
+        if (subKeysOf(leaseKey(this.#keys, held.lease.ip)).includes(subKey)) void this.#verify(held)
+      }
+    }
     for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
   }
 
   async offer(client: ClientId, mac: Mac, wanted?: Ip4): Promise<LeaseResult<Claim>> {
-    const held = this.#live(client)
-    const enough = held?.offered === true ? OFFER_REUSE_MS : 0
-    if (held !== undefined && held.expiresAt - this.#clock.now() > enough) {
-      return { ok: true, ip: held.ip, tried: held.tried }
+    const held = this.#held.ofClient(client)
+    const enoughMs = held?.lease.offered === true ? OFFER_REUSE_MS : 0
+    if (held !== undefined && held.lease.expiresAt - this.#clock.now() > enoughMs) {
+      return { ok: true, ip: held.lease.ip, tried: held.tried }
     }
     let tried = 0
     for await (const ip of this.#candidates(client, wanted)) {
@@ -99,7 +99,8 @@ export class LeaseManager implements Leases {
       if (result === 'unclear') return failure('unavailable')
       if (result === 'taken') this.#forget(client, ip)
       else {
-        this.#held.set(client, { client, mac, ip, ...result, offered: true, tried })
+        const { password, expiresAt } = result
+        this.#held.set({ lease: { client, mac, ip, expiresAt, offered: true }, password, tried })
         return { ok: true, ip, tried }
       }
     }
@@ -107,33 +108,33 @@ export class LeaseManager implements Leases {
   }
 
   async acquire(client: ClientId, mac: Mac, ip: Ip4): Promise<LeaseResult<{ readonly lease: Lease }>> {
-    const held = this.#live(client)
+    const held = this.#held.ofClient(client)
+    const same = held?.lease.ip === ip ? held : undefined
     if (!this.#mayHave(client, ip)) return failure('taken')
-    const password = held?.ip === ip ? held.password : this.#passwordFor(client, ip)
+    const password = same?.password ?? this.#passwordFor(client, ip)
     const sentAt = this.#clock.now()
     const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
     if (outcome.lost) {
-      if (held?.ip === ip) this.#lose(held)
+      if (same !== undefined) this.#lose(same)
       this.#forget(client, ip)
       return failure('taken')
     }
     if (!outcome.won) return failure('unavailable')
-    if (held !== undefined && held.ip !== ip) this.#takeBack(held.ip, held.password)
-    const tried = held?.ip === ip ? held.tried : 1
-    const lease = { client, mac, ip, password, expiresAt: sentAt + this.#leaseMs, offered: false, tried }
-    this.#held.set(client, lease)
-    this.#former.set(client, lease)
+    if (held !== undefined && same === undefined) this.#takeBack(held.lease.ip, held.password)
+    const lease: Lease = { client, mac, ip, expiresAt: sentAt + this.#leaseMs, offered: false }
+    this.#held.set({ lease, password, tried: same?.tried ?? 1 })
+    this.#former.set(client, { client, mac, ip, password })
     this.#save()
-    return { ok: true, lease: publicLease(lease) }
+    return { ok: true, lease }
   }
 
   async release(client: ClientId, ip: Ip4): Promise<void> {
-    const held = this.#held.get(client)
-    if (held?.ip !== ip) return
-    this.#held.delete(client)
+    const held = this.#held.ofClient(client)
+    if (held?.lease.ip !== ip) return
+    this.#held.delete(held)
     // Asked for again, the address is claimed with another password: a late deletion must not hit the new claim.
-    this.#former.set(client, { client, mac: held.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
+    this.#former.set(client, { client, mac: held.lease.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
     this.#save()
     await this.#dht.delete(leaseKey(this.#keys, ip), held.password)
   }
@@ -141,20 +142,26 @@ export class LeaseManager implements Leases {
   async decline(client: ClientId, ip: Ip4): Promise<void> {
     this.#declined.set(ip, this.#clock.now() + DECLINED_MS)
     // The entry stays until it expires: it keeps the address away from every other node too.
-    if (this.#held.get(client)?.ip === ip) this.#held.delete(client)
+    const held = this.#held.ofClient(client)
+    if (held?.lease.ip === ip) this.#held.delete(held)
     this.#forget(client, ip)
   }
 
+  /**
+   * Asks the DHT whether the leases are still this node's: after a time in which it was cut off, somebody else may have
+   * got them. `onLost` is called for those that are gone.
+   */
+  async verify(): Promise<void> {
+    await Promise.all(this.#held.all().map((held) => this.#verify(held)))
+  }
+
   held(): Lease[] {
-    const live = [...this.#held.keys()].map((client) => this.#live(client))
-    return live.filter((held) => held !== undefined).map(publicLease)
+    return this.#held.all().map(({ lease }) => lease)
   }
 
   holder(ip: Ip4): Lease | undefined {
-    for (const held of this.#held.values()) {
-      if (held.ip === ip && !held.offered && held.expiresAt > this.#clock.now()) return publicLease(held)
-    }
-    return undefined
+    const lease = this.#held.ofIp(ip)?.lease
+    return lease?.offered === false ? lease : undefined
   }
 
   /** The former address, the wanted one, then random ones; the first at once, later ones after a look that they are free. */
@@ -195,10 +202,8 @@ export class LeaseManager implements Leases {
   /** Whether this node may claim `ip` for `client` as far as it knows itself. */
   #mayHave(client: ClientId, ip: Ip4): boolean {
     if (!this.#pool.has(ip) || (this.#declined.get(ip) ?? 0) > this.#clock.now()) return false
-    for (const held of this.#held.values()) {
-      if (held.ip === ip && held.client !== client && held.expiresAt > this.#clock.now()) return false
-    }
-    return !this.#claiming.has(ip)
+    const holder = this.#held.ofIp(ip)?.lease.client
+    return (holder === undefined || holder === client) && !this.#claiming.has(ip)
   }
 
   async #claim(ip: Ip4, firstPassword: Uint8Array, ttlMs: number): Promise<ClaimResult> {
@@ -229,6 +234,24 @@ export class LeaseManager implements Leases {
     }
   }
 
+  /** Renews the entry as it is; the client's own time does not grow by that. */
+  async #verify(held: Held): Promise<void> {
+    const { lease, password } = held
+    const { client, ip, offered } = lease
+    if (offered || this.#verifying.has(ip)) return
+    this.#verifying.add(ip)
+    try {
+      const value = sealOwner(this.#keys, ip, this.#self, this.#random)
+      const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
+      if (outcome.lost && this.#held.ofClient(client)?.password === password) {
+        this.#lose(held)
+        this.#forget(client, ip)
+      }
+    } finally {
+      this.#verifying.delete(ip)
+    }
+  }
+
   /** Deletes in the background what a claim left behind; what cannot be reached expires by itself. */
   #takeBack(ip: Ip4, password: Uint8Array): void {
     void this.#dht.delete(leaseKey(this.#keys, ip), password)
@@ -239,16 +262,9 @@ export class LeaseManager implements Leases {
     return former?.ip === ip ? former.password : this.#random.bytes(PASSWORD_BYTES)
   }
 
-  #live(client: ClientId): Held | undefined {
-    const held = this.#held.get(client)
-    if (held === undefined || held.expiresAt > this.#clock.now()) return held
-    this.#held.delete(client)
-    return undefined
-  }
-
   #lose(held: Held): void {
-    this.#held.delete(held.client)
-    if (!held.offered) this.onLost(publicLease(held))
+    this.#held.delete(held)
+    if (!held.lease.offered) this.onLost(held.lease)
   }
 
   #forget(client: ClientId, ip: Ip4): void {
@@ -260,10 +276,6 @@ export class LeaseManager implements Leases {
   #save(): void {
     this.#store.save([...this.#former.values()])
   }
-}
-
-function publicLease({ client, mac, ip, expiresAt, offered }: Held): Lease {
-  return { client, mac, ip, expiresAt, offered }
 }
 
 function failure(why: LeaseFailure): { ok: false; why: LeaseFailure } {

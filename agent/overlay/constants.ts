@@ -40,6 +40,20 @@ export const BOOTSTRAP_RETRY_MAX_MS = 10_000
 /** A node that lost its last link tries this long to find the ring again before it goes on as a ring of one, ms. */
 export const ALONE_AFTER_MS = 15_000
 
+/** First and longest pause between attempts to replace a relayed link by a direct one, ms. */
+export const UPGRADE_MIN_MS = 3_000
+export const UPGRADE_MAX_MS = 300_000
+
+/** How many silent neighbours are asked again, for how long, and how often, ms: a ring heals within one longest pause. */
+export const LOST_KEPT = 8
+export const LOST_KEPT_MS = 900_000
+export const LOST_RETRY_MIN_MS = 1_000
+export const LOST_RETRY_MAX_MS = 6_000
+export const LOST_TICK_MS = 1_000
+
+/** Not correctly connected for longer than this, ms, is being cut off: what is held must be asked after. */
+export const CUT_OFF_AFTER_MS = 1_000
+
 /** Greedy routing needs O(log² n / k) hops (paper section 4): about 10 at n = 10,000. */
 export const HOP_LIMIT = 40
 /** Default patience for an answer, ms; well above a round trip through a handful of wide-area hops. */

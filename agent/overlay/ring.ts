@@ -11,8 +11,10 @@ import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { Bootstrap } from './bootstrap.ts'
 import {
+  CUT_OFF_AFTER_MS,
   FAR_PERIOD_MS,
   LINK_GRACE_MS,
+  LOST_TICK_MS,
   ON_DEMAND_IDLE_MS,
   SELF_LOOKUP_PERIOD_MS,
   STATUS_PERIOD_MS,
@@ -21,6 +23,7 @@ import { FarLinks } from './far-links.ts'
 import { Gossip } from './gossip.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { Liveness } from './liveness.ts'
+import { LostNeighbors } from './lost-neighbors.ts'
 import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec, type Status } from './messages.ts'
 import { NearLinks } from './near-links.ts'
 import { estimateSize, type Side } from './neighborhood.ts'
@@ -37,6 +40,7 @@ import { type Peer, Peers } from './peers.ts'
 import { Reach } from './reach.ts'
 import { ringService } from './ring-service.ts'
 import { Router } from './router.ts'
+import { Upgrades } from './upgrades.ts'
 
 export interface RingStatus {
   readonly correctlyConnected: boolean
@@ -72,6 +76,8 @@ export class Ring implements Overlay {
   readonly #reach: Reach
   readonly #near: NearLinks
   readonly #far: FarLinks
+  readonly #upgrades: Upgrades
+  readonly #lost: LostNeighbors
   readonly #gossip: Gossip
   readonly #liveness: Liveness
   readonly #bootstrap: Bootstrap
@@ -82,11 +88,14 @@ export class Ring implements Overlay {
   #alone = false
   #joined = false
   #correct = false
+  #cutOffSince: number | undefined
   #stopped = false
   #malformedFrames = 0
 
   /** The ring closed or opened around this node. */
   onConnectedChange: (correctlyConnected: boolean) => void = () => {}
+  /** Correctly connected again after a time in which others may have gone on without this node. */
+  onReturn: () => void = () => {}
   /** A neighbour came, went or changed places; also when the node becomes alone or stops being so. */
   onNeighborsChange: () => void = () => {}
 
@@ -110,6 +119,8 @@ export class Ring implements Overlay {
     this.#reach = reach
     this.#near = near
     this.#far = new FarLinks({ self, peers, router, reach, random })
+    this.#upgrades = new Upgrades({ links, peers, clock, adopt })
+    this.#lost = new LostNeighbors({ clock, reach, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
     this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#joined, send })
     this.#liveness = new Liveness({
@@ -138,6 +149,7 @@ export class Ring implements Overlay {
     this.#timers.push(
       every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#gossip.repeat()),
       every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
+      every(this.#clock, this.#random, LOST_TICK_MS, () => this.#lost.retry()),
       every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#lookUpSelf()),
       every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
         if (!this.#joined) void this.#lookUpSelf()
@@ -336,7 +348,9 @@ export class Ring implements Overlay {
   }
 
   #onClose(link: Link): void {
+    const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
+    if (peer !== undefined && this.#near.isNear(peer.address)) this.#lost.remember(peer)
     this.#router.onUnlinked(link.peer)
     this.#near.evaluate()
     this.#review()
@@ -372,11 +386,19 @@ export class Ring implements Overlay {
       this.#gossip.spread()
     }
     if (changed) {
+      this.#noteOutage(correct)
       this.#near.evaluate()
       if (correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
       this.onConnectedChange(correct)
     }
     if (wasAlone && !this.#alone) this.onNeighborsChange()
+  }
+
+  #noteOutage(correct: boolean): void {
+    const now = this.#clock.now()
+    const since = this.#cutOffSince
+    this.#cutOffSince = correct ? undefined : now
+    if (correct && since !== undefined && now - since > CUT_OFF_AFTER_MS) this.onReturn()
   }
 
   /** Looks for this node's own place, from `through` or from a random link: finds neighbours that nobody told us of. */
@@ -393,15 +415,19 @@ export class Ring implements Overlay {
     }
   }
 
+  #isWanted({ address, roles, status }: Peer): boolean {
+    return roles.size > 0 || this.#near.isNear(address) || status?.wanted === true
+  }
+
   #tidy(): void {
     const now = this.#clock.now()
     for (const peer of [...this.#peers.all()]) {
       if (now - peer.usedAt > ON_DEMAND_IDLE_MS) peer.roles.delete('on-demand')
-      const wanted = peer.roles.size > 0 || this.#near.isNear(peer.address) || peer.status?.wanted === true
-      if (wanted) peer.unwantedSince = undefined
+      if (this.#isWanted(peer)) peer.unwantedSince = undefined
       else if (peer.unwantedSince === undefined) peer.unwantedSince = now
       else if (now - peer.unwantedSince > LINK_GRACE_MS) peer.link.close()
     }
+    this.#upgrades.review((peer) => this.#isWanted(peer))
     this.#near.evaluate()
     this.#gossip.spread()
     if (this.#correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))

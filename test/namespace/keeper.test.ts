@@ -12,6 +12,7 @@ import { keysOf, sampleNamespace, sampleRecord } from './samples.ts'
 
 /** One entry a key, all five sub-keys in step; counts what is asked of it. */
 class OneEntryDht implements Dht {
+  onContested = () => {}
   entries = new Map<string, { password: Uint8Array; value: Uint8Array; ttlMs: number }>()
   writes: string[] = []
   silent = false

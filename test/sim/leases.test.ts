@@ -87,4 +87,27 @@ describe('leases in virtual time', () => {
     await sim.clock.runUntilTrue(() => everybodyLeased(sim), 60_000)
     assert.deepEqual(sim.duplicates(), [])
   })
+
+  test('after a partition heals, each address that both sides gave away has one owner again within 20 s', async () => {
+    const sim = new SimCluster(2, { pool: '10.9.0.0/25' })
+    for (let i = 0; i < 40; i++) {
+      void sim.lease(sim.boot())
+      await sim.clock.runFor(150)
+    }
+    const half = new Map([...sim.nodes.keys()].map((address) => [address, sim.random.below(2)]))
+    sim.network.canTalk = (a, b) => half.get(a) === half.get(b)
+    await sim.clock.runFor(30_000)
+    for (const side of [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]) {
+      const member = sim.hosts().find(({ address }) => half.get(address) === side)
+      const newcomer = sim.boot([member!.address])
+      half.set(newcomer.address, side)
+      void sim.lease(newcomer)
+      await sim.clock.runFor(300)
+    }
+    await sim.clock.runFor(20_000)
+    assert.ok(sim.duplicates().length > 0, 'this seed gives some address twice')
+    sim.network.canTalk = () => true
+    const healed = await sim.clock.runUntilTrue(() => sim.isWhole() && sim.duplicates().length === 0, 20_000)
+    assert.equal(healed, true)
+  })
 })

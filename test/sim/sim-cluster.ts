@@ -46,6 +46,7 @@ export class SimCluster extends SimRing {
       leaseMs: this.leaseMs,
       store: memoryStore(),
     })
+    ring.onReturn = () => void leases.verify()
     const host = { ...node, dht, leases }
     this.#hosts.set(address, host)
     return host

@@ -1,0 +1,62 @@
+/**
+ * Entries that this node keeps but no longer answers for are brought to whoever does, and the two replicas there take
+ * them in. A node that came in between has fetched them already; after a partition this is how the entries of one ring
+ * meet those of the other, wherever the nodes of both interleave.
+ *
+ * Guarantees that an entry is offered until its new replicas have it or `RETAIN_MS` is over.
+ */
+
+import { type Clock, every, type Timer } from '../core/clock.ts'
+import { DecodeError, decode, encode } from '../core/codec.ts'
+import type { Random } from '../core/random.ts'
+import { DeliveryError, SERVICES } from '../overlay/overlay.ts'
+import { REHOME_BATCH, REHOME_PERIOD_MS } from './constants.ts'
+import type { Custody, RingView } from './custody.ts'
+import type { Entry, EntryStore } from './entry-store.ts'
+import { changeAnswerCodec, dhtRequestCodec } from './messages.ts'
+
+export class Rehoming {
+  readonly #ring: RingView
+  readonly #store: EntryStore
+  readonly #custody: Custody
+  readonly #timer: Timer
+  /** Versions of entries that have arrived. */
+  readonly #done = new WeakSet<Entry>()
+  #busy = false
+
+  constructor(parts: { ring: RingView; store: EntryStore; custody: Custody; clock: Clock; random: Random }) {
+    this.#ring = parts.ring
+    this.#store = parts.store
+    this.#custody = parts.custody
+    this.#timer = every(parts.clock, parts.random, REHOME_PERIOD_MS, () => void this.#round())
+  }
+
+  stop(): void {
+    this.#timer.cancel()
+  }
+
+  async #round(): Promise<void> {
+    if (this.#busy || this.#ring.alone || !this.#custody.open) return
+    this.#busy = true
+    try {
+      const strays = this.#store.find((entry) => this.#isStray(entry), REHOME_BATCH)
+      await Promise.all(strays.map((entry) => this.#offer(entry)))
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #isStray(entry: Entry): boolean {
+    return !this.#done.has(entry) && this.#custody.custodianOf(entry.key) === undefined
+  }
+
+  async #offer(entry: Entry): Promise<void> {
+    const body = encode(dhtRequestCodec, { kind: 'offer', entry: this.#store.toMoving(entry), both: true })
+    try {
+      const answer = await this.#ring.request(SERVICES.dht, entry.key, body)
+      if (decode(changeAnswerCodec, answer.body).verdict === 'ok') this.#done.add(entry)
+    } catch (error) {
+      if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Neighbours that went silent are asked again for a while: after a partition heals, each of the two rings finds the
+ * other at every place where it was cut, and a neighbour that slept finds its place kept.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import type { Address } from './address.ts'
+import { LOST_KEPT, LOST_KEPT_MS, LOST_RETRY_MAX_MS, LOST_RETRY_MIN_MS } from './constants.ts'
+import type { Contact } from './link.ts'
+import type { Reach } from './reach.ts'
+
+interface Lost {
+  readonly contact: Contact
+  readonly until: number
+  pauseMs: number
+  nextAt: number
+}
+
+export class LostNeighbors {
+  readonly #clock: Clock
+  readonly #reach: Reach
+  readonly #isLinked: (address: Address) => boolean
+  /** Oldest first. */
+  readonly #lost = new Map<Address, Lost>()
+
+  constructor(parts: { clock: Clock; reach: Reach; isLinked: (address: Address) => boolean }) {
+    this.#clock = parts.clock
+    this.#reach = parts.reach
+    this.#isLinked = parts.isLinked
+  }
+
+  remember(contact: Contact): void {
+    if (contact.endpoints.length === 0) return
+    const now = this.#clock.now()
+    this.#lost.delete(contact.address)
+    this.#lost.set(contact.address, {
+      contact,
+      until: now + LOST_KEPT_MS,
+      pauseMs: LOST_RETRY_MIN_MS,
+      nextAt: now + LOST_RETRY_MIN_MS,
+    })
+    if (this.#lost.size > LOST_KEPT) this.#lost.delete(this.#lost.keys().next().value!)
+  }
+
+  /** Asks whoever is due; called every second or two. */
+  retry(): void {
+    const now = this.#clock.now()
+    for (const [address, lost] of this.#lost) {
+      if (this.#isLinked(address) || now > lost.until) this.#lost.delete(address)
+      else if (now >= lost.nextAt && !this.#reach.isTrying(address)) {
+        lost.pauseMs = Math.min(lost.pauseMs * 1.5, LOST_RETRY_MAX_MS)
+        lost.nextAt = now + lost.pauseMs
+        this.#reach.reach(address, undefined, lost.contact).catch(() => {
+          // Still silent.
+        })
+      }
+    }
+  }
+}

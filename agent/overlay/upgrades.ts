@@ -1,0 +1,57 @@
+/**
+ * From a relayed link to a direct one: what two nodes could not do when they met may work now, and one of them may have
+ * been slow rather than out of reach. Tried ever more rarely; the relayed link stays in use until a direct one stands.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { DIAL_TIMEOUT_MS, UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
+import type { Link, LinkLayer } from './link.ts'
+import type { Peer, Peers } from './peers.ts'
+
+interface Plan {
+  pauseMs: number
+  nextAt: number
+}
+
+export class Upgrades {
+  readonly #links: LinkLayer
+  readonly #peers: Peers
+  readonly #clock: Clock
+  readonly #adopt: (link: Link) => void
+  readonly #plans = new WeakMap<Peer, Plan>()
+
+  constructor(parts: { links: LinkLayer; peers: Peers; clock: Clock; adopt: (link: Link) => void }) {
+    this.#links = parts.links
+    this.#peers = parts.peers
+    this.#clock = parts.clock
+    this.#adopt = parts.adopt
+  }
+
+  /** Looks over all links; called every few seconds. */
+  review(isWanted: (peer: Peer) => boolean): void {
+    const now = this.#clock.now()
+    for (const peer of this.#peers.all()) {
+      if (!peer.link.relayed || peer.endpoints.length === 0 || !isWanted(peer)) continue
+      const plan = this.#plans.get(peer) ?? { pauseMs: UPGRADE_MIN_MS, nextAt: now + UPGRADE_MIN_MS }
+      this.#plans.set(peer, plan)
+      if (now < plan.nextAt) continue
+      plan.pauseMs = Math.min(plan.pauseMs * 2, UPGRADE_MAX_MS)
+      plan.nextAt = now + plan.pauseMs
+      void this.#try(peer)
+    }
+  }
+
+  async #try({ address, endpoints }: Peer): Promise<void> {
+    const abort = new AbortController()
+    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    try {
+      const link = await this.#links.dial({ address, endpoints }, abort.signal)
+      if (link.relayed) link.close()
+      else this.#adopt(link)
+    } catch {
+      // Still out of reach: the relayed link goes on.
+    } finally {
+      timer.cancel()
+    }
+  }
+}

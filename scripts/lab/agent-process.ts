@@ -97,6 +97,11 @@ export class AgentProcess {
     return Number(kiB) * 1024
   }
 
+  /** Its exit code, when it ends; null when it was killed. */
+  get exited(): Promise<number | null> {
+    return this.#running.exited
+  }
+
   /** SIGTERM; its exit code. */
   async stop(): Promise<number | null> {
     if (!this.#running.over) this.#running.child.kill('SIGTERM')

@@ -60,6 +60,11 @@ export class DhcpClient {
     return this.#child?.pid ?? 0
   }
 
+  /** dhclient only: what it remembers of its leases. */
+  get leaseFile(): string {
+    return join(this.#folder, 'dhclient.leases')
+  }
+
   /** Starts the client and waits for its address. @throws when it ends without one, or after a minute. */
   async start(): Promise<Bound> {
     const startedAt = performance.now()
@@ -130,8 +135,8 @@ export class DhcpClient {
   #command(): string[] {
     switch (this.#kind) {
       case 'dhclient': {
-        const file = (name: string) => join(this.#folder, `dhclient.${name}`)
-        return ['dhclient', '-4', '-d', '-lf', file('leases'), '-pf', file('pid'), this.#device]
+        const pidFile = join(this.#folder, 'dhclient.pid')
+        return ['dhclient', '-4', '-d', '-lf', this.leaseFile, '-pf', pidFile, this.#device]
       }
       case 'udhcpc':
         return ['udhcpc', '-f', '-R', '-i', this.#device]

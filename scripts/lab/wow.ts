@@ -3,9 +3,10 @@
 import { existsSync } from 'node:fs'
 import { agentBundle, inRoot } from '../appliance/paths.ts'
 
-/** The program and its first arguments. */
+/** The program and its first arguments. `WOW_BUNDLE` names another build, to compare two of them. */
 export function wowCommand(): readonly [string, ...string[]] {
-  if (existsSync(agentBundle)) return [process.execPath, agentBundle]
+  const bundle = process.env.WOW_BUNDLE || agentBundle
+  if (existsSync(bundle)) return [process.execPath, bundle]
   const tsx = import.meta.resolve('tsx')
   return [process.execPath, '--import', tsx, inRoot('agent', 'cli', 'wow.ts')]
 }

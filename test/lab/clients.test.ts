@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+
+describe('unmodified DHCP clients with their own scripts', { skip: labMissing() }, () => {
+  let lab: Lab
+  let token: string
+  let witness: Host
+  let witnessIp: string
+  before(async () => {
+    lab = await Lab.open()
+    const bootstrap = await lab.bootstrap()
+    token = (await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })).token
+    witness = await lab.host('witness', { token })
+    witnessIp = await witness.join()
+  })
+  after(() => lab.close())
+
+  for (const client of ['udhcpc', 'dhcpcd'] as const) {
+    test(`${client} gets a lease, and packets go both ways`, async () => {
+      const host = await lab.host(client, { token, client })
+      const ip = await host.join()
+      assert.equal((await host.agent.status()).leases[0]?.ip, ip)
+      assert.notEqual(await host.ping(witnessIp), null)
+      assert.notEqual(await witness.ping(ip), null)
+    })
+  }
+})

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+import type { NatKind } from '../../scripts/lab/nat-site.ts'
+
+/** A way through a relay may take a few tries, s. */
+const PATIENCE_S = 20
+
+for (const kind of ['port-preserving', 'randomising'] satisfies NatKind[]) {
+  describe(`hosts behind two ${kind} NATs with the same private network`, { skip: labMissing() }, () => {
+    let lab: Lab
+    let left: Host
+    let right: Host
+    let open: Host
+    let ips: string[]
+    before(async () => {
+      lab = await Lab.open()
+      const bootstrap = await lab.bootstrap()
+      const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
+      left = await lab.host('left', { token, site: await lab.natSite('nat-left', kind) })
+      right = await lab.host('right', { token, site: await lab.natSite('nat-right', kind) })
+      open = await lab.host('open', { token })
+      ips = await Promise.all([left, right, open].map((host) => host.join()))
+    })
+    after(() => lab.close())
+
+    test('get an address each', () => {
+      assert.equal(new Set(ips).size, 3)
+    })
+
+    test('reach each other', async () => {
+      assert.notEqual(await left.ping(ips[1] ?? '', PATIENCE_S), null)
+      assert.notEqual(await right.ping(ips[0] ?? '', PATIENCE_S), null)
+    })
+
+    test('reach a host with a public address, and are reached by it', async () => {
+      assert.notEqual(await left.ping(ips[2] ?? '', PATIENCE_S), null)
+      assert.notEqual(await open.ping(ips[1] ?? '', PATIENCE_S), null)
+    })
+
+    test('are all correctly connected', async () => {
+      for (const { agent } of [left, right, open]) assert.ok((await agent.status()).ring.correctlyConnected)
+    })
+  })
+}
+
+describe('two hosts behind one NAT', { skip: labMissing() }, () => {
+  let lab: Lab
+  before(async () => {
+    lab = await Lab.open()
+  })
+  after(() => lab.close())
+
+  test('get an address each and reach each other', async () => {
+    const bootstrap = await lab.bootstrap()
+    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
+    const site = await lab.natSite('nat', 'port-preserving')
+    const hosts = await Promise.all(['one', 'two'].map((name) => lab.host(name, { token, site })))
+    const ips = await Promise.all(hosts.map((host) => host.join()))
+    for (const [index, host] of hosts.entries()) {
+      assert.notEqual(await host.ping(ips[1 - index] ?? '', PATIENCE_S), null)
+    }
+  })
+})

@@ -1,0 +1,184 @@
+/**
+ * `make bench-join`: how fast a machine joins a ring of 100 nodes and gets its address.
+ *
+ *   NODES=100 JOINS=30 npx tsx scripts/bench-join.ts
+ *
+ * Every node is a process of its own. Writes bench/results/join.json (figures beside the targets and the paper's) and
+ * join.svg (the distributions, like the paper's figures 4 and 5), and prints a table. Nothing stays behind.
+ */
+
+import { mkdirSync } from 'node:fs'
+import { cpus, freemem, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { InputError, WowError } from '../agent/core/errors.ts'
+import { writeWhole } from '../agent/core/files.ts'
+import { inRoot } from './appliance/paths.ts'
+import { cdfPlot } from './bench/cdf-plot.ts'
+import { type JoinSample, measureJoin, measureMemory, measureStart, type Ring, startRing } from './bench/join-lab.ts'
+import { quantile, summarize } from './bench/quantiles.ts'
+import { type Host, Lab, labMissing } from './lab/lab.ts'
+import { LAB_PACKAGES } from './lab/packages.ts'
+import { ensurePackages } from './lib/apt.ts'
+import { run } from './lib/main.ts'
+import { say, sinceStart, step } from './lib/steps.ts'
+import { columns } from './lib/table.ts'
+
+const STARTS = 15
+const LINKS = 20
+/** Several nodes ask, for each has far links of its own. */
+const PROBES = 4
+const QUESTIONS = 50
+/** Of one node, with room to spare. */
+const NODE_BYTES = 120 * 2 ** 20
+
+interface Target {
+  readonly name: string
+  readonly unit: string
+  readonly target: number
+  readonly measured: number
+  readonly met: boolean
+}
+
+await run(async () => {
+  const nodes = wholeNumber('NODES', 100, 240)
+  const joins = wholeNumber('JOINS', 30, 100)
+  const missing = labMissing()
+  if (missing !== false) {
+    throw new WowError('LAB_MISSING', `The benchmark ${missing}.`, 'Run it as root: sudo make bench-join')
+  }
+  if (freemem() < (nodes + joins) * NODE_BYTES) {
+    const need = Math.ceil(((nodes + joins) * NODE_BYTES) / 2 ** 30)
+    throw new WowError('MEMORY_LOW', `${nodes} nodes need ${need} GiB of free memory.`, 'Give NODES a smaller number.')
+  }
+  await ensurePackages(LAB_PACKAGES)
+  const lab = await Lab.open()
+  try {
+    await bench(lab, nodes, joins)
+  } finally {
+    await step('clean up', async () => lab.close())
+  }
+})
+
+async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
+  const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version, load: loadavg()[0] ?? 0 }
+  const when = new Date().toISOString()
+  const starts = await step(`start a node ${STARTS} times`, () => measureStart(lab, STARTS))
+  const ring = await step(`a ring of ${nodes} nodes`, () => startRing(lab, nodes, (now) => sayEvery(20, now)))
+  const { samples, memory } = await step(`${joins} joins, one after another`, () => joinAll(lab, ring, joins))
+  const hops = await step('how far requests travel', () => measureHops(ring))
+
+  const of = (field: keyof JoinSample) => samples.map((sample) => sample[field])
+  const targets: Target[] = [
+    under('exec to listening, p50', 'ms', 350, quantile(starts, 0.5)),
+    under('exec to correctly connected, p90', 'ms', 1_500, quantile(of('connectedMs'), 0.9)),
+    under('dhclient start to address bound, p90', 'ms', 2_500, quantile(of('dhcpMs'), 0.9)),
+    under(`memory with ${memory.links} links`, 'MB', 80, memory.rssMB),
+    atMost('addresses tried, most', '', 1, quantile(of('addressesTried'), 1)),
+  ]
+  const result = {
+    when,
+    machine,
+    nodes,
+    targets,
+    paper: { dhclientP90S: 30, note: 'figure 4: 90 % of the nodes had an address within 30 s' },
+    start: summarize(starts),
+    listening: summarize(of('listeningMs')),
+    connected: summarize(of('connectedMs')),
+    dhcp: summarize(of('dhcpMs')),
+    addressesTried: summarize(of('addressesTried')),
+    rssMB: summarize(of('rssMB')),
+    memory,
+    hops: summarize(hops),
+    samples,
+  }
+  const folder = inRoot('bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  writeWhole(join(folder, 'join.json'), `${JSON.stringify(result, rounded, 2)}\n`, 0o644)
+  writeWhole(join(folder, 'join.svg'), plot(samples, nodes), 0o644)
+  show(
+    columns(
+      ['MS', 'P50', 'P90', 'MAX'],
+      [
+        row('exec to listening, alone', starts),
+        row('exec to listening, in the ring', of('listeningMs')),
+        row('exec to correctly connected (T1)', of('connectedMs')),
+        row('dhclient start to bound (T2)', of('dhcpMs')),
+        row('hops of a request', hops),
+      ],
+    ),
+  )
+  show(columns(['TARGET', 'UNDER', 'MEASURED', ''], targets.map(targetRow)))
+  say(`bench/results/join.json and join.svg written after ${sinceStart()}.`)
+}
+
+async function joinAll(lab: Lab, ring: Ring, joins: number) {
+  const bootstrap = { agent: firstOf(ring.nodes), endpoint: ring.endpoint }
+  const { token } = await lab.createNamespace(bootstrap, { name: 'bench', pool: '10.128.0.0/9' })
+  const hosts: Host[] = []
+  const samples: JoinSample[] = []
+  for (let number = 1; number <= joins; number++) {
+    const host = await lab.host(`join${number}`, { token })
+    samples.push(await measureJoin(host))
+    hosts.push(host)
+    sayEvery(10, number)
+  }
+  const last = firstOf(hosts.slice(-1))
+  return { samples, memory: await measureMemory(last, hosts.slice(0, -1), LINKS) }
+}
+
+async function measureHops({ netns, endpoint }: Ring): Promise<number[]> {
+  const program = ['--import', 'tsx', inRoot('scripts', 'bench', 'hops-probe.ts'), endpoint, String(QUESTIONS)]
+  const probes = Array.from({ length: PROBES }, () => netns.run(process.execPath, ...program))
+  return (await Promise.all(probes)).flatMap((text) => JSON.parse(text) as number[])
+}
+
+function plot(samples: readonly JoinSample[], nodes: number): string {
+  return cdfPlot(`${samples.length} joins of a ring of ${nodes} nodes, a process each, on one machine`, [
+    { title: 'T1: exec to correctly connected', values: samples.map((s) => s.connectedMs), target: 1_500 },
+    { title: 'T2: dhclient start to address bound', values: samples.map((s) => s.dhcpMs), target: 2_500 },
+  ])
+}
+
+function under(name: string, unit: string, target: number, measured: number): Target {
+  return { name, unit, target, measured, met: measured < target }
+}
+
+function atMost(name: string, unit: string, target: number, measured: number): Target {
+  return { name, unit, target, measured, met: measured <= target }
+}
+
+function targetRow({ name, unit, target, measured, met }: Target): string[] {
+  return [name, `${target} ${unit}`.trim(), `${Math.round(measured * 10) / 10} ${unit}`.trim(), met ? 'met' : 'MISSED']
+}
+
+function row(name: string, values: readonly number[]): string[] {
+  const { p50, p90, max } = summarize(values)
+  return [name, ...[p50, p90, max].map((value) => String(Math.round(value)))]
+}
+
+/** One decimal is more than these measurements are good for. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value * 10) / 10 : value
+}
+
+function sayEvery(step: number, count: number): void {
+  if (count % step === 0) say(`    ${count}`)
+}
+
+function firstOf<T>(values: readonly T[]): T {
+  const [first] = values
+  if (first === undefined) throw new RangeError('nothing there')
+  return first
+}
+
+/** @throws InputError */
+function wholeNumber(name: string, otherwise: number, most: number): number {
+  const text = process.env[name]
+  const value = text === undefined || text === '' ? otherwise : Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw new InputError(`${name}_INVALID`, `${name}=${text} is not a number of them.`, `Give 1 to ${most}.`)
+}
+
+function show(text: string): void {
+  process.stdout.write(`\n${text}\n\n`)
+}

@@ -10,6 +10,8 @@ export const NEIGHBOR_DEAD_AFTER_MS = 2_000
 /** The same for every other link: only the neighbours decide where an entry lives, so the rest may be lazy. */
 export const PING_LINK_MS = 15_000
 export const LINK_DEAD_AFTER_MS = 40_000
+/** A link over which an answer did not come is dead when nothing comes within this, ms: a ping goes out at once. */
+export const SUSPECT_DEAD_AFTER_MS = 2_000
 /** How often links are looked over, ms. A look that comes later than `STALL_MS` says that this process stood still, not its peers. */
 export const HEARTBEAT_TICK_MS = 350
 export const STALL_MS = 1_000
@@ -58,6 +60,8 @@ export const CUT_OFF_AFTER_MS = 1_000
 export const HOP_LIMIT = 40
 /** Default patience for an answer, ms; well above a round trip through a handful of wide-area hops. */
 export const REQUEST_TIMEOUT_MS = 3_000
+/** Share of its own patience that a node passes on: the node next to a fault gives up first, and says so. */
+export const HOP_PATIENCE = 0.9
 /** Requests of others that one node forwards at the same time; more are refused. */
 export const MAX_FORWARDS = 10_000
 

@@ -14,6 +14,7 @@ import {
   PING_LINK_MS,
   PING_NEIGHBOR_MS,
   STALL_MS,
+  SUSPECT_DEAD_AFTER_MS,
 } from './constants.ts'
 import type { Peer, Peers } from './peers.ts'
 
@@ -45,6 +46,14 @@ export class Liveness {
     this.#arm()
   }
 
+  /** No answer came over the link to `peer`: perhaps it is dead, perhaps something behind it. A ping will tell. */
+  suspect(address: Address): void {
+    const peer = this.#peers.get(address)
+    if (peer === undefined || peer.suspectSince !== undefined) return
+    peer.suspectSince = this.#clock.now()
+    this.#ping(peer)
+  }
+
   stop(): void {
     this.#timer?.cancel()
   }
@@ -62,9 +71,12 @@ export class Liveness {
     this.#tickedAt = now
     for (const peer of [...this.#peers.all()]) {
       if (stalledMs > STALL_MS) peer.heardAt = Math.min(now, peer.heardAt + stalledMs)
+      if (stalledMs > STALL_MS && peer.suspectSince !== undefined) peer.suspectSince = now
       const neighbor = this.#isNeighbor(peer.address)
       const silentMs = now - peer.heardAt
-      if (silentMs > (neighbor ? NEIGHBOR_DEAD_AFTER_MS : LINK_DEAD_AFTER_MS)) this.#dead(peer)
+      const suspectMs = now - (peer.suspectSince ?? now)
+      const deadAfterMs = neighbor ? NEIGHBOR_DEAD_AFTER_MS : LINK_DEAD_AFTER_MS
+      if (silentMs > deadAfterMs || suspectMs > SUSPECT_DEAD_AFTER_MS) this.#dead(peer)
       else {
         const every = neighbor ? PING_NEIGHBOR_MS : PING_LINK_MS
         if (silentMs >= every && now - peer.pingedAt >= every) {

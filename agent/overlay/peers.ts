@@ -27,6 +27,8 @@ export interface Peer {
   heardAt: number
   usedAt: number
   pingedAt: number
+  /** An answer did not come over this link and nothing was heard since: it is pinged, and requests go round it. */
+  suspectSince: number | undefined
   /** Since when neither side has wanted the link. */
   unwantedSince: number | undefined
 }
@@ -71,6 +73,7 @@ export class Peers {
         heardAt: now,
         usedAt: now,
         pingedAt: now,
+        suspectSince: undefined,
         unwantedSince: now,
       }
       this.#peers.set(link.peer, peer)
@@ -80,6 +83,7 @@ export class Peers {
     if (!silent && !this.#replaces(link, known.link)) return undefined
     known.link = link
     known.heardAt = now
+    known.suspectSince = undefined
     return known
   }
 

@@ -111,7 +111,14 @@ export class Ring implements Overlay {
     this.#clock = clock
     this.#random = random
     const peers = new Peers(self, clock)
-    const router = new Router({ self, peers, clock, send, onFault: parts.onFault })
+    const router = new Router({
+      self,
+      peers,
+      clock,
+      send,
+      onSilence: (peer) => this.#liveness.suspect(peer),
+      onFault: parts.onFault,
+    })
     const reach = new Reach({ links, router, clock, adopt, isLinked: (peer) => peers.has(peer) })
     const near = new NearLinks({ self, peers, clock, reach, changed: () => this.#onNearChange() })
     this.#peers = peers
@@ -300,6 +307,7 @@ export class Ring implements Overlay {
       return
     }
     peer.heardAt = this.#clock.now()
+    peer.suspectSince = undefined
     switch (frame.kind) {
       case 'hello':
         peer.endpoints = frame.endpoints

@@ -4,14 +4,14 @@
  *
  * Guarantees: every request that starts here ends exactly once, with an answer or a `DeliveryError`; a request is
  * handed only to nodes strictly closer to the target, so it cannot circle; a link that goes down fails at once whatever
- * waits behind it.
+ * waits behind it; the node before a silent link is the first to give up, and goes round that link from then on.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { DecodeError } from '../core/codec.ts'
 import { messageOf } from '../core/errors.ts'
 import { type Address, isCloser } from './address.ts'
-import { HOP_LIMIT, MAX_FORWARDS, REQUEST_TIMEOUT_MS } from './constants.ts'
+import { HOP_LIMIT, HOP_PATIENCE, MAX_FORWARDS, REQUEST_TIMEOUT_MS } from './constants.ts'
 import type { Frame, FrameOf } from './messages.ts'
 import {
   type Answer,
@@ -42,6 +42,7 @@ export class Router {
   readonly #peers: Peers
   readonly #clock: Clock
   readonly #send: (to: Address, frame: Frame) => boolean
+  readonly #onSilence: (peer: Address) => void
   readonly #onFault: (error: unknown) => void
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
@@ -52,6 +53,8 @@ export class Router {
     peers: Peers
     clock: Clock
     send: (to: Address, frame: Frame) => boolean
+    /** No answer came over a link in time. */
+    onSilence: (peer: Address) => void
     /** A handler failed by our own fault: to be logged. */
     onFault: (error: unknown) => void
   }) {
@@ -59,6 +62,7 @@ export class Router {
     this.#peers = parts.peers
     this.#clock = parts.clock
     this.#send = parts.send
+    this.#onSilence = parts.onSilence
     this.#onFault = parts.onFault
   }
 
@@ -123,24 +127,21 @@ export class Router {
   /** The linked node to hand a request to; undefined when none is closer than this one. */
   nextHop(target: Address, delivery: 'closest' | 'exact', source: Address): Address | undefined {
     if (delivery === 'exact' && this.#peers.has(target)) return target
-    let best = this.#self
-    // A node that looks up its own place is no answer to itself.
-    if (this.#self === target && source === target && delivery === 'closest') return this.#closestOther(target)
-    for (const peer of this.#peers.all()) {
-      if (peer.address === source && source === target) continue
-      if (peer.status?.joined !== true && peer.address !== target) continue
-      if (isCloser(target, peer.address, best)) best = peer.address
-    }
-    return best === this.#self ? undefined : best
+    // A node that looks up its own place is no answer to itself, neither here nor on the way.
+    const seeksPlace = source === target && delivery === 'closest'
+    const start = seeksPlace && source === this.#self ? undefined : this.#self
+    return this.#closest(target, start, seeksPlace, false) ?? this.#closest(target, start, seeksPlace, true)
   }
 
-  #closestOther(target: Address): Address | undefined {
-    let best: Address | undefined
-    for (const peer of this.#peers.all()) {
-      if (peer.status?.joined !== true) continue
-      if (best === undefined || isCloser(target, peer.address, best)) best = peer.address
+  /** Of the peers closer than `start` the closest; one that is suspected of silence only if told so. */
+  #closest(target: Address, start: Address | undefined, seeksPlace: boolean, suspects: boolean): Address | undefined {
+    let best = start
+    for (const { address, status, suspectSince } of this.#peers.all()) {
+      const eligible = address === target ? !seeksPlace : status?.joined === true
+      if (!eligible || (suspectSince !== undefined && !suspects)) continue
+      if (best === undefined || isCloser(target, address, best)) best = address
     }
-    return best
+    return best === start ? undefined : best
   }
 
   #route(request: RequestFrame, finish: (result: Result) => void): void {
@@ -162,10 +163,12 @@ export class Router {
     }
     const id = this.#takeId()
     const timer = this.#clock.after(request.patienceMs, () => {
+      this.#onSilence(next)
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: `no answer within ${request.patienceMs} ms` })
     })
     this.#waiting.set(id, { nextHop: next, timer, finish })
-    if (!this.#send(next, { ...request, id, hops: request.hops + 1 })) {
+    const patienceMs = Math.floor(request.patienceMs * HOP_PATIENCE)
+    if (!this.#send(next, { ...request, id, hops: request.hops + 1, patienceMs })) {
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: 'the link to the next hop is down' })
     }
   }

@@ -1,5 +1,6 @@
 /** A ring whose nodes also keep the DHT and lease addresses of one namespace: the production code down to the leases. */
 
+import { sleep } from '../../agent/core/clock.ts'
 import type { Ip4, Mac } from '../../agent/core/ip.ts'
 import { type Cidr, parseCidr } from '../../agent/core/ip.ts'
 import { DhtNode } from '../../agent/dht/dht-node.ts'
@@ -8,7 +9,7 @@ import { LeaseManager } from '../../agent/lease/lease-manager.ts'
 import type { StoredLease } from '../../agent/lease/lease-store.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import type { Address } from '../../agent/overlay/address.ts'
-import { type SimNode, SimRing } from './sim-ring.ts'
+import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
 
 export interface SimHost extends SimNode {
   readonly dht: DhtNode
@@ -21,6 +22,7 @@ const MAC = '02:00:00:00:00:01' as Mac
 export class SimCluster extends SimRing {
   readonly pool: Cidr
   readonly leaseMs: number
+  readonly keys = deriveKeys('sim', new Uint8Array(32))
   readonly #hosts = new Map<Address, SimHost>()
 
   constructor(seed: number, options: { pool?: string; leaseMs?: number } = {}) {
@@ -30,17 +32,16 @@ export class SimCluster extends SimRing {
   }
 
   /** Starts a host; see `join`. */
-  boot(bootstraps?: Address[]): SimHost {
-    const node = this.join(bootstraps)
-    const { clock } = this
-    const { ring, random, address } = node
+  boot(bootstraps?: Address[], options?: NodeOptions): SimHost {
+    const node = this.join(bootstraps, options)
+    const { ring, random, address, clock } = node
     const dht = new DhtNode({ ring, clock, random })
     const leases = new LeaseManager({
       dht,
       clock,
       random,
       self: address,
-      keys: deriveKeys('sim', new Uint8Array(32)),
+      keys: this.keys,
       pool: this.pool,
       reserved: [],
       leaseMs: this.leaseMs,
@@ -70,7 +71,22 @@ export class SimCluster extends SimRing {
         const acquired = await host.leases.acquire(CLIENT, MAC, offer.ip)
         if (acquired.ok) return { ip: offer.ip, tried: offer.tried }
       }
-      await new Promise<void>((resolve) => this.clock.after(1_000, resolve))
+      await sleep(host.clock, 1_000)
+    }
+  }
+
+  /** A DHCP client for as long as the host stands: gets an address, renews it at half its time, begins again when it is gone. */
+  async serveClient(host: SimHost): Promise<void> {
+    const stands = () => this.nodes.get(host.address)?.ring === host.ring
+    while (stands()) {
+      const { ip } = await this.lease(host)
+      let renewAt = host.clock.now() + this.leaseMs / 2
+      while (stands() && host.leases.holder(ip) !== undefined) {
+        await sleep(host.clock, 1_000)
+        if (host.clock.now() < renewAt) continue
+        const { ok } = await this.renew(host, ip)
+        renewAt = host.clock.now() + this.leaseMs / (ok ? 2 : 16)
+      }
     }
   }
 

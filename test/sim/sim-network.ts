@@ -1,6 +1,6 @@
 /**
- * A network in one process: `LinkLayer`s whose frames travel in virtual time, with delay, loss, crashes, pauses and
- * pairs that cannot talk. Links are ordered, as TCP is; a lost frame is lost whole.
+ * A network in one process: `LinkLayer`s whose frames travel in virtual time, with delay, loss, crashes, pauses, NATs
+ * and pairs that cannot talk. Links are ordered, as TCP is, unless the weather says otherwise; a lost frame is lost whole.
  */
 
 import type { Clock } from '../../agent/core/clock.ts'
@@ -13,13 +13,15 @@ export interface Weather {
   /** One-way delay of a frame, ms: uniform in [min, max). */
   minDelayMs: number
   maxDelayMs: number
-  /** Share of frames that are lost, 0 to 1. */
+  /** Shares of frames that are lost, come twice, or overtake the one before, 0 to 1. */
   loss: number
+  duplicate: number
+  reorder: number
 }
 
 export class SimNetwork {
   readonly clock: Clock
-  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0 }
+  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
   readonly #random: SeededRandom
   readonly #hosts = new Map<Address, SimLinks>()
   /** Links that a third node carries, by that node. */
@@ -77,8 +79,9 @@ export class SimNetwork {
     return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
   }
 
-  loses(): boolean {
-    return this.weather.loss > 0 && this.#random.float() < this.weather.loss
+  /** Whether something happens that has this share. */
+  strikes(share: number): boolean {
+    return share > 0 && this.#random.float() < share
   }
 }
 
@@ -91,6 +94,10 @@ export class SimLinks implements LinkLayer {
   readonly open = new Set<SimLink>()
   readonly #network: SimNetwork
   up = true
+  /** Behind a NAT of any kind: it can dial, nobody can dial it but through a node that it dialled. */
+  behindNat = false
+  /** While the node is held, what arrives waits in the kernel's buffers. */
+  #waiting: (() => void)[] | undefined
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
 
@@ -100,7 +107,25 @@ export class SimLinks implements LinkLayer {
   }
 
   endpoints(): string[] {
-    return [endpointOf(this.self)]
+    if (!this.behindNat) return [endpointOf(this.self)]
+    const relays = [...this.open].filter(({ outgoing, relayed }) => outgoing && !relayed).slice(0, 2)
+    return relays.map(({ peer }) => `${endpointOf(peer)}/${formatAddress(this.self)}`)
+  }
+
+  hold(): void {
+    this.#waiting ??= []
+  }
+
+  resume(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const arrive of waiting) arrive()
+  }
+
+  /** Lets something arrive at this node, now or when it goes on. */
+  deliver(arrive: () => void): void {
+    if (this.#waiting === undefined) arrive()
+    else this.#waiting.push(arrive)
   }
 
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
@@ -113,14 +138,28 @@ export class SimLinks implements LinkLayer {
   }
 
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    return this.#connect(BigInt(`0x${endpoint.slice('sim:'.length)}`) as Address, signal)
+    const [first = '', behind] = endpoint.slice('sim:'.length).split('/')
+    const address = (digits: string) => BigInt(`0x${digits}`) as Address
+    return behind === undefined
+      ? this.#connect(address(first), signal)
+      : this.#connect(address(behind), signal, address(first))
   }
 
   async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
     const via = this.#network.find(relay)
-    const linked = (address: Address) => [...(via?.open ?? [])].some((link) => link.peer === address)
-    if (!linked(this.self) || !linked(contact.address)) throw new Error('the relay does not know both ends')
+    if (via?.isLinkedTo(this.self) !== true || !via.isLinkedTo(contact.address)) {
+      throw new Error('the relay does not know both ends')
+    }
     return this.#connect(contact.address, signal, relay)
+  }
+
+  get held(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  isLinkedTo(address: Address): boolean {
+    for (const link of this.open) if (link.peer === address && !link.relayed) return true
+    return false
   }
 
   async stop(): Promise<void> {
@@ -145,9 +184,11 @@ export class SimLinks implements LinkLayer {
         const passes = (a: Address, b: Address) => network.canTalk(a, b)
         const reachable =
           relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
-        // A host that is cut off answers nothing; the dial runs into its time limit.
-        if (!this.up || !reachable || signal?.aborted === true) return
+        // A host that is cut off or held answers nothing; the dial runs into its time limit.
+        if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
         if (host === undefined) return reject(new Error('connection refused'))
+        if (relay === undefined && host.behindNat) return
+        if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
         const near = new SimLink(network, this, host.self, true, relay)
         const far = new SimLink(network, host, this.self, false, relay)
         near.other = far
@@ -192,14 +233,17 @@ export class SimLink implements Link {
     if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
     this.#network.frames++
     this.#network.bytes += frame.length
-    this.#travel(() => this.other?.receive(frame), this.#network.loses())
+    const { weather } = this.#network
+    const lost = this.#network.strikes(weather.loss)
+    if (!lost) this.#travel(() => this.other?.receive(frame))
+    if (!lost && this.#network.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
     return true
   }
 
   close(): void {
     if (this.#state !== 'open') return
     this.#end('closed')
-    this.#travel(() => this.other?.closedByPeer(), false)
+    this.#travel(() => this.other?.closedByPeer())
   }
 
   set onFrame(handler: (frame: Uint8Array) => void) {
@@ -234,13 +278,20 @@ export class SimLink implements Link {
     else this.#onClose()
   }
 
-  #travel(arrive: () => void, lost: boolean): void {
-    const { clock } = this.#network
+  #travel(arrive: () => void): void {
+    const { clock, weather } = this.#network
     const now = clock.now()
-    this.#busyUntil = Math.max(this.#busyUntil, now + this.#network.delay())
-    clock.after(this.#busyUntil - now, () => {
-      if (!lost && this.#passes()) arrive()
+    const overtakes = this.#network.strikes(weather.reorder)
+    const arrivesAt = overtakes ? now + this.#network.delay() : Math.max(this.#busyUntil, now + this.#network.delay())
+    this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
+    clock.after(arrivesAt - now, () => {
+      if (this.#passes()) this.other?.arrives(arrive)
     })
+  }
+
+  /** At this end's host, when it is not held. */
+  arrives(arrive: () => void): void {
+    this.#owner.deliver(arrive)
   }
 
   #passes(): boolean {

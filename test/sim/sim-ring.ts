@@ -4,14 +4,23 @@ import type { Address } from '../../agent/overlay/address.ts'
 import { addressFromBytes } from '../../agent/overlay/address.ts'
 import { nearest } from '../../agent/overlay/neighborhood.ts'
 import { Ring } from '../../agent/overlay/ring.ts'
+import { type Hold, NodeClock } from './node-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { endpointOf, SimNetwork } from './sim-network.ts'
+import { endpointOf, type SimLinks, SimNetwork } from './sim-network.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface SimNode {
   readonly address: Address
   readonly ring: Ring
   readonly random: SeededRandom
+  readonly clock: NodeClock
+  readonly links: SimLinks
+}
+
+export interface NodeOptions {
+  readonly behindNat?: boolean
+  /** Seconds of its clock in a true second. */
+  readonly clockRate?: number
 }
 
 export class SimRing {
@@ -26,15 +35,17 @@ export class SimRing {
   }
 
   /** Starts a node that knows `bootstraps`: if not given, a few random nodes of the ring, as a real one would. */
-  join(bootstraps = this.someMembers(3)): SimNode {
+  join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
     const random = this.random.fork()
     const address = addressFromBytes(random.bytes(20))
     const links = this.network.host(address)
+    links.behindNat = options.behindNat ?? false
+    const clock = new NodeClock(this.clock, options.clockRate)
     const fault = (error: unknown) => {
       throw error
     }
-    const ring = new Ring({ links, clock: this.clock, random, onFault: fault })
-    const node: SimNode = { address, ring, random }
+    const ring = new Ring({ links, clock, random, onFault: fault })
+    const node: SimNode = { address, ring, random, clock, links }
     this.nodes.set(address, node)
     ring.start()
     void ring.bootstrap(bootstraps.map(endpointOf))
@@ -43,8 +54,9 @@ export class SimRing {
 
   /** Up to `count` nodes that have found their place. */
   someMembers(count: number): Address[] {
-    const members = [...this.nodes.values()].filter(({ ring }) => ring.correctlyConnected).map(({ address }) => address)
-    const picked = members.length > 0 ? members : [...this.nodes.keys()]
+    const open = [...this.nodes.values()].filter(({ links }) => !links.behindNat && !links.held)
+    const members = open.filter(({ ring }) => ring.correctlyConnected)
+    const picked = (members.length > 0 ? members : open).map(({ address }) => address)
     return Array.from({ length: Math.min(count, picked.length) }, () => picked[this.random.below(picked.length)]!)
   }
 
@@ -69,6 +81,17 @@ export class SimRing {
     this.nodes.delete(node.address)
     await node.ring.stop()
     this.network.powerOff(node.address)
+  }
+
+  /** The node gets no time until `resume`; its peers see it go silent. */
+  hold({ clock, links }: SimNode, hold: Hold): void {
+    clock.hold(hold)
+    links.hold()
+  }
+
+  resume({ clock, links }: SimNode): void {
+    clock.resume()
+    links.resume()
   }
 
   /** Every node says it is correctly connected, and is: its neighbours are the true ones. */

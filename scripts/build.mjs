@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 /**
- * Builds what `npx wow` (by the `bin` of package.json) and the appliance run: build/wow.mjs, one minified file with
- * everything it imports, and beside it the tap addon (build-addon.mjs).
+ * Builds what `npx wow` (by the `bin` of package.json) and the appliance run:
+ *
+ *     build/wow.mjs                 what everything calls: starts the program (agent/cli/start.ts)
+ *     build/wow.cjs                 the program, one minified file with everything that it imports
+ *     build/systeminformation.cjs   a quarter of it all that nobody needs in the first seconds, loaded when it is used
+ *     build/wow.cache               the program compiled by and for this Node; without it all works, more slowly
+ *     build/tap.node                the tap addon (build-addon.mjs)
  *
  *   node scripts/build.mjs [--force]
  *
- * Does nothing when neither a source nor a bundled package has changed. The bundle is renamed into place, so that a
- * running agent or a build beside this one never sees half a file. Plain JavaScript: `npm ci` runs it before anything
+ * Does nothing when neither a source nor a bundled package nor Node has changed. Each file is renamed into place, so that
+ * a running agent or a build beside this one never sees half a file. Plain JavaScript: `npm ci` runs it before anything
  * else can run.
  */
 
@@ -18,15 +23,29 @@ import { fileURLToPath } from 'node:url'
 
 const SELF = fileURLToPath(import.meta.url)
 const ROOT = join(dirname(SELF), '..')
-const ENTRY = 'agent/cli/wow.ts'
-const BUNDLE = join(ROOT, 'build/wow.mjs')
-/** What the last build read, and the digest of all that and of what it wrote. */
-const STAMP = join(ROOT, 'build/wow.mjs.stamp')
+const BUILD = join(ROOT, 'build')
+const BUNDLE = join(BUILD, 'wow.mjs')
+/** What the last build read, what it wrote, by which Node, and the digest of all that. */
+const STAMP = join(BUILD, 'wow.mjs.stamp')
 const ADDON_SCRIPT = join(ROOT, 'scripts/build-addon.mjs')
+/** Whoever compiled the code cache. */
+const NODE = `${process.version} ${process.arch}`
 
-/** CommonJS packages inside the bundle call `require` for Node's own modules. The entry's `#!` line stays before this. */
-const BANNER =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  write: false,
+  minify: true,
+  platform: 'node',
+  target: 'node20',
+  mainFields: ['module', 'main'],
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'error',
+}
+
+/** Packages that are kept out of the program, in files of their own beside it. */
+const APART = ['systeminformation']
 
 function digestOf(files) {
   const hash = createHash('sha256')
@@ -36,8 +55,8 @@ function digestOf(files) {
 
 function upToDate() {
   try {
-    const { inputs, digest } = JSON.parse(readFileSync(STAMP, 'utf8'))
-    return digest === digestOf([...inputs, relative(ROOT, BUNDLE)])
+    const { inputs, outputs, node, digest } = JSON.parse(readFileSync(STAMP, 'utf8'))
+    return node === NODE && digest === digestOf([...inputs, ...outputs])
   } catch {
     // Never built, a file is gone, or the stamp is damaged: building again puts all of that right.
     return false
@@ -51,34 +70,69 @@ function writeWhole(path, data, mode) {
   renameSync(temporary, path)
 }
 
+/** Requires of a package that is kept apart lead to its file. */
+const apart = {
+  name: 'apart',
+  setup(build) {
+    const filter = new RegExp(`^(${APART.join('|')})$`)
+    build.onResolve({ filter }, ({ path, kind }) =>
+      kind === 'entry-point' ? undefined : { path: `./${path}.cjs`, external: true },
+    )
+  },
+}
+
+/** The program as start.ts takes it: its name, then an expression. One byte a character, and strict as its modules are. */
+function asProgram(code) {
+  const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const text = `(function (require, bundleUrl) { 'use strict'; ${ascii}\n})`
+  return `// ${createHash('sha256').update(text).digest('hex')}\n${text}`
+}
+
 async function bundle() {
   // Loaded late: most runs find nothing to do.
   const { build } = await import('esbuild')
-  const result = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [ENTRY],
-    bundle: true,
-    write: false,
-    minify: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-    banner: { js: BANNER },
-    legalComments: 'none',
-    metafile: true,
-    logLevel: 'error',
+  const starter = await build({ ...COMMON, entryPoints: ['agent/cli/start.ts'], format: 'esm' })
+  const program = await build({
+    ...COMMON,
+    entryPoints: ['agent/cli/wow.ts'],
+    format: 'cjs',
+    plugins: [apart],
+    define: { 'import.meta.url': 'bundleUrl' },
+    // A script that is compiled from a cache has nobody to ask for a module.
+    supported: { 'dynamic-import': false },
   })
-  const [output] = result.outputFiles
-  mkdirSync(dirname(BUNDLE), { recursive: true })
-  writeWhole(BUNDLE, output.contents, 0o755)
-  const inputs = [
-    ...Object.keys(result.metafile.inputs).filter((file) => existsSync(join(ROOT, file))),
-    relative(ROOT, SELF),
-  ]
-  const digest = digestOf([...inputs, relative(ROOT, BUNDLE)])
-  writeWhole(STAMP, JSON.stringify({ inputs, digest }), 0o644)
-  return output.contents.length
+  const others = []
+  for (const name of APART) others.push([name, await build({ ...COMMON, entryPoints: [name], format: 'cjs' })])
+
+  mkdirSync(BUILD, { recursive: true })
+  const outputs = []
+  let bytes = 0
+  const write = (name, text, mode) => {
+    writeWhole(join(BUILD, name), text, mode)
+    outputs.push(relative(ROOT, join(BUILD, name)))
+    bytes += text.length
+  }
+  for (const [name, made] of others) write(`${name}.cjs`, made.outputFiles[0].text, 0o644)
+  write('wow.cjs', asProgram(program.outputFiles[0].text.replace(/^#!.*\n/, '')), 0o644)
+  write('wow.mjs', starter.outputFiles[0].text, 0o755)
+  if (writeCodeCache()) outputs.push('build/wow.cache')
+
+  const read = [starter, program, ...others.map(([, made]) => made)].flatMap(({ metafile }) =>
+    Object.keys(metafile.inputs),
+  )
+  const inputs = [...new Set(read.filter((file) => existsSync(join(ROOT, file)))), relative(ROOT, SELF)]
+  const stamp = { inputs, outputs, node: NODE, digest: digestOf([...inputs, ...outputs]) }
+  writeWhole(STAMP, JSON.stringify(stamp), 0o644)
+  return bytes
+}
+
+/** It only saves time: a Node that cannot make one is no reason to fail. */
+function writeCodeCache() {
+  // Options of Node are part of the cache: those of whoever builds are not those of whoever runs.
+  const env = { ...process.env, NODE_OPTIONS: '', WOW_CODE_CACHE: 'write' }
+  const { status } = spawnSync(process.execPath, ['--random-seed=1', BUNDLE], { env, stdio: 'inherit' })
+  if (status !== 0) console.warn('bundle: no code cache could be made; the agent starts without, more slowly')
+  return status === 0
 }
 
 async function main() {
@@ -90,7 +144,7 @@ async function main() {
     const start = performance.now()
     const bytes = await bundle()
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
-    console.log(`bundle: built build/wow.mjs, ${Math.round(bytes / 1024)} KiB, in ${seconds} s`)
+    console.log(`bundle: built build/wow.{mjs,cjs,cache}, ${Math.round(bytes / 1024)} KiB, in ${seconds} s`)
   }
 }
 

@@ -161,4 +161,5 @@ async function run(): Promise<void> {
   process.exit()
 }
 
-await run()
+// Not awaited: the bundle is CommonJS (see start.ts), which has no await at the top.
+void run()

@@ -15,7 +15,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
@@ -24,7 +24,7 @@ import { cached, has, KeyBuilder } from './cache.ts'
 import { ESP_LABEL, makeDisk, ROOT_LABEL } from './disk.ts'
 import type { Flavour } from './flavour.ts'
 import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
-import { agentBundle, inRoot, tapAddon, templatesFolder } from './paths.ts'
+import { agentBundle, agentFiles, inRoot, templatesFolder } from './paths.ts'
 import { renderTree } from './render.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 import { emptySlot, SLOT_SIZE } from './slot.ts'
@@ -44,18 +44,17 @@ const SHAPING = ['base.ts', 'bios-boot.ts', 'disk.ts', 'qcow2.ts', 'render.ts', 
 
 /** @throws WowError when the agent has not been built. */
 export function baseKey(flavour: Flavour, mirror: string | undefined): string {
-  for (const file of [agentBundle, tapAddon]) {
+  for (const file of agentFiles) {
     if (existsSync(file)) continue
     throw new WowError('AGENT_NOT_BUILT', `${file} is not there`, 'Build the agent first: node scripts/build.mjs')
   }
   const key = new KeyBuilder()
     .value('packages', packagesKey(flavour, mirror))
     .value('epoch', sourceDateEpoch())
-    .file('agent', agentBundle)
-    .file('tap', tapAddon)
     .folder('templates', join(templatesFolder, 'root'))
     .folder('disk templates', join(templatesFolder, 'disk'))
     .folder('flavour', flavour.folder)
+  for (const file of agentFiles) key.file(basename(file), file)
   for (const module of SHAPING) key.file(module, inRoot('scripts', 'appliance', module))
   return key.finish()
 }
@@ -115,10 +114,11 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   renderTree(join(templatesFolder, 'root'), tree, values)
   renderTree(join(flavour.folder, 'root'), tree, values)
 
-  copyFileSync(agentBundle, inTree('usr/lib/wow/wow.mjs'))
-  copyFileSync(tapAddon, inTree('usr/lib/wow/tap.node'))
-  chmodSync(inTree('usr/lib/wow/wow.mjs'), 0o755)
-  chmodSync(inTree('usr/lib/wow/tap.node'), 0o644)
+  for (const file of agentFiles) {
+    const target = inTree(`usr/lib/wow/${basename(file)}`)
+    copyFileSync(file, target)
+    chmodSync(target, file === agentBundle ? 0o755 : 0o644)
+  }
   mkdirSync(inTree('efi'), { recursive: true })
   symlinkSync('/efi/wow/appliance.json', inTree('etc/wow/appliance.json'))
   // The agent's state may hold keys; the folder is there so that nobody else makes it with other rights.
@@ -131,6 +131,17 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   await sh`chroot ${tree} systemctl --quiet disable ${flavour.units.disable}`
   await sh`chroot ${tree} systemctl --quiet enable ${flavour.units.enable}`
   await sh`chroot ${tree} systemctl --quiet mask ${flavour.units.mask}`
+  await writeCodeCache(tree)
   const epoch = `@${sourceDateEpoch()}`
   await sh`find ${tree} -newermt ${epoch} -exec touch --no-dereference --date ${epoch} {} +`
+}
+
+/**
+ * Compiles the agent by the Node that will run it, the tree's own (agent/cli/start.ts): an emulated machine would take
+ * ten seconds and more for that at every start. Seeded, V8 lays the same code out in the same bytes each time.
+ */
+async function writeCodeCache(tree: string): Promise<void> {
+  const sh = $({ quiet: true, env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', WOW_CODE_CACHE: 'write' } })
+  await sh`chroot ${tree} /usr/bin/node --random-seed=1 /usr/lib/wow/wow.mjs`
+  chmodSync(join(tree, 'usr/lib/wow/wow.cache'), 0o644)
 }

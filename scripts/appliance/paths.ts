@@ -18,3 +18,10 @@ export const templatesFolder = inRoot('templates')
 /** The agent as scripts/build.mjs leaves it. */
 export const agentBundle = inRoot('build', 'wow.mjs')
 export const tapAddon = inRoot('build', 'tap.node')
+/** All that a machine needs to run the agent, but for the code cache, which is of each machine's own Node. */
+export const agentFiles: readonly string[] = [
+  agentBundle,
+  inRoot('build', 'wow.cjs'),
+  inRoot('build', 'systeminformation.cjs'),
+  tapAddon,
+]

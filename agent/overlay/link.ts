@@ -40,6 +40,8 @@ export interface LinkLayer {
   endpoints(): string[]
   /** Opens a link to a known node. @throws when none of its endpoints answers, or the answer proves another address. */
   dial(contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** The same, but never through a third node. @throws as `dial`. */
+  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link>
   /** Opens a link to whoever listens at `endpoint`. @throws as `dial`. */
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` that `relay`, a node we are linked to, carries. @throws when the relay or the peer refuses. */

@@ -45,9 +45,7 @@ export class Upgrades {
     const abort = new AbortController()
     const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
     try {
-      const link = await this.#links.dial({ address, endpoints }, abort.signal)
-      if (link.relayed) link.close()
-      else this.#adopt(link)
+      this.#adopt(await this.#links.dialDirect({ address, endpoints }, abort.signal))
     } catch {
       // Still out of reach: the relayed link goes on.
     } finally {

@@ -160,12 +160,13 @@ export class Libp2pLinks implements LinkLayer {
 
   /** @throws LinkError */
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
-    const endpoints = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
-    if (endpoints.length === 0 && known.length > 0) {
-      throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
-    }
+    const endpoints = endpointsOf(contact)
     return await this.#limited(signal, (limit) => this.#linkTo(endpoints, contact.address, limit))
+  }
+
+  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const direct = endpointsOf(contact).filter(({ relayed }) => !relayed)
+    return await this.#limited(signal, (limit) => this.#linkTo(direct, contact.address, limit, false))
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
@@ -240,7 +241,13 @@ export class Libp2pLinks implements LinkLayer {
     }
   }
 
-  async #linkTo(endpoints: readonly Endpoint[], expected: Address | undefined, limit: AbortSignal): Promise<Link> {
+  /** @param mayRelay whether a relayed connection that stands may serve when no endpoint answers */
+  async #linkTo(
+    endpoints: readonly Endpoint[],
+    expected: Address | undefined,
+    limit: AbortSignal,
+    mayRelay = true,
+  ): Promise<Link> {
     const standing = this.#standing(endpoints, expected)
     const known = expected ?? (standing && addressOfPeer(standing.remotePeer))
     if (this.#linksTo(known) >= MAX_LINKS_PER_PEER) {
@@ -250,7 +257,7 @@ export class Libp2pLinks implements LinkLayer {
       const link = await this.#reuse(standing, limit)
       if (link !== undefined) return link
     }
-    const connection = await this.#dialer.connect(endpoints, limit, standing)
+    const connection = await this.#dialer.connect(endpoints, limit, mayRelay ? standing : undefined)
     const address = addressOfPeer(connection.remotePeer)
     if (address === undefined || (expected !== undefined && address !== expected)) {
       this.#connections.release(connection)
@@ -351,4 +358,12 @@ const CLOSED = new Error('the node is stopping')
 /** Whether no relay carries it. */
 function isDirect(connection: Connection): boolean {
   return !connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
+}
+
+/** What a contact's endpoints say, without those of other nodes. @throws LinkError when all are of other nodes */
+function endpointsOf(contact: Contact): Endpoint[] {
+  const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
+  const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
+  if (own.length > 0 || known.length === 0) return own
+  throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
 }

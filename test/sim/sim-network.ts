@@ -137,6 +137,10 @@ export class SimLinks implements LinkLayer {
     throw new Error('another node answered')
   }
 
+  dialDirect({ address, endpoints }: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.dial({ address, endpoints: endpoints.filter((endpoint) => !endpoint.includes('/')) }, signal)
+  }
+
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
     const [first = '', behind] = endpoint.slice('sim:'.length).split('/')
     const address = (digits: string) => BigInt(`0x${digits}`) as Address

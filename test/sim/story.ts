@@ -94,7 +94,6 @@ export class Stage {
   #cutBit: number | undefined
   #cutEndedAt = Number.NEGATIVE_INFINITY
   readonly #resumedAt = new Map<Address, number>()
-  #booted = 0
 
   constructor(cluster: SimCluster, story: Story) {
     this.#cluster = cluster
@@ -139,8 +138,7 @@ export class Stage {
       case 'kill':
       case 'leave': {
         const host = this.#pick(fault.who)
-        // Somebody must stay whom the others know.
-        if (host === undefined || this.#cluster.nodes.size < 6) break
+        if (host === undefined) break
         if (fault.kind === 'crash') this.#cluster.powerOff(host)
         else if (fault.kind === 'kill') this.#cluster.kill(host)
         else void this.#cluster.leave(host)
@@ -193,17 +191,15 @@ export class Stage {
 
   #boot(watch: Watch, behindNat: boolean): void {
     const { random, nodes } = this.#cluster
-    const sameSide = (address: Address) => this.#cutBit === undefined || !this.#areCut(address, first)
-    const first = [...nodes.keys()][0] as Address
-    const known = this.#cluster.someMembers(8).filter(sameSide).slice(0, 3)
-    if (known.length === 0 && this.#booted > 0) return
-    this.#booted++
+    const [first] = nodes.keys()
+    const known = first === undefined ? [] : [first, ...this.#cluster.someMembers(2)]
     const clockRate = 1 + this.#story.drift * (2 * random.float() - 1)
     watch.arrive(this.#cluster.boot(known, { behindNat, clockRate }))
   }
 
+  /** Any host but the first, which is the address that all others were given. */
   #pick(who: number): SimHost | undefined {
-    const hosts = this.#cluster.hosts()
+    const hosts = this.#cluster.hosts().slice(1)
     return hosts[who % hosts.length]
   }
 

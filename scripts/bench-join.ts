@@ -10,6 +10,7 @@
 import { mkdirSync } from 'node:fs'
 import { cpus, freemem, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { InputError, WowError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { inRoot } from './appliance/paths.ts'
@@ -28,6 +29,9 @@ const LINKS = 20
 /** Several nodes ask, for each has far links of its own. */
 const PROBES = 4
 const QUESTIONS = 50
+/** The ring is at rest when a machine joins it: after its own start, and after the machine before, ms. */
+const SETTLE_MS = 20_000
+const PAUSE_MS = 2_000
 /** Of one node, with room to spare. */
 const NODE_BYTES = 120 * 2 ** 20
 
@@ -64,6 +68,7 @@ async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
   const when = new Date().toISOString()
   const starts = await step(`start a node ${STARTS} times`, () => measureStart(lab, STARTS))
   const ring = await step(`a ring of ${nodes} nodes`, () => startRing(lab, nodes, (now) => sayEvery(20, now)))
+  await step('let the ring come to rest', () => sleep(SETTLE_MS))
   const { samples, memory } = await step(`${joins} joins, one after another`, () => joinAll(lab, ring, joins))
   const hops = await step('how far requests travel', () => measureHops(ring))
 
@@ -120,6 +125,7 @@ async function joinAll(lab: Lab, ring: Ring, joins: number) {
     const host = await lab.host(`join${number}`, { token })
     samples.push(await measureJoin(host))
     hosts.push(host)
+    await sleep(PAUSE_MS)
     sayEvery(10, number)
   }
   const last = firstOf(hosts.slice(-1))

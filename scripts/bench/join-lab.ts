@@ -1,5 +1,6 @@
 /** What `make bench-join` measures, one function a measurement; the lab is the caller's. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentProcess } from '../lab/agent-process.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import type { NetworkNamespace } from '../lab/network-namespace.ts'
@@ -8,6 +9,8 @@ import { until } from '../lab/until.ts'
 /** Nodes that start at the same time: two processors are soon busy with them. */
 const BATCH = 5
 const FIRST_PORT = 4001
+/** What a join leaves behind in memory is collected meanwhile; links stay. */
+const REST_MS = 20_000
 
 export interface JoinSample {
   /** From just before the process was started, ms. */
@@ -19,6 +22,12 @@ export interface JoinSample {
   readonly rssMB: number
   /** Nodes in the ring as the newcomer estimates them. */
   readonly estimatedSize: number
+}
+
+export interface Memory {
+  readonly links: number
+  readonly rssMB: number
+  readonly peakMB: number
 }
 
 export interface Ring {
@@ -82,16 +91,14 @@ export async function measureJoin(host: Host): Promise<JoinSample> {
   }
 }
 
-/** Memory of a node that talks with so many others that it has at least `links` links, MB; links: how many it had. */
-export async function measureMemory(
-  host: Host,
-  others: readonly Host[],
-  links: number,
-): Promise<{ rssMB: number; links: number }> {
+/** Memory of a node that talks with so many others that it has at least `links` links, MB: at its highest, and at rest. */
+export async function measureMemory(host: Host, others: readonly Host[], links: number): Promise<Memory> {
   for (const other of others) {
     if ((await host.agent.peers()).length >= links) break
     const ip = await other.client.address()
     if (ip !== undefined) await host.ping(ip)
   }
-  return { rssMB: host.agent.rssBytes() / 1e6, links: (await host.agent.peers()).length }
+  await sleep(REST_MS)
+  const { length } = await host.agent.peers()
+  return { links: length, rssMB: host.agent.rssBytes() / 1e6, peakMB: host.agent.rssBytes('VmHWM') / 1e6 }
 }

@@ -91,9 +91,10 @@ export class AgentProcess {
     return (await askAgent(this.options.state, '/peers')) as PeerStatus[]
   }
 
-  /** Resident memory, bytes (proc(5), VmRSS). */
-  rssBytes(): number {
-    const kiB = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
+  /** Resident memory now, or the most there ever was, bytes (proc(5)). */
+  rssBytes(field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    const kiB = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]
     return Number(kiB) * 1024
   }
 

@@ -17,7 +17,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -135,6 +135,15 @@ function writeCodeCache() {
   return status === 0
 }
 
+/** `npx wow` in the checkout finds the bundle beside all other commands, without asking npm's own cache. */
+function linkCommand() {
+  const bin = join(ROOT, 'node_modules', '.bin')
+  if (!existsSync(bin)) return
+  const link = join(bin, 'wow')
+  rmSync(link, { force: true })
+  symlinkSync(relative(bin, BUNDLE), link)
+}
+
 async function main() {
   if (existsSync(ADDON_SCRIPT)) {
     const { status } = spawnSync(process.execPath, [ADDON_SCRIPT, ...process.argv.slice(2)], { stdio: 'inherit' })
@@ -146,6 +155,7 @@ async function main() {
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
     console.log(`bundle: built build/wow.{mjs,cjs,cache}, ${Math.round(bytes / 1024)} KiB, in ${seconds} s`)
   }
+  linkCommand()
 }
 
 await main()

@@ -27,6 +27,8 @@ export interface AgentOptions {
   readonly listen?: string
   readonly announce?: string
   readonly tap?: string
+  /** Looks for others on the LAN; off unless said so, for whoever meets shall be the lab's choice. */
+  readonly mdns?: boolean
 }
 
 export interface PhaseSeen {
@@ -173,8 +175,9 @@ export class AgentProcess {
   }
 }
 
-function argumentsOf({ state, token, bootstrap = [], listen, announce, tap }: AgentOptions): string[] {
-  const argv = ['--log', 'json', '--no-mdns', '--state', state]
+function argumentsOf({ state, token, bootstrap = [], listen, announce, tap, mdns = false }: AgentOptions): string[] {
+  const argv = ['--log', 'json', '--state', state]
+  if (!mdns) argv.push('--no-mdns')
   if (token !== undefined) argv.push('--token', token)
   for (const address of bootstrap) argv.push('--bootstrap', address)
   if (listen !== undefined) argv.push('--listen', listen)

@@ -45,6 +45,7 @@ export interface HostOptions {
   /** Undefined: an address of the underlay. */
   readonly site?: NatSite
   readonly client?: ClientKind
+  readonly mdns?: boolean
   /** Of the link to the underlay, bytes. */
   readonly mtu?: number
 }
@@ -75,8 +76,8 @@ export class Host {
 
   /** Starts the agent; later phases are for the caller to await. */
   startAgent(): AgentProcess {
-    const { token, bootstrap = [] } = this.#options
-    this.#agent = new AgentProcess({ netns: this.netns, state: join(this.#folder, 'state'), token, bootstrap })
+    const { token, bootstrap = [], mdns = false } = this.#options
+    this.#agent = new AgentProcess({ netns: this.netns, state: join(this.#folder, 'state'), token, bootstrap, mdns })
     return this.#agent
   }
 
@@ -88,12 +89,12 @@ export class Host {
   }
 
   /** Round trip to a virtual IP in ms, or null when no answer came within `seconds`; the first packet finds the way. */
-  async ping(ip: string, seconds = 5): Promise<number | null> {
-    const found = await this.netns.succeeds('ping', '-n', '-q', '-c', '1', '-w', String(seconds), ip)
-    if (!found) return null
-    const shown = await this.netns.run('ping', '-n', '-c', '1', '-w', String(seconds), ip).catch(() => '')
-    const ms = /time=([\d.]+) ms/.exec(shown)?.[1]
-    return ms === undefined ? null : Number(ms)
+  async ping(ip: string, seconds = 10): Promise<number | null> {
+    const argv = ['-n', '-i', '0.2', '-c', '2', '-w', String(seconds), ip]
+    // With too few answers it fails, but what it heard still counts.
+    const shown = await this.netns.run('ping', ...argv).catch((error: { stdout?: string }) => error.stdout ?? '')
+    const last = [...shown.matchAll(/time=([\d.]+) ms/g)].at(-1)?.[1]
+    return last === undefined ? null : Number(last)
   }
 }
 
@@ -133,12 +134,21 @@ export class Lab {
 
   /** `wow namespace create`, run beside the bootstrap node so that the routes of this machine do not matter. */
   async createNamespace(bootstrap: Bootstrap, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
+    return await this.#create(bootstrap.agent.options.netns, { bootstrap: bootstrap.endpoint, ...wishes })
+  }
+
+  /** The same without any node: its members publish it. */
+  async drawNamespace(wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
+    return await this.#create(this.underlay.namespace, wishes)
+  }
+
+  async #create(netns: NetworkNamespace, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
     const [program, ...first] = wowCommand()
     const options = Object.entries(wishes).flatMap(([option, value]) => [`--${option}`, value])
-    const argv = ['namespace', 'create', '--bootstrap', bootstrap.endpoint, ...options, '--json']
     const home = `WOW_HOME=${this.file('home')}`
-    const { netns } = bootstrap.agent.options
-    return JSON.parse(await netns.run('env', home, program, ...first, ...argv)) as NamespaceMade
+    return JSON.parse(
+      await netns.run('env', home, program, ...first, 'namespace', 'create', ...options, '--json'),
+    ) as NamespaceMade
   }
 
   /** A NAT with its router; hosts are put behind it with `HostOptions.site`. */

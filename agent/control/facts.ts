@@ -7,7 +7,7 @@ import type { Lease, LeaseFailure } from '../lease/lease.ts'
 import type { RecordState } from '../namespace/keeper.ts'
 import type { SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
-import type { RingStatus } from '../overlay/ring.ts'
+import type { RingStatus } from '../overlay/ring-status.ts'
 
 export interface AgentFacts {
   readonly version: string

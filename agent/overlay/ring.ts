@@ -10,21 +10,14 @@ import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { Bootstrap } from './bootstrap.ts'
-import {
-  CUT_OFF_AFTER_MS,
-  FAR_PERIOD_MS,
-  LINK_GRACE_MS,
-  LOST_TICK_MS,
-  ON_DEMAND_IDLE_MS,
-  SELF_LOOKUP_PERIOD_MS,
-  STATUS_PERIOD_MS,
-} from './constants.ts'
+import { CUT_OFF_AFTER_MS, FAR_PERIOD_MS, LOST_TICK_MS, SELF_LOOKUP_PERIOD_MS, STATUS_PERIOD_MS } from './constants.ts'
 import { FarLinks } from './far-links.ts'
 import { Gossip } from './gossip.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
+import { LinkUpkeep } from './link-upkeep.ts'
 import { Liveness } from './liveness.ts'
 import { LostNeighbors } from './lost-neighbors.ts'
-import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec, type Status } from './messages.ts'
+import { type Frame, frameCodec, type Status } from './messages.ts'
 import { NearLinks } from './near-links.ts'
 import { estimateSize, type Side } from './neighborhood.ts'
 import {
@@ -39,27 +32,10 @@ import {
 import { type Peer, Peers } from './peers.ts'
 import { Reach } from './reach.ts'
 import { ringService } from './ring-service.ts'
+import { type RingStatus, ringStatus } from './ring-status.ts'
 import { Router } from './router.ts'
+import { SelfLookup } from './self-lookup.ts'
 import { Upgrades } from './upgrades.ts'
-
-export interface RingStatus {
-  readonly correctlyConnected: boolean
-  readonly left: Address | undefined
-  readonly right: Address | undefined
-  readonly near: number
-  readonly far: number
-  readonly onDemand: number
-  readonly estimatedSize: number
-  readonly malformedFrames: number
-  readonly links: readonly LinkStatus[]
-}
-
-export interface LinkStatus {
-  readonly peer: Address
-  readonly roles: readonly string[]
-  readonly relayed: boolean
-  readonly remote: string
-}
 
 /** A node that is still looking for its place asks again this often, ms. */
 const JOIN_LOOKUP_PERIOD_MS = 1_000
@@ -76,7 +52,8 @@ export class Ring implements Overlay {
   readonly #reach: Reach
   readonly #near: NearLinks
   readonly #far: FarLinks
-  readonly #upgrades: Upgrades
+  readonly #upkeep: LinkUpkeep
+  readonly #selfLookup: SelfLookup
   readonly #lost: LostNeighbors
   readonly #gossip: Gossip
   readonly #liveness: Liveness
@@ -126,7 +103,9 @@ export class Ring implements Overlay {
     this.#reach = reach
     this.#near = near
     this.#far = new FarLinks({ self, peers, router, reach, random })
-    this.#upgrades = new Upgrades({ links, peers, clock, adopt })
+    const upgrades = new Upgrades({ links, peers, clock, adopt })
+    this.#upkeep = new LinkUpkeep({ clock, peers, near, upgrades })
+    this.#selfLookup = new SelfLookup({ self, peers, router, near, random })
     this.#lost = new LostNeighbors({ clock, reach, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
     this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#joined, send })
@@ -157,9 +136,9 @@ export class Ring implements Overlay {
       every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#gossip.repeat()),
       every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
       every(this.#clock, this.#random, LOST_TICK_MS, () => this.#lost.retry()),
-      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#lookUpSelf()),
+      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#selfLookup.ask()),
       every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
-        if (!this.#joined) void this.#lookUpSelf()
+        if (!this.#joined) void this.#selfLookup.ask()
       }),
     )
   }
@@ -229,10 +208,6 @@ export class Ring implements Overlay {
     this.#unlinked.push(handler)
   }
 
-  isRelayed(peer: Address): boolean | undefined {
-    return this.#peers.get(peer)?.link.relayed
-  }
-
   /** Nodes worth remembering for the next start. */
   contacts(): Contact[] {
     const contacts: Contact[] = []
@@ -242,23 +217,9 @@ export class Ring implements Overlay {
   }
 
   status(): RingStatus {
-    const links: LinkStatus[] = []
-    for (const { address, roles, link } of this.#peers.all()) {
-      const near = this.#near.isNear(address) ? ['near'] : []
-      links.push({ peer: address, roles: [...near, ...roles], relayed: link.relayed, remote: link.remote })
-    }
-    const count = (role: string) => links.filter(({ roles }) => roles.includes(role)).length
-    return {
-      correctlyConnected: this.#correct,
-      left: this.#near.left[0],
-      right: this.#near.right[0],
-      near: count('near'),
-      far: count('far'),
-      onDemand: count('on-demand'),
-      estimatedSize: this.estimatedSize,
-      malformedFrames: this.#malformedFrames,
-      links,
-    }
+    const { estimatedSize } = this
+    const rest = { correctlyConnected: this.#correct, estimatedSize, malformedFrames: this.#malformedFrames }
+    return ringStatus(this.#peers, this.#near, rest)
   }
 
   async stop(): Promise<void> {
@@ -292,7 +253,7 @@ export class Ring implements Overlay {
     this.#bootstrap.onLinked()
     this.#reach.onLinked(peer.address)
     for (const resolve of this.#firstLink.splice(0)) resolve()
-    if (!this.#joined) void this.#lookUpSelf(peer.address)
+    if (!this.#joined) void this.#selfLookup.ask(peer.address)
   }
 
   #onFrame(from: Address, bytes: Uint8Array): void {
@@ -396,7 +357,7 @@ export class Ring implements Overlay {
     if (changed) {
       this.#noteOutage(correct)
       this.#near.evaluate()
-      if (correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
+      if (correct) this.#balanceFarLinks()
       this.onConnectedChange(correct)
     }
     if (wasAlone && !this.#alone) this.onNeighborsChange()
@@ -409,36 +370,15 @@ export class Ring implements Overlay {
     if (correct && since !== undefined && now - since > CUT_OFF_AFTER_MS) this.onReturn()
   }
 
-  /** Looks for this node's own place, from `through` or from a random link: finds neighbours that nobody told us of. */
-  async #lookUpSelf(through?: Address): Promise<void> {
-    const peers = [...this.#peers.all()]
-    const first = through ?? peers[this.#random.below(peers.length)]?.address
-    if (first === undefined) return
-    const body = encode(ringRequestCodec, { kind: 'neighbors' })
-    try {
-      const answer = await this.#router.request(SERVICES.ring, this.self, body, { through: first })
-      this.#near.suggest(decode(ringAnswerCodec, answer.body).contacts)
-    } catch (error) {
-      if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
-    }
-  }
-
-  #isWanted({ address, roles, status }: Peer): boolean {
-    return roles.size > 0 || this.#near.isNear(address) || status?.wanted === true
-  }
-
   #tidy(): void {
-    const now = this.#clock.now()
-    for (const peer of [...this.#peers.all()]) {
-      if (now - peer.usedAt > ON_DEMAND_IDLE_MS) peer.roles.delete('on-demand')
-      if (this.#isWanted(peer)) peer.unwantedSince = undefined
-      else if (peer.unwantedSince === undefined) peer.unwantedSince = now
-      else if (now - peer.unwantedSince > LINK_GRACE_MS) peer.link.close()
-    }
-    this.#upgrades.review((peer) => this.#isWanted(peer))
+    this.#upkeep.tidy()
     this.#near.evaluate()
     this.#gossip.spread()
-    if (this.#correct) void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
+    if (this.#correct) this.#balanceFarLinks()
+  }
+
+  #balanceFarLinks(): void {
+    void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
   }
 }
 

@@ -4,7 +4,7 @@ import { PHASES, Phases, PLAIN_PHASES } from '../../agent/boot/phases.ts'
 import type { AgentFacts, NamespaceFacts } from '../../agent/control/facts.ts'
 import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
-import type { RingStatus } from '../../agent/overlay/ring.ts'
+import type { RingStatus } from '../../agent/overlay/ring-status.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
 /** An agent that only just started. */

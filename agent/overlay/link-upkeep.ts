@@ -1,0 +1,40 @@
+/**
+ * Which links are worth their keep: closes those that neither end wants, gives idle on-demand links up, and has relayed
+ * ones replaced.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { LINK_GRACE_MS, ON_DEMAND_IDLE_MS } from './constants.ts'
+import type { NearLinks } from './near-links.ts'
+import type { Peer, Peers } from './peers.ts'
+import type { Upgrades } from './upgrades.ts'
+
+export class LinkUpkeep {
+  readonly #clock: Clock
+  readonly #peers: Peers
+  readonly #near: NearLinks
+  readonly #upgrades: Upgrades
+
+  constructor(parts: { clock: Clock; peers: Peers; near: NearLinks; upgrades: Upgrades }) {
+    this.#clock = parts.clock
+    this.#peers = parts.peers
+    this.#near = parts.near
+    this.#upgrades = parts.upgrades
+  }
+
+  /** Looks over all links; called every few seconds. */
+  tidy(): void {
+    const now = this.#clock.now()
+    for (const peer of [...this.#peers.all()]) {
+      if (now - peer.usedAt > ON_DEMAND_IDLE_MS) peer.roles.delete('on-demand')
+      if (this.#isWanted(peer)) peer.unwantedSince = undefined
+      else if (peer.unwantedSince === undefined) peer.unwantedSince = now
+      else if (now - peer.unwantedSince > LINK_GRACE_MS) peer.link.close()
+    }
+    this.#upgrades.review((peer) => this.#isWanted(peer))
+  }
+
+  #isWanted({ address, roles, status }: Peer): boolean {
+    return roles.size > 0 || this.#near.isNear(address) || status?.wanted === true
+  }
+}

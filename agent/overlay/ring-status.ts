@@ -1,0 +1,46 @@
+/** The ring as one node sees it, for people and their tools. */
+
+import type { Address } from './address.ts'
+import type { NearLinks } from './near-links.ts'
+import type { Peers } from './peers.ts'
+
+export interface RingStatus {
+  readonly correctlyConnected: boolean
+  readonly left: Address | undefined
+  readonly right: Address | undefined
+  readonly near: number
+  readonly far: number
+  readonly onDemand: number
+  readonly estimatedSize: number
+  readonly malformedFrames: number
+  readonly links: readonly LinkStatus[]
+}
+
+export interface LinkStatus {
+  readonly peer: Address
+  readonly roles: readonly string[]
+  readonly relayed: boolean
+  readonly remote: string
+}
+
+export function ringStatus(
+  peers: Peers,
+  near: NearLinks,
+  rest: Pick<RingStatus, 'correctlyConnected' | 'estimatedSize' | 'malformedFrames'>,
+): RingStatus {
+  const links: LinkStatus[] = []
+  for (const { address, roles, link } of peers.all()) {
+    const all = [...(near.isNear(address) ? ['near'] : []), ...roles]
+    links.push({ peer: address, roles: all, relayed: link.relayed, remote: link.remote })
+  }
+  const count = (role: string) => links.filter(({ roles }) => roles.includes(role)).length
+  return {
+    ...rest,
+    left: near.left[0],
+    right: near.right[0],
+    near: count('near'),
+    far: count('far'),
+    onDemand: count('on-demand'),
+    links,
+  }
+}

@@ -108,7 +108,7 @@ describe('two copies of one appliance', { skip: isRoot ? false : 'needs root for
   })
 
   test('both come up by themselves, one under BIOS and one under UEFI, with an address each', async () => {
-    const leased = await Promise.all(machines.map((m) => m.waitFor(/wow: phase=leased .*ip=([\d.]+)/, BOOT_MS)))
+    const leased = await Promise.all(machines.map((m) => m.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)))
     for (const match of leased) addresses.push(match[1] ?? '')
     assert.equal(addresses.length, 2)
     for (const address of addresses) assert.match(address, /^10\.200\./)

@@ -165,7 +165,7 @@ export class Machine {
     const after = this.#console.length
     // The halves of the mark meet only in the output, never in the echo of what is typed.
     this.#qemu.stdin?.write(`echo "begin-"'${mark}'; ${command}; echo "end-"'${mark}' $?\n`)
-    const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)`), timeoutMs, after)
+    const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)\\s`), timeoutMs, after)
     return { output: stripVTControlCharacters(match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
   }
 

@@ -11,11 +11,11 @@ import { Counters } from '../../agent/net/counters.ts'
 import { destinationOf, openIpv4, sourceOf } from '../../agent/net/ipv4.ts'
 import { openUdp } from '../../agent/net/udp.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
+import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
 import { MemoryDht, MemoryLeases } from '../net/doubles.ts'
 import { udpFrame } from '../net/frames.ts'
 import { ip, Lab, POOL } from '../net/lab.ts'
-import { SeededRandom } from '../sim/seeded-random.ts'
-import { VirtualClock } from '../sim/virtual-clock.ts'
 
 const MAC = '02:aa:00:00:00:01' as Mac
 const SERVER = ip('10.128.0.1')

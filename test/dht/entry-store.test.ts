@@ -5,7 +5,7 @@ import { MAX_ENTRIES_PER_PUBLISHER, SAME_AGE_MS } from '../../agent/dht/constant
 import { EntryStore } from '../../agent/dht/entry-store.ts'
 import type { Change, MovingEntry } from '../../agent/dht/messages.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
-import { VirtualClock } from '../sim/virtual-clock.ts'
+import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
 
 const KEY = toAddress(77n)
 const ALICE = toAddress(1n)

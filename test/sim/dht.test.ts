@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
-import { SimCluster, type SimHost } from './sim-cluster.ts'
+import { SimCluster, type SimHost } from '../../scripts/sim/sim-cluster.ts'
 
 const PASSWORD = utf8('password')
 const VALUE = utf8('value')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { addressFromBytes } from '../../agent/overlay/address.ts'
+import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import { SimNetwork } from '../../scripts/sim/sim-network.ts'
+import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
 import { linkLayerSuite } from '../transport/link-layer.suite.ts'
-import { SeededRandom } from './seeded-random.ts'
-import { SimNetwork } from './sim-network.ts'
-import { VirtualClock } from './virtual-clock.ts'
 
 linkLayerSuite('the simulator', async () => {
   const clock = new VirtualClock()

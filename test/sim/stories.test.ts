@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { stories } from './stories.ts'
-import { play, type Story } from './story.ts'
+import { stories } from '../../scripts/sim/stories.ts'
+import { play, type Story } from '../../scripts/sim/story.ts'
 
 /** `STORIES=1000 STORY_SEED=7` looks longer, or elsewhere. */
 const RUNS = Number(process.env.STORIES ?? 60)

@@ -53,7 +53,7 @@ export function baseKey(flavour: Flavour, mirror: string | undefined): string {
     .value('epoch', sourceDateEpoch())
     .folder('templates', join(templatesFolder, 'root'))
     .folder('disk templates', join(templatesFolder, 'disk'))
-    .folder('flavour', flavour.folder)
+  for (const folder of flavour.folders) key.folder(`flavour ${basename(folder)}`, folder)
   for (const file of agentFiles) key.file(basename(file), file)
   for (const module of SHAPING) key.file(module, inRoot('scripts', 'appliance', module))
   return key.finish()
@@ -112,7 +112,7 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   chmodSync(tree, 0o755)
   const values = { ...flavour, rootLabel: ROOT_LABEL, espLabel: ESP_LABEL }
   renderTree(join(templatesFolder, 'root'), tree, values)
-  renderTree(join(flavour.folder, 'root'), tree, values)
+  for (const folder of flavour.folders) renderTree(join(folder, 'root'), tree, values)
 
   for (const file of agentFiles) {
     const target = inTree(`usr/lib/wow/${basename(file)}`)

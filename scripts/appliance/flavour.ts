@@ -1,5 +1,8 @@
 /**
  * Flavours: what goes into an appliance, read from images/<name>/flavour.json and checked.
+ *
+ * A flavour that `extends` another says only what is different: its lists are added to the other's, its other fields
+ * replace them, and its files are laid over the other's.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -40,9 +43,16 @@ export const flavourSchema = v.strictObject({
 export type FlavourSettings = v.InferOutput<typeof flavourSchema>
 export interface Flavour extends FlavourSettings {
   readonly name: string
-  /** images/<name>; files under its `root` are laid over those of templates/root. */
-  readonly folder: string
+  /** images/<name> of the flavour that it extends, then its own; files under their `root` are laid over templates/root. */
+  readonly folders: readonly string[]
 }
+
+/** What a flavour that extends another may say. */
+const extensionSchema = v.strictObject({
+  extends: name(/^[a-z0-9-]+$/, 'flavour'),
+  ...v.partial(flavourSchema).entries,
+  units: v.optional(v.partial(flavourSchema.entries.units)),
+})
 
 /** The flavours that there are, by name. */
 export function flavourNames(folder = imagesFolder): string[] {
@@ -56,10 +66,39 @@ export function flavourNames(folder = imagesFolder): string[] {
 export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
   const folder = join(imagesAt, flavour)
   const file = join(folder, 'flavour.json')
-  let text: string
+  const json = parseJson(readText(flavour, file, imagesAt), file)
+  if (typeof json !== 'object' || json === null || !('extends' in json)) {
+    return { ...checked(flavourSchema, json, file), name: flavour, folders: [folder] }
+  }
+  const { extends: base, ...own } = checked(extensionSchema, json, file)
+  if (base === flavour) throw invalid(`${file}: extends: a flavour cannot extend itself`)
+  const { folders, name: _base, ...settings } = readFlavour(base, imagesAt)
+  return { ...merged(settings, own), name: flavour, folders: [...folders, folder] }
+}
+
+type Extension = Omit<v.InferOutput<typeof extensionSchema>, 'extends'>
+
+function merged(base: FlavourSettings, own: Extension): FlavourSettings {
+  const both = (a: readonly string[], b: readonly string[] = []) => [...new Set([...a, ...b])].sort()
+  return {
+    ...base,
+    ...own,
+    packages: both(base.packages, own.packages),
+    bootModules: both(base.bootModules, own.bootModules),
+    excludePaths: [...base.excludePaths, ...(own.excludePaths ?? [])],
+    excludeModules: both(base.excludeModules, own.excludeModules),
+    units: {
+      enable: both(base.units.enable, own.units?.enable),
+      disable: both(base.units.disable, own.units?.disable),
+      mask: both(base.units.mask, own.units?.mask),
+    },
+  }
+}
+
+function readText(flavour: string, file: string, imagesAt: string): string {
   try {
     if (!/^[a-z0-9-]+$/.test(flavour)) throw Object.assign(new Error(), { code: 'ENOENT' })
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error
     throw new InputError(
@@ -68,19 +107,24 @@ export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
       `Choose one of: ${flavourNames(imagesAt).join(', ')}`,
     )
   }
-  return { ...parseFlavour(text, file), name: flavour, folder }
 }
 
-function parseFlavour(text: string, file: string): FlavourSettings {
-  let json: unknown
+function parseJson(text: string, file: string): unknown {
   try {
-    json = JSON.parse(text)
+    return JSON.parse(text)
   } catch (error) {
-    throw new InputError('FLAVOUR_INVALID', `${file} is no JSON: ${messageOf(error)}`, 'Correct the file')
+    throw invalid(`${file} is no JSON: ${messageOf(error)}`)
   }
-  const result = v.safeParse(flavourSchema, json)
+}
+
+function checked<Schema extends v.GenericSchema>(schema: Schema, json: unknown, file: string): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, json)
   if (result.success) return result.output
   const issue = result.issues[0]
   const message = issue.message.startsWith('is no') ? `${JSON.stringify(issue.input)} ${issue.message}` : issue.message
-  throw new InputError('FLAVOUR_INVALID', `${file}: ${v.getDotPath(issue) ?? 'file'}: ${message}`, 'Correct the file')
+  throw invalid(`${file}: ${v.getDotPath(issue) ?? 'file'}: ${message}`)
+}
+
+function invalid(message: string): InputError {
+  return new InputError('FLAVOUR_INVALID', message, 'Correct the file')
 }

@@ -21,6 +21,13 @@ function changed(name: string, changes: Record<string, unknown>): string {
   return name
 }
 
+/** A flavour that extends `base`. */
+function extension(name: string, own: Record<string, unknown>): string {
+  mkdirSync(join(folder, name))
+  writeFileSync(join(folder, name, 'flavour.json'), JSON.stringify({ extends: 'base', ...own }))
+  return name
+}
+
 function refuses(code: string, naming: RegExp, name: string, at: string): void {
   assert.throws(
     () => readFlavour(name, at),
@@ -54,6 +61,27 @@ describe('flavours', () => {
     mkdirSync(join(folder, 'broken'))
     writeFileSync(join(folder, 'broken', 'flavour.json'), '{"packages": [')
     refuses('FLAVOUR_INVALID', /broken.*no JSON/, 'broken', folder)
+  })
+
+  test('a flavour that extends another has all of the other, and what is its own', () => {
+    const base = readFlavour('minimal')
+    changed('base', {})
+    const machine = { memoryMiB: 4096, cpus: 4 }
+    extension('more', { packages: ['nano'], units: { enable: ['more.service'] }, machine })
+    const more = readFlavour('more', folder)
+    assert.deepEqual([...more.packages].sort(), [...base.packages, 'nano'].sort())
+    assert.ok(more.units.enable.includes('more.service') && more.units.enable.includes('wow.service'))
+    assert.deepEqual(more.units.mask, [...base.units.mask].sort())
+    assert.equal(more.machine.memoryMiB, 4096)
+    assert.deepEqual(more.folders, [join(folder, 'base'), join(folder, 'more')])
+    refuses(
+      'FLAVOUR_INVALID',
+      /flavour\.json: packages\.0.*"rm -rf"/,
+      extension('bad', { packages: ['rm -rf'] }),
+      folder,
+    )
+    refuses('FLAVOUR_UNKNOWN', /"nobody"/, extension('orphan', { extends: 'nobody' }), folder)
+    refuses('FLAVOUR_INVALID', /itself/, extension('selfish', { extends: 'selfish' }), folder)
   })
 
   test('the minimal disk is 4 GiB, its root partition on a mebibyte', () => {

@@ -9,21 +9,21 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…]
-	@npx tsx scripts/namespace.ts
+	@node --import tsx scripts/namespace.ts
 
 appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal] [FORMATS=qcow2] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [MIRROR=url]
-	@npx tsx scripts/appliance.ts
+	@node --import tsx scripts/appliance.ts
 
 demo: ensure ## five hosts on this machine, in network namespaces
-	@npx tsx scripts/demo.ts
+	@node --import tsx scripts/demo.ts
 
 test: ensure ## everything that proves it
-	@npx tsx scripts/test.ts
+	@node --import tsx scripts/test.ts
 
 bench: bench-join ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
-	@npx tsx scripts/bench-join.ts
+	@node --import tsx scripts/bench-join.ts
 
 check: ensure ## types, lint, format
 	@npx tsc --noEmit

@@ -1,19 +1,9 @@
-# Runs the build of an appliance without a hypervisor: the steps of scripts/appliance/steps.ts, then checksums and a
-# manifest of what they made. `make appliance` writes the request and calls this; Packer 1.6 and newer take it.
+# Runs the build of an appliance without a hypervisor: the steps of scripts/appliance/steps.ts. `make appliance` writes
+# the request, calls this, and sums up what the steps made; Packer 1.6 and newer take it.
 
 variable "request" {
   type        = string
   description = "File with the order: namespace, flavour, output folder. It holds a secret."
-}
-
-variable "folder" {
-  type        = string
-  description = "Where the finished files go."
-}
-
-variable "basename" {
-  type        = string
-  description = "Stem of all file names."
 }
 
 variable "steps" {
@@ -21,10 +11,10 @@ variable "steps" {
   description = "Command that runs one step."
 }
 
-variable "as_root" {
-  type        = string
-  default     = ""
-  description = "Prefix that lets an ordinary user make files of root: unshare with a user namespace."
+variable "stages" {
+  type        = list(string)
+  default     = ["packages", "base", "disks", "bake"]
+  description = "The steps to run; those whose result is cached are left out."
 }
 
 source "null" "appliance" {
@@ -35,24 +25,7 @@ build {
   sources = ["source.null.appliance"]
 
   provisioner "shell-local" {
-    inline = [
-      "exec 2>&1", # progress is on standard error, which Packer would show as errors
-      "${var.steps} packages '${var.request}'",
-      "${var.as_root} ${var.steps} base '${var.request}'",
-      "${var.steps} bake '${var.request}'",
-    ]
-  }
-
-  post-processors {
-    post-processor "artifice" {
-      files = [
-        "${var.folder}/${var.basename}.qcow2",
-        "${var.folder}/${var.basename}.xml",
-      ]
-    }
-    post-processor "checksum" {
-      checksum_types = ["sha256"]
-      output         = "${var.folder}/SHA256SUMS"
-    }
+    # Progress is on standard error, which Packer would show as errors.
+    inline = concat(["exec 2>&1"], [for stage in var.stages : "${var.steps} ${stage} '${var.request}'"])
   }
 }

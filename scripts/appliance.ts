@@ -4,12 +4,15 @@
  * Checks everything first, has Packer run the steps (packer/core.pkr.hcl), and publishes the result by a rename.
  */
 
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { $ } from 'zx'
 import { writeWhole } from '../agent/core/files.ts'
+import { containersOf } from './appliance/bake.ts'
+import { baseKey, hasBase } from './appliance/base.ts'
+import { hasDisk } from './appliance/disks/disk-cache.ts'
 import { type Flavour, readFlavour } from './appliance/flavour.ts'
-import { readInputs } from './appliance/inputs.ts'
+import { type Inputs, readInputs } from './appliance/inputs.ts'
 import { createNamespace, findNamespace, type Namespace } from './appliance/namespace.ts'
 import { cacheFolder, distFolder, inRoot, lockFile } from './appliance/paths.ts'
 import { complete, freshFolder, replaceFolder } from './appliance/publish.ts'
@@ -18,7 +21,7 @@ import { fileStem, type Request } from './appliance/request.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { withLock } from './lib/lock.ts'
 import { Explained, run } from './lib/main.ts'
-import { follow, say, sinceStart } from './lib/steps.ts'
+import { follow, say, sinceStart, step } from './lib/steps.ts'
 
 /** Debian 12 packages that the pipeline calls. */
 const TOOLS = [
@@ -63,8 +66,8 @@ await run(async () => {
         basename: fileStem(name, id),
         folder,
       }
-      await build(request)
-      complete(folder)
+      await build(request, stagesOf(flavour, inputs))
+      await step('sums', () => complete(folder))
       replaceFolder(folder, target)
     } finally {
       rmSync(folder, { recursive: true, force: true })
@@ -80,18 +83,24 @@ async function makeNamespace(): Promise<Namespace> {
   return made
 }
 
+/** The steps whose result is not in the cache, and the bake, which makes good what is damaged. */
+function stagesOf(flavour: Flavour, { mirror, formats }: Inputs): string[] {
+  const id = baseKey(flavour, mirror)
+  if (!hasBase(flavour, mirror)) return ['packages', 'base', 'disks', 'bake']
+  if (!containersOf(formats).every((name) => hasDisk(flavour.name, id, name))) return ['disks', 'bake']
+  return ['bake']
+}
+
 /** Hands the order to Packer and shows what its steps say. */
-async function build(request: Request): Promise<void> {
+async function build(request: Request, stages: readonly string[]): Promise<void> {
   const orders = join(cacheFolder, 'requests')
   mkdirSync(orders, { recursive: true, mode: 0o700 })
   const order = join(orders, `${process.pid}.json`)
   writeWhole(order, JSON.stringify(request), 0o600)
   const vars = {
     request: order,
-    folder: request.folder,
-    basename: request.basename,
+    stages: JSON.stringify(stages),
     steps: `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'steps.ts')}'`,
-    as_root: isRoot ? '' : 'unshare --map-root-user --map-auto',
   }
   const args = Object.entries(vars).flatMap(([name, value]) => ['-var', `${name}=${value}`])
   try {
@@ -125,8 +134,9 @@ function finish(namespace: Namespace, flavour: Flavour, target: string): void {
   const stem = fileStem(namespace.name, namespace.id)
   say(`Namespace ${namespace.name}, id ${namespace.id}, pool ${namespace.pool}, flavour ${flavour.name}.`)
   say('Every copy that boots becomes one more machine of it. The image holds the secret: who has it is a member.')
-  say(
-    `Try it: qemu-system-x86_64 -m ${flavour.machine.memoryMiB} -enable-kvm -nographic -snapshot ${relative(process.cwd(), join(target, stem))}.qcow2`,
-  )
+  if (existsSync(join(target, `${stem}.qcow2`))) {
+    const image = relative(process.cwd(), join(target, `${stem}.qcow2`))
+    say(`Try it: qemu-system-x86_64 -m ${flavour.machine.memoryMiB} -enable-kvm -nographic -snapshot ${image}`)
+  }
   process.stdout.write(`${namespace.id}\n`)
 }

@@ -1,21 +1,25 @@
 /**
- * The bake: a copy of the base with one namespace in its slot, and the files that go with it.
+ * The bake: copies of the base's disk with one namespace in their slots, and the files that go with them.
  *
  * Seconds. Everything lands in a folder beside the final one; publishing is a rename.
  */
 
-import { chmodSync, constants, copyFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { chmodSync, constants, mkdirSync, rmSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from './base.ts'
+import { diskLayout } from './disk.ts'
+import { CONTAINERS, type ContainerName, fill } from './disks/container.ts'
+import { type CachedDisk, cachedDisk } from './disks/disk-cache.ts'
 import type { Flavour } from './flavour.ts'
-import { templatesFolder } from './paths.ts'
-import { writeInPlace } from './qcow2.ts'
-import { render } from './render.ts'
+import { FORMATS, type FormatName } from './formats/format.ts'
 import { type ApplianceConfig, slotBytes } from './slot.ts'
 
 export interface BakeInput {
   readonly base: Base
   readonly flavour: Flavour
+  readonly formats: readonly FormatName[]
   readonly config: ApplianceConfig
   /** Stem of all file names, such as `wow-lab`. */
   readonly basename: string
@@ -24,14 +28,32 @@ export interface BakeInput {
   readonly folder: string
 }
 
-/** Fills `folder` with the image, mode 0600 because it holds the namespace's secret, and its libvirt description. */
-export function bake({ base, flavour, config, basename, title, folder }: BakeInput): void {
+/** Fills `folder`; what holds the disk is 0600, because the disk holds the namespace's secret. */
+export async function bake({ base, flavour, formats, config, basename, title, folder }: BakeInput): Promise<void> {
   const slot = slotBytes(config)
-  const disk = `${basename}.qcow2`
-  const image = join(folder, disk)
-  copyFileSync(base.disk, image, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-  chmodSync(image, 0o600)
-  writeInPlace(image, base.slotAt, slot)
-  const xml = render(join(templatesFolder, 'libvirt.xml.hbs'), { basename, disk, title, machine: flavour.machine })
-  writeFileSync(join(folder, `${basename}.xml`), xml, { mode: 0o644 })
+  const id = createHash('sha256').update(base.id).update(slot).digest().subarray(0, 16)
+  const disks = new Map<ContainerName, CachedDisk>()
+  for (const name of containersOf(formats)) disks.set(name, await cachedDisk(flavour.name, base, name))
+
+  const disk = async (container: ContainerName, path: string, name: string) => {
+    const source = disks.get(container)
+    if (source === undefined) throw new Error(`the disk as ${container} was not asked for`)
+    await copyFile(source.path, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    chmodSync(path, 0o600)
+    fill(path, CONTAINERS[container], source.at, slot, { name, id })
+  }
+  const { size: capacity } = diskLayout(flavour.disk)
+  const scratch = join(folder, '.scratch')
+  await Promise.all(
+    formats.map(async (name) => {
+      const own = join(scratch, name)
+      mkdirSync(own, { recursive: true, mode: 0o700 })
+      await FORMATS[name].bake({ flavour, basename, title, folder, scratch: own, capacity, disk })
+    }),
+  )
+  rmSync(scratch, { recursive: true })
+}
+
+export function containersOf(formats: readonly FormatName[]): ContainerName[] {
+  return [...new Set(formats.flatMap((name) => FORMATS[name].containers))]
 }

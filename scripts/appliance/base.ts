@@ -20,27 +20,30 @@ import * as v from 'valibot'
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
 import { step } from '../lib/steps.ts'
-import { cached, has, KeyBuilder } from './cache.ts'
+import { cached, has, isIntact, KeyBuilder } from './cache.ts'
 import { ESP_LABEL, makeDisk, ROOT_LABEL } from './disk.ts'
+import type { CachedDisk } from './disks/disk-cache.ts'
+import { qcow2 } from './disks/qcow2.ts'
 import type { Flavour } from './flavour.ts'
 import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
 import { agentBundle, agentFiles, inRoot, templatesFolder } from './paths.ts'
 import { renderTree } from './render.ts'
 import { sourceDateEpoch } from './reproducible.ts'
-import { emptySlot, SLOT_SIZE } from './slot.ts'
 
 export interface Base {
   /** Names everything that went into it. */
   readonly id: string
-  readonly disk: string
+  /** As qcow2. */
+  readonly disk: CachedDisk
+  /** Where the slot is on the disk, bytes. */
   readonly slotAt: number
   readonly packageListDigest: string
 }
 
-const factsSchema = v.object({ slotAt: v.number(), packageListDigest: v.string() })
+const factsSchema = v.object({ slotAt: v.number(), at: v.number(), packageListDigest: v.string() })
 
 /** Modules of this folder that decide what the disk looks like. */
-const SHAPING = ['base.ts', 'bios-boot.ts', 'disk.ts', 'qcow2.ts', 'render.ts', 'slot.ts']
+const SHAPING = ['base.ts', 'bios-boot.ts', 'disk.ts', 'disks/qcow2.ts', 'render.ts', 'slot.ts']
 
 /** @throws WowError when the agent has not been built. */
 export function baseKey(flavour: Flavour, mirror: string | undefined): string {
@@ -66,12 +69,17 @@ export function hasBase(flavour: Flavour, mirror: string | undefined): boolean {
   return has(kind(flavour), baseKey(flavour, mirror))
 }
 
+/** Whether the base is in the cache and undamaged. */
+export async function intactBase(flavour: Flavour, mirror: string | undefined): Promise<boolean> {
+  return await isIntact(kind(flavour), baseKey(flavour, mirror))
+}
+
 /** The base from the cache, or built; @throws WowError when the agent has not been built. */
 export async function base(flavour: Flavour, mirror: string | undefined): Promise<Base> {
   const id = baseKey(flavour, mirror)
   const folder = await cached({ kind: kind(flavour), key: id, build: (to) => build(flavour, mirror, to) })
-  const facts = v.parse(factsSchema, JSON.parse(readFileSync(join(folder, 'base.json'), 'utf8')))
-  return { id, disk: join(folder, 'disk.qcow2'), ...facts }
+  const { at, ...facts } = v.parse(factsSchema, JSON.parse(readFileSync(join(folder, 'base.json'), 'utf8')))
+  return { id, disk: { path: join(folder, 'disk.qcow2'), at }, ...facts }
 }
 
 async function build(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
@@ -92,15 +100,8 @@ async function build(flavour: Flavour, mirror: string | undefined, to: string): 
     makeDisk(flavour, { tree, disk: raw, scratch }),
   )
   const disk = join(to, 'disk.qcow2')
-  await step('qcow2', async () => {
-    await $({ quiet: true })`qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd -m 2 ${raw} ${disk}`
-    // Written once more, the slot's cluster becomes a plain one, which a bake can overwrite in place.
-    const slot = join(scratch, 'slot')
-    writeFileSync(slot, emptySlot())
-    await $({ quiet: true })`qemu-io -f qcow2 -c ${`write -q -s ${slot} ${slotAt} ${SLOT_SIZE}`} ${disk}`
-    await $({ quiet: true })`qemu-img check -q ${disk}`
-  })
-  const facts = { slotAt, packageListDigest: packageListDigest(packages) }
+  const at = await step('qcow2', () => qcow2.convert({ path: raw, slotAt }, disk))
+  const facts = { slotAt, at, packageListDigest: packageListDigest(packages) }
   writeFileSync(join(to, 'base.json'), `${JSON.stringify(facts, null, 2)}\n`)
   rmSync(scratch, { recursive: true })
 }

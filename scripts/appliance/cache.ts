@@ -80,6 +80,11 @@ export function has(kind: string, key: string, folder = cacheFolder): boolean {
   return existsSync(join(folder, kind, key, 'entry.json'))
 }
 
+/** Whether there is such an entry whose files are what they were. */
+export async function isIntact(kind: string, key: string, folder = cacheFolder): Promise<boolean> {
+  return (await inspect(join(folder, kind, key), key)) === 'intact'
+}
+
 /** The folder of the entry, built if it is not there or not intact. */
 export async function cached({ kind, key, build, folder = cacheFolder }: CacheOptions): Promise<string> {
   const entry = join(folder, kind, key)

@@ -5,16 +5,13 @@
 import { readFileSync } from 'node:fs'
 import { multiaddr } from '@multiformats/multiaddr'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
-
-/** Formats that are built today, the first being the default. */
-export const FORMATS = ['qcow2'] as const
-export type Format = (typeof FORMATS)[number]
+import { DEFAULT_FORMATS, FORMAT_NAMES, type FormatName } from './formats/format.ts'
 
 export interface Inputs {
   /** Id, name or token of a namespace; undefined: make one. */
   readonly namespace: string | undefined
   readonly flavour: string
-  readonly formats: readonly Format[]
+  readonly formats: readonly FormatName[]
   readonly bootstrap: readonly string[]
   readonly sshKeys: readonly string[]
   /** URL of a Debian mirror; undefined: mmdebstrap's own choice. */
@@ -38,16 +35,16 @@ function words(list: string): string[] {
   return list.split(/[\s,]+/).filter((word) => word !== '')
 }
 
-export function parseFormats(list: string): Format[] {
-  const chosen = new Set<Format>()
+export function parseFormats(list: string): FormatName[] {
+  const chosen = new Set<FormatName>()
   for (const word of words(list)) {
-    const format = FORMATS.find((known) => known === word)
+    const format = FORMAT_NAMES.find((known) => known === word)
     if (format === undefined) {
-      throw new InputError('FORMAT_UNKNOWN', `FORMATS: "${word}" is no format`, `Choose of: ${FORMATS.join(', ')}`)
+      throw new InputError('FORMAT_UNKNOWN', `FORMATS: "${word}" is no format`, `Choose of: ${FORMAT_NAMES.join(', ')}`)
     }
     chosen.add(format)
   }
-  return chosen.size === 0 ? [FORMATS[0]] : [...chosen]
+  return chosen.size === 0 ? [...DEFAULT_FORMATS] : [...chosen]
 }
 
 export function parseBootstrap(list: string): string[] {

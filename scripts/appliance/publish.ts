@@ -22,21 +22,20 @@ export function writeFacts(folder: string, facts: ManifestFacts): void {
   writeWhole(join(folder, 'manifest.json'), JSON.stringify(facts), 0o644)
 }
 
-/**
- * Completes manifest.json with the files that Packer summed up in SHA256SUMS, and brings the latter into the form that
- * sha256sum(1) writes, with the manifest in it.
- */
-export function complete(folder: string): void {
+/** Completes manifest.json with what is in the folder, and writes SHA256SUMS, as sha256sum(1) does, over all of it. */
+export async function complete(folder: string): Promise<void> {
   const facts: unknown = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
-  const sums = parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))
+  const names = readdirSync(folder)
+    .filter((name) => name !== 'manifest.json')
+    .sort()
   const files: { name: string; bytes: number; sha256: string }[] = []
-  for (const [name, sha256] of sums) {
-    const bytes = statSync(join(folder, name)).size
-    files.push({ name, bytes, sha256 })
+  for (const name of names) {
+    const path = join(folder, name)
+    files.push({ name, bytes: statSync(path).size, sha256: await sha256File(path) })
   }
-  files.sort((a, b) => (a.name < b.name ? -1 : 1))
   const manifest = `${JSON.stringify({ ...(facts as ManifestFacts), files }, null, 2)}\n`
   writeWhole(join(folder, 'manifest.json'), manifest, 0o644)
+  const sums = new Map(files.map(({ name, sha256 }) => [name, sha256]))
   sums.set('manifest.json', createHash('sha256').update(manifest).digest('hex'))
   writeWhole(join(folder, 'SHA256SUMS'), formatSums(sums), 0o644)
 }

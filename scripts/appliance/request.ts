@@ -6,11 +6,12 @@
 
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
+import { FORMAT_NAMES } from './formats/format.ts'
 
 export const requestSchema = v.object({
   namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),
   flavour: v.string(),
-  formats: v.array(v.string()),
+  formats: v.array(v.picklist(FORMAT_NAMES)),
   bootstrap: v.array(v.string()),
   sshKeys: v.array(v.string()),
   mirror: v.optional(v.string()),

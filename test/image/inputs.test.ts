@@ -31,11 +31,11 @@ function refuses(code: string, naming: RegExp, work: () => unknown): void {
 const ED25519 = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJwEDj1ZpoKC2TYbZnGhmMPr5ZpXzvmd0ydrbPvuqHW me@desk'
 
 describe('what a user may say to make appliance', () => {
-  test('nothing said: the minimal flavour as qcow2, and a namespace to be made', () => {
+  test('nothing said: the minimal flavour as qcow2 and OVA, and a namespace to be made', () => {
     assert.deepEqual(readInputs({}), {
       namespace: undefined,
       flavour: 'minimal',
-      formats: ['qcow2'],
+      formats: ['qcow2', 'ova'],
       bootstrap: [],
       sshKeys: [],
       mirror: undefined,

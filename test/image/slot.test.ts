@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../agent/core/errors.ts'
-import { qcow2Offset, writeInPlace } from '../../scripts/appliance/qcow2.ts'
 import { type ApplianceConfig, emptySlot, findOnDisk, SLOT_SIZE, slotBytes } from '../../scripts/appliance/slot.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-slot-'))
@@ -64,47 +62,3 @@ describe('the slot', () => {
 function slotBytesUsed(settings: ApplianceConfig): number {
   return Buffer.byteLength(`${JSON.stringify(settings)}\n`)
 }
-
-describe('a qcow2 image', () => {
-  const raw = join(folder, 'source.raw')
-  const at = 3 * SLOT_SIZE
-
-  function image(name: string, ...options: string[]): string {
-    writeFileSync(raw, '')
-    truncateSync(raw, 1 << 22)
-    const bytes = Buffer.alloc(1 << 20, 'something to compress ')
-    bytes.set(emptySlot(), at)
-    const file = openSync(raw, 'r+')
-    writeFileSync(file, bytes)
-    closeSync(file)
-    const path = join(folder, name)
-    execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', ...options, raw, path])
-    return path
-  }
-
-  test('is overwritten in place where QEMU then reads it, and nowhere else', () => {
-    const path = image('plain.qcow2')
-    writeInPlace(path, at, slotBytes(config))
-    const back = join(folder, 'back.raw')
-    execFileSync('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', path, back])
-    const expected = readFileSync(raw)
-    expected.set(slotBytes(config), at)
-    assert.ok(readFileSync(back).equals(expected))
-    execFileSync('qemu-img', ['check', '-q', path])
-  })
-
-  test('refuses a cluster that is compressed, and one that is not there', () => {
-    const path = image('compressed.qcow2', '-c')
-    const before = readFileSync(path)
-    assert.throws(() => writeInPlace(path, at, slotBytes(config)), /not stored as a plain cluster/)
-    assert.throws(() => writeInPlace(path, 3 << 20, slotBytes(config)), /not stored as a plain cluster/)
-    assert.ok(readFileSync(path).equals(before), 'untouched')
-  })
-
-  test('is told from something else', () => {
-    image('any.qcow2')
-    const file = openSync(raw, 'r')
-    assert.throws(() => qcow2Offset(file, 0), /not a qcow2 image/)
-    closeSync(file)
-  })
-})

@@ -1,16 +1,40 @@
 /**
- * Where a byte of the disk lies in a qcow2 file, and writing there in place.
+ * qcow2, compressed by zstd, with the slot in a plain cluster.
  *
- * Reads the two-level cluster map (docs/interop/qcow2.txt of QEMU). A cluster can be overwritten in place only if it is
- * stored plainly: not compressed, not shared with a snapshot.
+ * The two-level cluster map (docs/interop/qcow2.txt of QEMU) says where a byte of the disk lies in the file. A cluster
+ * can be overwritten in place only if it is stored plainly: not compressed, not shared with a snapshot.
  */
 
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
+import { $ } from 'zx'
+import { emptySlot, SLOT_SIZE } from '../slot.ts'
+import type { Container } from './container.ts'
 
 const MAGIC = 0x514649fb
 const OFFSET_BITS = 0x00ff_ffff_ffff_fe00n
 const COPIED = 1n << 63n
 const COMPRESSED = 1n << 62n
+
+export const qcow2: Container = {
+  suffix: 'qcow2',
+  async convert({ path, slotAt }, to) {
+    const sh = $({ quiet: true })
+    await sh`qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd -m 2 ${path} ${to}`
+    // Written once more, the slot's cluster becomes a plain one.
+    const slot = `${to}.slot`
+    writeFileSync(slot, emptySlot())
+    await sh`qemu-io -f qcow2 -c ${`write -q -s ${slot} ${slotAt} ${SLOT_SIZE}`} ${to}`
+    rmSync(slot)
+    await sh`qemu-img check -q ${to}`
+    const file = openSync(to, 'r')
+    try {
+      return qcow2Offset(file, slotAt)
+    } finally {
+      closeSync(file)
+    }
+  },
+  encode: (slot) => slot,
+}
 
 /** Offset in the file of the cluster that holds byte `at` of the disk, plus the way into that cluster. */
 export function qcow2Offset(file: number, at: number): number {
@@ -35,15 +59,4 @@ function entry(file: number, at: number): bigint {
   const bytes = Buffer.alloc(8)
   readSync(file, bytes, 0, 8, at)
   return bytes.readBigUInt64BE(0)
-}
-
-/** Overwrites disk bytes from `at` on; `content` must stay within one cluster. */
-export function writeInPlace(image: string, at: number, content: Uint8Array): void {
-  const file = openSync(image, 'r+')
-  try {
-    writeSync(file, content, 0, content.length, qcow2Offset(file, at))
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
 }

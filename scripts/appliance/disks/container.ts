@@ -1,0 +1,55 @@
+/**
+ * Containers: the file formats that hold the one disk, and how a namespace gets into each without writing it anew.
+ *
+ * A container is made once for a base and cached. Its slot lies at a known place of the file in a known number of
+ * bytes, whatever is in it, so that a bake copies the file and overwrites that place.
+ */
+
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { qcow2 } from './qcow2.ts'
+import { rawZst } from './raw-zst.ts'
+import { streamVmdk } from './stream-vmdk.ts'
+import { vdi } from './vdi.ts'
+import { vmdk } from './vmdk.ts'
+
+export interface RawDisk {
+  /** The raw image; sparse. */
+  readonly path: string
+  /** Where its slot is, bytes; a multiple of SLOT_SIZE. */
+  readonly slotAt: number
+}
+
+/** What tells one bake's file from another's. */
+export interface Stamp {
+  /** Name of the file, which some containers repeat inside. */
+  readonly name: string
+  /** 16 bytes that depend on what was baked and on nothing else. */
+  readonly id: Uint8Array
+}
+
+export interface Container {
+  /** Ending of the file's name. */
+  readonly suffix: string
+  /** Writes `disk` to the file `to`, the same bytes each time; resolves with the offset of the slot in it. */
+  convert(disk: RawDisk, to: string): Promise<number>
+  /** The slot's content as it lies in the file: always of one length. */
+  encode(slot: Uint8Array): Uint8Array
+  /** Writes what belongs to one bake alone into an open file. */
+  stamp?(file: number, stamp: Stamp): void
+}
+
+export const CONTAINERS = { qcow2, 'stream.vmdk': streamVmdk, vmdk, vdi, 'raw.zst': rawZst } as const
+export type ContainerName = keyof typeof CONTAINERS
+
+/** Puts a slot and a stamp into a copy of a converted disk. */
+export function fill(path: string, container: Container, at: number, slot: Uint8Array, stamp: Stamp): void {
+  const content = container.encode(slot)
+  const file = openSync(path, 'r+')
+  try {
+    writeSync(file, content, 0, content.length, at)
+    container.stamp?.(file, stamp)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}

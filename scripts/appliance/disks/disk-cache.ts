@@ -1,0 +1,63 @@
+/**
+ * The base's disk in each container, made from the base's own qcow2 when first asked for, and cached.
+ */
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { $ } from 'zx'
+import { step } from '../../lib/steps.ts'
+import type { Base } from '../base.ts'
+import { cached, has, KeyBuilder } from '../cache.ts'
+import { inRoot } from '../paths.ts'
+import { CONTAINERS, type ContainerName } from './container.ts'
+
+export interface CachedDisk {
+  readonly path: string
+  /** Offset of the slot in this file. */
+  readonly at: number
+}
+
+/** Those that decide what the file looks like. */
+const MODULES: Readonly<Record<ContainerName, readonly string[]>> = {
+  qcow2: ['qcow2.ts'],
+  'stream.vmdk': ['stream-vmdk.ts', 'vmdk-extent.ts'],
+  vmdk: ['vmdk.ts', 'vmdk-extent.ts'],
+  vdi: ['vdi.ts'],
+  'raw.zst': ['raw-zst.ts'],
+}
+
+const factsSchema = v.object({ at: v.number() })
+
+const kind = (flavour: string, name: ContainerName) => `disk-${flavour}-${name}`
+const fileName = (name: ContainerName) => `disk.${CONTAINERS[name].suffix}`
+
+function diskKey(baseId: string, name: ContainerName): string {
+  const key = new KeyBuilder().value('base', baseId).value('container', name)
+  for (const module of MODULES[name]) key.file(module, inRoot('scripts', 'appliance', 'disks', module))
+  return key.finish()
+}
+
+/** Whether it is in the cache; qcow2 is part of the base. */
+export function hasDisk(flavour: string, baseId: string, name: ContainerName): boolean {
+  return name === 'qcow2' || has(kind(flavour, name), diskKey(baseId, name))
+}
+
+export async function cachedDisk(flavour: string, base: Base, name: ContainerName): Promise<CachedDisk> {
+  if (name === 'qcow2') return base.disk
+  const folder = await cached({
+    kind: kind(flavour, name),
+    key: diskKey(base.id, name),
+    build: (to) => step(`disk as ${name}`, () => convert(base, name, to)),
+  })
+  const { at } = v.parse(factsSchema, JSON.parse(readFileSync(join(folder, 'disk.json'), 'utf8')))
+  return { path: join(folder, fileName(name)), at }
+}
+
+async function convert(base: Base, name: ContainerName, to: string): Promise<void> {
+  const raw = join(to, 'disk.raw')
+  await $({ quiet: true })`qemu-img convert -f qcow2 -O raw ${base.disk.path} ${raw}`
+  const at = await CONTAINERS[name].convert({ path: raw, slotAt: base.slotAt }, join(to, fileName(name)))
+  rmSync(raw)
+  writeFileSync(join(to, 'disk.json'), `${JSON.stringify({ at })}\n`)
+}

@@ -1,0 +1,13 @@
+/** The small files beside a disk, from templates/descriptors. */
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { templatesFolder } from '../paths.ts'
+import { render, type Values } from '../render.ts'
+
+/** Renders `template` to `path` and returns what was written; readable for all, since it holds no secret. */
+export function descriptorFile(template: string, values: Values, path: string): string {
+  const text = render(join(templatesFolder, 'descriptors', template), values)
+  writeFileSync(path, text, { mode: 0o644 })
+  return text
+}

@@ -1,0 +1,42 @@
+/**
+ * Formats: what `FORMATS=` chooses. Each is one disk container, or an archive around one, with the description that its
+ * hypervisor reads.
+ */
+
+import type { ContainerName } from '../disks/container.ts'
+import type { Flavour } from '../flavour.ts'
+import { ova } from './ova.ts'
+import { qcow2 } from './qcow2.ts'
+import { rawZst, vdi } from './single-file.ts'
+import { vagrant } from './vagrant.ts'
+import { vmdk } from './vmdk.ts'
+
+/** What a format works with while it is baked. */
+export interface BakeContext {
+  readonly flavour: Flavour
+  /** Stem of all file names, such as `wow-lab`. */
+  readonly basename: string
+  /** One line that says what this is; no secret. */
+  readonly title: string
+  /** Where the finished files go, flat. */
+  readonly folder: string
+  /** For what is in between; of this format alone. */
+  readonly scratch: string
+  /** Bytes of the disk. */
+  readonly capacity: number
+  /** Writes the disk with the namespace in it to `path`; `name` is what the file is going to be called. */
+  disk(container: ContainerName, path: string, name: string): Promise<void>
+}
+
+export interface Format {
+  readonly containers: readonly ContainerName[]
+  /** Whoever chooses it reads this. */
+  readonly about: string
+  bake(context: BakeContext): Promise<void>
+}
+
+export const FORMATS = { qcow2, ova, vmdk, vdi, 'raw.zst': rawZst, vagrant } as const
+export type FormatName = keyof typeof FORMATS
+export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[]
+/** When nobody chooses. */
+export const DEFAULT_FORMATS: readonly FormatName[] = ['qcow2', 'ova']

@@ -134,6 +134,21 @@ export const bool: Codec<boolean> = {
   },
 }
 
+/** Numbers up to `max`. */
+export function atMost(inner: Codec<number>, max: number): Codec<number> {
+  return {
+    write: (writer, value) => {
+      if (value > max) throw new RangeError(`${value} is more than ${max}`)
+      inner.write(writer, value)
+    },
+    read: (reader) => {
+      const value = inner.read(reader)
+      if (value > max) throw new DecodeError(`${value} is more than ${max}`)
+      return value
+    },
+  }
+}
+
 /** Exactly `length` bytes. */
 export function fixed(length: number): Codec<Uint8Array> {
   return {

@@ -2,19 +2,39 @@
  * The asking side: maps a key to its sub-keys, asks each until it has an answer, counts the votes.
  *
  * Guarantees: `taken` is a node's word, `no-answer` its silence, and the one never becomes the other; a lost message, a
- * node that is not ready and a busy sub-key are asked again with the same password until the deadline (all changes are
- * idempotent per password). Nothing is asked before the node is correctly connected (paper section 4). An operation ends as soon as its outcome can no longer change.
+ * node that is not ready and a busy sub-key are asked again with the same signed change until the deadline (all changes
+ * are idempotent per password). Nothing is asked before the node is correctly connected (paper section 4). An operation
+ * ends as soon as its outcome can no longer change. No password leaves this node: what it stands for signs.
  */
 
-import { hex } from '../core/bytes.ts'
+import { EMPTY, equal, hex } from '../core/bytes.ts'
 import { type Clock, sleep } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
+import type { KeyPair } from '../core/ed25519.ts'
 import { WowError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { DeliveryError, type Overlay, SERVICES } from '../overlay/overlay.ts'
-import { ATTEMPT_TIMEOUT_MS, BACKOFF_MAX_MS, BACKOFF_MIN_MS, OPERATION_DEADLINE_MS } from './constants.ts'
+import {
+  ATTEMPT_TIMEOUT_MS,
+  BACKOFF_MAX_MS,
+  BACKOFF_MIN_MS,
+  MAX_SERIAL,
+  MAX_SIGNINGS,
+  OPERATION_DEADLINE_MS,
+  REPAIR_MIN_TTL_MS,
+} from './constants.ts'
 import { type Dht, type Found, type Key, MAJORITY, type Outcome, REMAP, type SubKey, type Vote } from './dht.ts'
-import { type Change, changeAnswerCodec, dhtRequestCodec, getAnswerCodec, type Verdict } from './messages.ts'
+import {
+  type Change,
+  changeAnswerCodec,
+  type DhtRequest,
+  dhtRequestCodec,
+  getAnswerCodec,
+  type MovingEntry,
+  type Statement,
+  type Verdict,
+} from './messages.ts'
+import { holderOf, type Proven, prove, signChange } from './proof.ts'
 import { subKeysOf } from './sub-keys.ts'
 
 export class DhtUnavailable extends WowError {
@@ -27,17 +47,38 @@ export class DhtUnavailable extends WowError {
   }
 }
 
-/** What one sub-key answered to a get: its value, or nothing. */
+/** What one sub-key answered to a get. */
 interface Reading {
+  readonly subKey: SubKey
   readonly vote: Vote
-  readonly value?: Uint8Array
-  readonly ttlMs?: number
+  readonly proven?: Proven
+  /** Clock time by which every replica of the sub-key may have let the entry go. */
+  readonly expiresAt?: number
+}
+
+/** What a client wants of a key; who signs it, and who held it before if that is somebody else. */
+interface Wish {
+  readonly kind: Statement['kind']
+  readonly key: Key
+  readonly value: Uint8Array
+  readonly ttlMs: number
+  readonly holder: KeyPair
+  readonly former?: KeyPair | undefined
+}
+
+interface Operation {
+  readonly wish: Wish
+  /** As signed for each sub-key. */
+  readonly changes: Change[]
 }
 
 export class DhtClient implements Omit<Dht, 'onContested'> {
   readonly #overlay: Overlay
   readonly #clock: Clock
   readonly #random: Random
+  /** The last operation on a key that is not over at each sub-key. */
+  readonly #latest = new Map<string, Operation>()
+  #lastSerial = 0
   #stopped = false
 
   constructor(parts: { overlay: Overlay; clock: Clock; random: Random }) {
@@ -47,7 +88,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   }
 
   create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome> {
-    return this.#change(key, { kind: 'create', password, value, ttlMs })
+    return this.#change({ kind: 'create', key, value, ttlMs, holder: holderOf(key, password) })
   }
 
   recreate(
@@ -57,56 +98,32 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     value: Uint8Array,
     ttlMs: number,
   ): Promise<Outcome> {
-    return this.#change(key, { kind: 'recreate', oldPassword, newPassword, value, ttlMs })
+    const former = equal(oldPassword, newPassword) ? undefined : holderOf(key, oldPassword)
+    return this.#change({ kind: 'recreate', key, value, ttlMs, holder: holderOf(key, newPassword), former })
   }
 
   delete(key: Key, password: Uint8Array): Promise<Outcome> {
-    return this.#change(key, { kind: 'delete', password })
+    return this.#change({ kind: 'delete', key, value: EMPTY, ttlMs: 0, holder: holderOf(key, password) })
   }
 
   async get(key: Key): Promise<Found[]> {
     const readings: Reading[] = []
-    const body = encode(dhtRequestCodec, { kind: 'get' })
     const decided = () => {
-      const found = tally(readings)
+      const found = this.#tally(readings)
       const missing = readings.filter(({ vote }) => vote === 'missing').length
       return found[0]?.majority === true || missing >= MAJORITY
     }
     await this.#poll(
       subKeysOf(key),
-      async (subKey) => {
-        const answer = await this.#ask(subKey, body)
-        const { verdict, values } = decode(getAnswerCodec, answer)
-        const first = values[0]
-        if (verdict === 'ok' && first !== undefined) return { verdict, reading: { vote: 'ok' as const, ...first } }
-        return { verdict, reading: { vote: voteOf(verdict) } }
+      (subKey) => this.#read(subKey),
+      (reading) => {
+        if (readings.push(reading) === REMAP) this.#repair(key, readings)
       },
-      (reading) => readings.push(reading),
       decided,
     )
     const answered = readings.filter(({ vote }) => vote !== 'no-answer').length
     if (answered < MAJORITY) throw new DhtUnavailable(`${answered} of ${REMAP} sub-keys answered`)
-    return tally(readings)
-  }
-
-  async #change(key: Key, change: Change): Promise<Outcome> {
-    const votes: Vote[] = []
-    const body = encode(dhtRequestCodec, { kind: 'change', change })
-    const count = (...of: Vote[]) => votes.filter((vote) => of.includes(vote)).length
-    const accepted = () => count('ok')
-    const refused = () => count('taken', 'wrong-password', 'missing')
-    await this.#poll(
-      subKeysOf(key),
-      async (subKey) => {
-        const { verdict } = decode(changeAnswerCodec, await this.#ask(subKey, body))
-        return { verdict, reading: { vote: voteOf(verdict) } }
-      },
-      ({ vote }) => votes.push(vote),
-      () => accepted() >= MAJORITY || refused() >= MAJORITY,
-    )
-    const outcome = { accepted: accepted(), won: accepted() >= MAJORITY, lost: refused() >= MAJORITY }
-    while (votes.length < REMAP) votes.push('no-answer')
-    return { votes, ...outcome }
+    return this.#tally(readings)
   }
 
   /** Asks nobody again: what is still open ends as no answer. */
@@ -114,7 +131,88 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     this.#stopped = true
   }
 
-  async #ask(subKey: SubKey, body: Uint8Array): Promise<Uint8Array> {
+  async #read(subKey: SubKey): Promise<Reading | undefined> {
+    const askedAt = this.#clock.now()
+    const answer = await this.#ask(subKey, { kind: 'get' })
+    const { verdict, entry } = decode(getAnswerCodec, answer)
+    if (verdict === 'missing') return { subKey, vote: verdict }
+    if (verdict !== 'ok' || entry === undefined) return undefined
+    const proven = prove(entry.place, entry.change)
+    if (proven?.subKey !== subKey) throw new DecodeError('the entry is not what its holder signed')
+    const { kind, ttlMs } = proven.change.statement
+    if (kind === 'delete') return { subKey, vote: 'missing' }
+    return { subKey, vote: 'ok', proven, expiresAt: askedAt + Math.min(entry.ttlMs, ttlMs) }
+  }
+
+  /** Sub-keys that lost an entry which most others hold get it again: its signature holds at all of them. */
+  #repair(key: Key, readings: readonly Reading[]): void {
+    const [best] = this.#tally(readings)
+    if (best?.majority !== true || best.ttlMs < REPAIR_MIN_TTL_MS) return
+    const of = readings.filter(({ proven }) => proven !== undefined && equal(proven.change.statement.value, best.value))
+    const newest = of.reduce((a, b) => (serialOf(a) >= serialOf(b) ? a : b))
+    if (newest.proven === undefined) return
+    const { change } = newest.proven
+    const ttlMs = this.#leftOf(newest)
+    for (const [place, subKey] of subKeysOf(key).entries()) {
+      const vote = readings.find((reading) => reading.subKey === subKey)?.vote
+      // Nobody waits for it: what it does not mend, the next reader or the owner will.
+      if (vote === 'missing') void this.#offer(subKey, { place, change, ttlMs, ageMs: 0 })
+    }
+  }
+
+  async #offer(subKey: SubKey, entry: MovingEntry): Promise<void> {
+    try {
+      await this.#ask(subKey, { kind: 'offer', entry, both: true })
+    } catch (error) {
+      if (!(error instanceof DeliveryError)) throw error
+    }
+  }
+
+  async #change(wish: Wish): Promise<Outcome> {
+    const operation: Operation = { wish, changes: Array<Change>(REMAP).fill(this.#sign(wish)) }
+    const name = hex(wish.key)
+    this.#latest.set(name, operation)
+    const votes: Vote[] = []
+    const count = (...of: Vote[]) => votes.filter((vote) => of.includes(vote)).length
+    const accepted = () => count('ok')
+    const refused = () => count('taken', 'wrong-password', 'missing')
+    await this.#poll(
+      subKeysOf(wish.key),
+      (subKey, place) => this.#submit(operation, subKey, place),
+      ({ vote }) => {
+        if (votes.push(vote) === REMAP && this.#latest.get(name) === operation) this.#latest.delete(name)
+      },
+      () => accepted() >= MAJORITY || refused() >= MAJORITY,
+    )
+    const outcome = { accepted: accepted(), won: accepted() >= MAJORITY, lost: refused() >= MAJORITY }
+    return { votes: [...votes, ...Array<Vote>(REMAP - votes.length).fill('no-answer')], ...outcome }
+  }
+
+  /** Hands the change to one sub-key; signs it anew when somebody else with the password made a newer one. */
+  async #submit(operation: Operation, subKey: SubKey, place: number): Promise<Reading | undefined> {
+    const { wish, changes } = operation
+    for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
+      const body = await this.#ask(subKey, { kind: 'change', place, change: changes[place]! })
+      const { verdict, newer } = decode(changeAnswerCodec, body)
+      if (verdict === 'not-ready' || verdict === 'busy') return undefined
+      if (verdict !== 'stale') return { subKey, vote: voteOf(verdict) }
+      const serial = newer && provenSerial(newer, subKey, wish)
+      // What this very client asked for later stays.
+      const overtaken = this.#latest.get(hex(wish.key)) !== operation
+      if (serial === undefined || serial >= MAX_SERIAL || overtaken) return { subKey, vote: 'no-answer' }
+      this.#lastSerial = Math.max(this.#lastSerial, serial)
+      changes[place] = this.#sign(wish)
+    }
+    return undefined
+  }
+
+  #sign({ holder, former, ...what }: Wish): Change {
+    this.#lastSerial = Math.max(this.#lastSerial + 1, Math.floor(this.#clock.now()))
+    return signChange({ ...what, serial: this.#lastSerial, publisher: this.#overlay.self }, holder, former)
+  }
+
+  async #ask(subKey: SubKey, request: DhtRequest): Promise<Uint8Array> {
+    const body = encode(dhtRequestCodec, request)
     const answer = await this.#overlay.request(SERVICES.dht, subKey, body, { timeoutMs: ATTEMPT_TIMEOUT_MS })
     return answer.body
   }
@@ -122,15 +220,15 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   /** Asks every sub-key; resolves when all have answered, the deadline passed, or `decided` says that it is enough. */
   #poll(
     subKeys: readonly SubKey[],
-    ask: (subKey: SubKey) => Promise<{ verdict: Verdict; reading: Reading }>,
+    ask: (subKey: SubKey, place: number) => Promise<Reading | undefined>,
     take: (reading: Reading) => void,
     decided: () => boolean,
   ): Promise<void> {
     const deadline = this.#clock.now() + OPERATION_DEADLINE_MS
     return new Promise((resolve, reject) => {
       let open = subKeys.length
-      for (const subKey of subKeys) {
-        this.#persist(subKey, ask, deadline).then((reading) => {
+      for (const [place, subKey] of subKeys.entries()) {
+        this.#persist(subKey, () => ask(subKey, place), deadline).then((reading) => {
           open--
           take(reading)
           if (open === 0 || decided()) resolve()
@@ -139,24 +237,40 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     })
   }
 
-  async #persist(
-    subKey: SubKey,
-    ask: (subKey: SubKey) => Promise<{ verdict: Verdict; reading: Reading }>,
-    deadline: number,
-  ): Promise<Reading> {
+  /** Asks one sub-key until it says something. */
+  async #persist(subKey: SubKey, ask: () => Promise<Reading | undefined>, deadline: number): Promise<Reading> {
     let pauseMs = BACKOFF_MIN_MS
     for (;;) {
       try {
         if (!this.#overlay.correctlyConnected) throw new DeliveryError('no-route', 'not correctly connected')
-        const { verdict, reading } = await ask(subKey)
-        if (verdict !== 'not-ready' && verdict !== 'busy') return reading
+        const reading = await ask()
+        if (reading !== undefined) return reading
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       }
-      if (this.#stopped || this.#clock.now() + pauseMs >= deadline) return { vote: 'no-answer' }
+      if (this.#stopped || this.#clock.now() + pauseMs >= deadline) return { subKey, vote: 'no-answer' }
       await sleep(this.#clock, pauseMs * (0.5 + this.#random.float()))
       pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS)
     }
+  }
+
+  /** What is left of an entry, ms. */
+  #leftOf({ expiresAt }: Reading): number {
+    return Math.max(0, Math.floor((expiresAt ?? 0) - this.#clock.now()))
+  }
+
+  #tally(readings: readonly Reading[]): Found[] {
+    const byValue = new Map<string, { value: Uint8Array; votes: number; ttlMs: number }>()
+    for (const reading of readings) {
+      const value = reading.proven?.change.statement.value
+      if (value === undefined) continue
+      const id = hex(value)
+      const found = byValue.get(id) ?? { value, votes: 0, ttlMs: 0 }
+      byValue.set(id, { value, votes: found.votes + 1, ttlMs: Math.max(found.ttlMs, this.#leftOf(reading)) })
+    }
+    return [...byValue.values()]
+      .map((found) => ({ ...found, majority: found.votes >= MAJORITY }))
+      .sort((a, b) => b.votes - a.votes)
   }
 }
 
@@ -172,15 +286,13 @@ function voteOf(verdict: Verdict): Vote {
   }
 }
 
-function tally(readings: readonly Reading[]): Found[] {
-  const byValue = new Map<string, { value: Uint8Array; votes: number; ttlMs: number }>()
-  for (const { value, ttlMs } of readings) {
-    if (value === undefined || ttlMs === undefined) continue
-    const id = hex(value)
-    const found = byValue.get(id) ?? { value, votes: 0, ttlMs: 0 }
-    byValue.set(id, { value, votes: found.votes + 1, ttlMs: Math.max(found.ttlMs, ttlMs) })
-  }
-  return [...byValue.values()]
-    .map((found) => ({ ...found, majority: found.votes >= MAJORITY }))
-    .sort((a, b) => b.votes - a.votes)
+function serialOf({ proven }: Reading): number {
+  return proven?.change.statement.serial ?? 0
+}
+
+/** The serial of a change by whoever holds a password of `wish`; undefined when it was made up. */
+function provenSerial({ place, change }: MovingEntry, subKey: SubKey, { holder, former }: Wish): number | undefined {
+  const { serial, holder: by } = change.statement
+  const isOurs = equal(by, holder.publicKey) || (former !== undefined && equal(by, former.publicKey))
+  return isOurs && prove(place, change)?.subKey === subKey ? serial : undefined
 }

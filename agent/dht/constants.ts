@@ -1,16 +1,24 @@
 /** Every number of the DHT, with its unit and its reason. */
 
-/** Largest value, bytes: strangers store our entries. */
+/** Largest value, bytes: strangers store our entries. Largest application key, bytes: a hash of up to 512 bits. */
 export const MAX_VALUE_BYTES = 1024
+export const MAX_KEY_BYTES = 64
 /** Longest time-to-live, ms: a week, so that nothing stays for good. */
 export const MAX_TTL_MS = 7 * 24 * 3_600_000
-/** Entries that one node keeps for one publisher, and in all. */
+/**
+ * Entries that one node keeps in all: about 50 MB when every value is as large as it may be. Of these at most so many
+ * that one linked node brought, and so many of them in the name of one publisher.
+ */
+export const MAX_ENTRIES = 32_768
+export const MAX_ENTRIES_PER_LINK = 16_384
 export const MAX_ENTRIES_PER_PUBLISHER = 4_096
-export const MAX_ENTRIES = 200_000
-/** Passwords are kept as SHA-256. */
-export const HASH_BYTES = 32
+/** Signatures that need not be verified again, about 200 bytes each. */
+export const PROOFS_REMEMBERED = 8_192
 
-/** A deleted entry is remembered this long, ms, so that a replica that missed it does not bring it back. */
+/**
+ * A deletion is remembered at least this long, ms, and as long as the entry would have lived: neither a replica that
+ * missed it, nor a create that it overtook, nor anybody who kept the entry brings it back.
+ */
 export const TOMBSTONE_MS = 60_000
 /** How long a node keeps what it answered for before a neighbour came in between, ms: the neighbour may vanish again. */
 export const RETAIN_MS = 60_000
@@ -29,9 +37,18 @@ export const SAME_AGE_MS = 2_000
 export const REHOME_PERIOD_MS = 1_000
 export const REHOME_BATCH = 32
 
+/** A hole is filled with an entry that a reader found elsewhere when at least this is left of it, ms. */
+export const REPAIR_MIN_TTL_MS = 5_000
+/** The largest serial of a change: what 48 bits hold. */
+export const MAX_SERIAL = 2 ** 48 - 1
+/** A client signs a change again at most so often when a newer one of the same holder stands. */
+export const MAX_SIGNINGS = 4
+
 /** How often the owner of an entry that gave way is told, and the pause in between, ms: the ring may just be healing. */
 export const TELL_LOSER_TRIES = 8
 export const TELL_LOSER_PAUSE_MS = 1_500
+/** Owners that are being told at the same time; the rest learn when they renew. */
+export const TELL_LOSERS = 64
 
 /** Patience of a coordinator for the other replica, of a client for one attempt and for the whole operation, ms. */
 export const REPLICATE_TIMEOUT_MS = 800

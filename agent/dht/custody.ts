@@ -24,15 +24,20 @@ import {
   RETAIN_MS,
   TELL_LOSER_PAUSE_MS,
   TELL_LOSER_TRIES,
+  TELL_LOSERS,
 } from './constants.ts'
 import type { SubKey } from './dht.ts'
-import type { Entry, EntryStore } from './entry-store.ts'
-import { dhtRequestCodec, type MovingEntry, type PullRequest, pageCodec } from './messages.ts'
+import type { EntryStore } from './entry-store.ts'
+import { dhtRequestCodec, type MovingEntry, type PullRequest, pageCodec, type Verdict } from './messages.ts'
+import { type Proven, prove } from './proof.ts'
+import { subKeyOf } from './sub-keys.ts'
 
 /** What the DHT needs to know of the ring beyond `Overlay`. */
 export interface RingView extends Overlay {
   readonly alone: boolean
   neighbor(side: Side): Address | undefined
+  /** One of the nearest linked nodes on either side. */
+  isNear(peer: Address): boolean
 }
 
 /** `partner` undefined: this node is the whole ring. */
@@ -65,6 +70,8 @@ export class Custody {
   }
   #everLinked = false
   #stopped = false
+  /** Owners that are being told that they lost. */
+  #telling = 0
 
   constructor(parts: { ring: RingView; store: EntryStore; clock: Clock; random: Random; opened: () => void }) {
     this.#ring = parts.ring
@@ -127,9 +134,15 @@ export class Custody {
     return encode(pageCodec, { whole: extent >= CIRCLE, extent: toAddress(extent), entries, last })
   }
 
-  /** Takes in what another replica holds, and tells the owner whose entry gave way. */
-  merge(entry: MovingEntry): void {
-    void this.#tellLoser(this.#store.merge(entry))
+  /** Takes in what another node holds, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
+  takeIn({ place, change, ttlMs, ageMs }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
+    const proven = prove(place, change)
+    if (proven === undefined) return 'forged'
+    const { kept, rival } = this.#store.merge({ proven, ttlMs, ageMs }, broughtBy, trusted)
+    if (rival !== undefined) void this.#tellLoser(rival)
+    if (kept) return 'ok'
+    if (rival !== undefined) return 'taken'
+    return this.#store.snapshot(proven.subKey) === undefined ? 'full' : 'stale'
   }
 
   stop(): void {
@@ -192,10 +205,15 @@ export class Custody {
         const answer = await this.#ring.request(SERVICES.dht, neighbor, body, options)
         if (!current()) return false
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
-        for (const entry of entries) this.merge(entry)
-        cursor = entries.at(-1)?.key
-        if (!last && cursor !== undefined) continue
-        this.#learn(side, neighbor, beyond, whole ? CIRCLE : extent)
+        const theirs = whole ? CIRCLE : extent
+        const limit = beyond ? theirs : this.#distance(side, neighbor)
+        for (const entry of entries) {
+          cursor = subKeyOf(entry.change.statement.key, entry.place)
+          // A neighbour is believed about the arc that was asked for, and about nothing else.
+          if (isWithin(side, neighbor, cursor, limit)) this.takeIn(entry, neighbor, true)
+        }
+        if (!last && entries.length > 0) continue
+        this.#learn(side, neighbor, beyond, theirs)
         return true
       } catch (error) {
         if (error instanceof DeliveryError || error instanceof DecodeError) return false
@@ -205,12 +223,21 @@ export class Custody {
   }
 
   /** Two owners met, as they do when a partition heals: whoever gave way is told at once. */
-  async #tellLoser(loser: Entry | undefined): Promise<void> {
-    if (loser === undefined) return
-    const body = encode(dhtRequestCodec, { kind: 'contested', key: loser.key })
+  async #tellLoser({ subKey, change }: Proven): Promise<void> {
+    if (this.#telling >= TELL_LOSERS) return
+    this.#telling++
+    try {
+      await this.#tell(change.statement.publisher, subKey)
+    } finally {
+      this.#telling--
+    }
+  }
+
+  async #tell(publisher: Address, key: SubKey): Promise<void> {
+    const body = encode(dhtRequestCodec, { kind: 'contested', key })
     for (let i = 0; i < TELL_LOSER_TRIES && !this.#stopped; i++) {
       try {
-        await this.#ring.request(SERVICES.dht, loser.publisher, body, { delivery: 'exact' })
+        await this.#ring.request(SERVICES.dht, publisher, body, { delivery: 'exact' })
         return
       } catch (error) {
         // The two rings are still growing together; who stays out of reach learns when it renews.
@@ -241,6 +268,13 @@ function opposite(side: Side): Side {
 /** [from, to), walking right. */
 function inArc(from: Address, key: SubKey, to: Address): boolean {
   return rightward(from, key) < rightward(from, to)
+}
+
+/** Whether `key` is less than `limit` away from the neighbour that this node sees on `side`, coming toward this node. */
+function isWithin(side: Side, neighbor: Address, key: SubKey, limit: bigint): boolean {
+  if (side === 'left') return rightward(neighbor, key) < limit
+  const away = rightward(key, neighbor)
+  return away <= limit && away > 0n
 }
 
 function maxOf(a: bigint, b: bigint): bigint {

@@ -1,36 +1,46 @@
 /**
- * The entries one node keeps: soft state that decides about each change by itself.
+ * The entries one node keeps: soft state that decides about each change by itself. It takes proven changes only.
  *
- * Guarantees: at most one live entry per sub-key; a live entry changes only with its password; a change repeated with
- * the same password has the same verdict; what merges from another replica ends the same way at both.
+ * Guarantees: at most one live entry per sub-key; a live entry changes only by whoever holds its password, and only to
+ * something newer; a change repeated has the same verdict and adds nothing to the entry's life; what merges from another
+ * replica ends the same way at both; no more is kept than `MAX_ENTRIES`, nor than is allowed to whoever brought it.
  */
 
-import { equal, hex, sha256 } from '../core/bytes.ts'
+import { equal, hex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Address, rightward } from '../overlay/address.ts'
-import { MAX_ENTRIES, MAX_ENTRIES_PER_PUBLISHER, MAX_TTL_MS, SAME_AGE_MS, TOMBSTONE_MS } from './constants.ts'
+import { MAX_TTL_MS, SAME_AGE_MS, TOMBSTONE_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { Change, MovingEntry, Verdict } from './messages.ts'
+import type { Proven } from './proof.ts'
+import { Quota } from './quota.ts'
 
 export interface Entry {
-  readonly key: SubKey
-  readonly passwordHash: Uint8Array
-  /** The password hash at creation: names the entry through all its re-creations. */
-  readonly lineage: Uint8Array
-  /** Grows with every accepted change. */
-  readonly serial: number
-  readonly value: Uint8Array
-  readonly publisher: Address
+  /** The last change: what the entry says, who holds it, and the proof of both. */
+  readonly proven: Proven
+  /** The linked node that brought it. */
+  readonly broughtBy: Address
   readonly expiresAt: number
-  /** Since when the lineage has been held, in this node's time. */
+  /** Since when it has been held, through all its re-creations, in this node's time. */
   readonly heldSince: number
-  /** A tombstone: the lineage is gone, the key is free. */
-  readonly deleted: boolean
+}
+
+/** An entry as another node says to hold it: its change is proven, what is left of its life and its age are that node's word. */
+export interface Offered {
+  readonly proven: Proven
+  readonly ttlMs: number
+  readonly ageMs: number
+}
+
+/** `kept`: what is offered stands here now. `rival`: of two live entries with different holders the one that gave way. */
+export interface Merged {
+  readonly kept: boolean
+  readonly rival: Proven | undefined
 }
 
 export class EntryStore {
   readonly #entries = new Map<SubKey, Entry>()
-  readonly #published = new Map<Address, number>()
+  readonly #quota = new Quota()
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -42,9 +52,9 @@ export class EntryStore {
   }
 
   /** The live entry of a sub-key. */
-  get(key: SubKey): Entry | undefined {
-    const entry = this.#current(key)
-    return entry?.deleted === true ? undefined : entry
+  get(subKey: SubKey): Entry | undefined {
+    const entry = this.#current(subKey)
+    return entry === undefined || isDeletion(entry) ? undefined : entry
   }
 
   /** How long an entry still lives, ms. */
@@ -53,59 +63,67 @@ export class EntryStore {
   }
 
   /** What `apply` would say; changes nothing. */
-  judge(key: SubKey, publisher: Address, change: Change): Verdict {
-    const entry = this.get(key)
-    switch (change.kind) {
-      case 'create':
-        if (entry === undefined) return this.#hasRoom(publisher) ? 'ok' : 'full'
-        return unlocks(change.password, entry) ? 'ok' : 'taken'
-      case 'recreate':
-        if (entry === undefined) return this.#hasRoom(publisher) ? 'ok' : 'full'
-        return unlocks(change.oldPassword, entry) || unlocks(change.newPassword, entry) ? 'ok' : 'wrong-password'
-      case 'delete':
-        if (entry === undefined) return 'missing'
-        return unlocks(change.password, entry) ? 'ok' : 'wrong-password'
+  judge({ subKey, change }: Proven, broughtBy: Address): Verdict {
+    const { kind, publisher, serial } = change.statement
+    const known = this.#current(subKey)
+    if (known !== undefined) {
+      if (isSame(change, known.proven.change)) return 'ok'
+      const mayChange = actsFor(change, known.proven.change)
+      if (!mayChange && !isDeletion(known)) return kind === 'create' ? 'taken' : 'wrong-password'
+      if (mayChange && serial <= serialOf(known)) return 'stale'
     }
+    if (known !== undefined && !isDeletion(known)) return 'ok'
+    if (kind === 'delete') return 'missing'
+    return known !== undefined || this.#quota.hasRoom(broughtBy, publisher) ? 'ok' : 'full'
   }
 
-  apply(key: SubKey, publisher: Address, change: Change): Verdict {
-    const verdict = this.judge(key, publisher, change)
-    if (verdict === 'ok') this.#put(this.#changed(key, publisher, change))
+  apply(proven: Proven, broughtBy: Address): Verdict {
+    const verdict = this.judge(proven, broughtBy)
+    const known = this.#current(proven.subKey)
+    if (verdict === 'ok' && !(known !== undefined && isSame(proven.change, known.proven.change))) {
+      this.#put(this.#changed(proven, broughtBy))
+    }
+    if (verdict === 'missing') this.#forestall(proven, known, broughtBy)
     return verdict
   }
 
-  /** Whatever is known of a sub-key, tombstones too: to bring back with `restore`. */
-  snapshot(key: SubKey): Entry | undefined {
-    return this.#current(key)
+  /** Whatever is known of a sub-key, deletions too: to bring back with `restore`. */
+  snapshot(subKey: SubKey): Entry | undefined {
+    return this.#current(subKey)
   }
 
   /** Takes a change back whose other replica refused, unless something else happened to the sub-key since. */
-  restore(key: SubKey, made: Entry | undefined, before: Entry | undefined): void {
-    if (this.#entries.get(key) !== made) return
-    this.#remove(key)
+  restore(subKey: SubKey, made: Entry | undefined, before: Entry | undefined): void {
+    if (this.#entries.get(subKey) !== made) return
+    this.#remove(subKey)
     if (before !== undefined) this.#put(before)
   }
 
-  /** Takes in what another replica holds; the entry that gave way, if two owners held the sub-key. */
-  merge(moving: MovingEntry): Entry | undefined {
-    const now = this.#clock.now()
-    const theirs: Entry = {
-      ...moving,
-      value: moving.value.slice(),
-      passwordHash: moving.passwordHash.slice(),
-      lineage: moving.lineage.slice(),
-      expiresAt: now + Math.min(moving.ttlMs, MAX_TTL_MS),
-      heldSince: now - moving.ageMs,
-    }
-    const ours = this.#current(moving.key)
+  /**
+   * Takes in what another node holds. `trusted`: it is or was a replica of the sub-key itself, so its count of the age is
+   * believed; anybody else can fill a hole or bring what the holder signed later, but never puts one holder in place of
+   * another.
+   */
+  merge(offered: Offered, broughtBy: Address, trusted: boolean): Merged {
+    const theirs = this.#received(offered, broughtBy, trusted)
+    const { subKey, change } = theirs.proven
+    const ours = this.#current(subKey)
+    if (theirs.expiresAt <= this.#clock.now()) return { kept: false, rival: undefined }
     if (ours === undefined) {
-      if (this.#hasRoom(theirs.publisher)) this.#put(theirs)
-      return undefined
+      const room = this.#quota.hasRoom(broughtBy, change.statement.publisher)
+      if (room) this.#put(theirs)
+      return { kept: room, rival: undefined }
     }
-    const theirsStay = prevails(theirs, ours)
-    if (theirsStay) this.#put(theirs)
-    const rivals = !equal(ours.lineage, theirs.lineage) && !ours.deleted && !theirs.deleted
-    return !rivals ? undefined : theirsStay ? ours : theirs
+    if (isSame(change, ours.proven.change)) return { kept: true, rival: undefined }
+    if (areRelated(change, ours.proven.change)) {
+      const kept = change.statement.serial > serialOf(ours)
+      if (kept) this.#put({ ...theirs, heldSince: Math.min(ours.heldSince, theirs.heldSince) })
+      return { kept, rival: undefined }
+    }
+    const rivals = !isDeletion(ours) && !isDeletion(theirs)
+    const kept = rivals ? trusted && isHeldLonger(theirs, ours) : !isDeletion(theirs)
+    if (kept) this.#put(theirs)
+    return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }
   }
 
   /** The live and deleted entries in the arc [from, to), walking right, those after `cursor`; at most `count`. */
@@ -119,8 +137,8 @@ export class EntryStore {
     const end = from === to ? undefined : rightward(from, to)
     const start = cursor === undefined ? -1n : rightward(from, cursor)
     const found: { away: bigint; entry: Entry }[] = []
-    for (const [key, entry] of this.#entries) {
-      const away = rightward(from, key)
+    for (const [subKey, entry] of this.#entries) {
+      const away = rightward(from, subKey)
       if (entry.expiresAt > now && away > start && (end === undefined || away < end)) found.push({ away, entry })
     }
     found.sort((a, b) => (a.away < b.away ? -1 : 1))
@@ -138,76 +156,88 @@ export class EntryStore {
     return found
   }
 
-  toMoving({ expiresAt, heldSince, ...rest }: Entry): MovingEntry {
+  toMoving({ proven: { place, change }, expiresAt, heldSince }: Entry): MovingEntry {
     const now = this.#clock.now()
-    return { ...rest, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince) }
+    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince) }
   }
 
   /** Drops what expired, and what `keep` does not want. */
-  sweep(keep: (key: SubKey) => boolean): void {
+  sweep(keep: (subKey: SubKey) => boolean): void {
     const now = this.#clock.now()
-    for (const [key, { expiresAt }] of this.#entries) if (expiresAt <= now || !keep(key)) this.#remove(key)
+    for (const [subKey, { expiresAt }] of this.#entries) if (expiresAt <= now || !keep(subKey)) this.#remove(subKey)
   }
 
-  #current(key: SubKey): Entry | undefined {
-    const entry = this.#entries.get(key)
+  #current(subKey: SubKey): Entry | undefined {
+    const entry = this.#entries.get(subKey)
     if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry
-    this.#remove(key)
+    this.#remove(subKey)
     return undefined
   }
 
-  #changed(key: SubKey, publisher: Address, change: Change): Entry {
+  #changed(proven: Proven, broughtBy: Address): Entry {
     const now = this.#clock.now()
-    const old = this.#current(key)
-    const live = old?.deleted === true ? undefined : old
-    const serial = (old?.serial ?? 0) + 1
-    if (change.kind === 'delete') {
-      return { ...live!, serial, value: new Uint8Array(0), expiresAt: now + TOMBSTONE_MS, deleted: true }
-    }
-    const passwordHash = sha256(change.kind === 'create' ? change.password : change.newPassword)
-    return {
-      key,
-      passwordHash,
-      lineage: live?.lineage ?? passwordHash,
-      serial,
-      value: change.value.slice(),
-      publisher,
-      expiresAt: now + Math.min(change.ttlMs, MAX_TTL_MS),
-      heldSince: live?.heldSince ?? now,
-      deleted: false,
-    }
+    const live = this.get(proven.subKey)
+    const { kind, ttlMs } = proven.change.statement
+    const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: live?.heldSince ?? now }
   }
 
-  #hasRoom(publisher: Address): boolean {
-    return this.#entries.size < MAX_ENTRIES && (this.#published.get(publisher) ?? 0) < MAX_ENTRIES_PER_PUBLISHER
+  /** There is nothing to delete; what the deletion overtook on the way shall not come after it. */
+  #forestall(proven: Proven, known: Entry | undefined, broughtBy: Address): void {
+    const mine = known !== undefined && actsFor(proven.change, known.proven.change)
+    const free = known === undefined && this.#quota.hasRoom(broughtBy, proven.change.statement.publisher)
+    if (mine || free) this.#put(this.#changed(proven, broughtBy))
+  }
+
+  #received({ proven, ttlMs, ageMs }: Offered, broughtBy: Address, trusted: boolean): Entry {
+    const now = this.#clock.now()
+    const { kind, ttlMs: signedMs } = proven.change.statement
+    const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs)
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: trusted ? now - ageMs : now }
   }
 
   #put(entry: Entry): void {
-    this.#remove(entry.key)
-    this.#entries.set(entry.key, entry)
-    this.#published.set(entry.publisher, (this.#published.get(entry.publisher) ?? 0) + 1)
+    const { subKey } = entry.proven
+    this.#remove(subKey)
+    this.#entries.set(subKey, entry)
+    this.#quota.add(entry.broughtBy, entry.proven.change.statement.publisher)
   }
 
-  #remove(key: SubKey): void {
-    const entry = this.#entries.get(key)
+  #remove(subKey: SubKey): void {
+    const entry = this.#entries.get(subKey)
     if (entry === undefined) return
-    this.#entries.delete(key)
-    const left = (this.#published.get(entry.publisher) ?? 1) - 1
-    if (left > 0) this.#published.set(entry.publisher, left)
-    else this.#published.delete(entry.publisher)
+    this.#entries.delete(subKey)
+    this.#quota.subtract(entry.broughtBy, entry.proven.change.statement.publisher)
   }
 }
 
-function unlocks(password: Uint8Array, entry: Entry): boolean {
-  return equal(sha256(password), entry.passwordHash)
+/** A tombstone: the entry is gone, the key is free. */
+function isDeletion({ proven }: Entry): boolean {
+  return proven.change.statement.kind === 'delete'
 }
 
-/** Whether `a` replaces `b` when two replicas differ; every node that compares the same two says the same. */
-function prevails(a: Entry, b: Entry): boolean {
-  if (equal(a.lineage, b.lineage)) return a.serial > b.serial
-  if (a.deleted !== b.deleted) return b.deleted
-  // Two winners from two sides of a partition: the one held longer stays (DESIGN: settlement after a heal).
+function serialOf({ proven }: Entry): number {
+  return proven.change.statement.serial
+}
+
+function isSame(a: Change, b: Change): boolean {
+  return equal(a.signature, b.signature)
+}
+
+/** Whether whoever signed `change` holds what `entry` made. */
+function actsFor(change: Change, entry: Change): boolean {
+  const { holder } = entry.statement
+  return equal(change.statement.holder, holder) || (change.former !== undefined && equal(change.former.holder, holder))
+}
+
+/** Two changes of one entry: the same holder, or one holder handed it to the other. */
+function areRelated(a: Change, b: Change): boolean {
+  return actsFor(a, b) || actsFor(b, a)
+}
+
+/** Two winners from two sides of a partition: the one held longer stays; every node that compares the two says the same. */
+function isHeldLonger(a: Entry, b: Entry): boolean {
   const older = b.heldSince - a.heldSince
   if (Math.abs(older) >= SAME_AGE_MS) return older > 0
-  return hex(a.lineage) < hex(b.lineage)
+  return hex(a.proven.change.statement.holder) < hex(b.proven.change.statement.holder)
 }

@@ -3,7 +3,8 @@
  * them in. A node that came in between has fetched them already; after a partition this is how the entries of one ring
  * meet those of the other, wherever the nodes of both interleave.
  *
- * Guarantees that an entry is offered until its new replicas have it or `RETAIN_MS` is over.
+ * Guarantees that an entry is offered until its new replicas have it, or have a newer one or one that stays in its place,
+ * or `RETAIN_MS` is over.
  */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
@@ -47,14 +48,15 @@ export class Rehoming {
   }
 
   #isStray(entry: Entry): boolean {
-    return !this.#done.has(entry) && this.#custody.custodianOf(entry.key) === undefined
+    return !this.#done.has(entry) && this.#custody.custodianOf(entry.proven.subKey) === undefined
   }
 
   async #offer(entry: Entry): Promise<void> {
     const body = encode(dhtRequestCodec, { kind: 'offer', entry: this.#store.toMoving(entry), both: true })
     try {
-      const answer = await this.#ring.request(SERVICES.dht, entry.key, body)
-      if (decode(changeAnswerCodec, answer.body).verdict === 'ok') this.#done.add(entry)
+      const answer = await this.#ring.request(SERVICES.dht, entry.proven.subKey, body)
+      const { verdict } = decode(changeAnswerCodec, answer.body)
+      if (verdict === 'ok' || verdict === 'taken' || verdict === 'stale') this.#done.add(entry)
     } catch (error) {
       if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
     }

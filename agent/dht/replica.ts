@@ -1,20 +1,21 @@
 /**
  * The serving side: a node that a client's request reached coordinates the two replicas of a sub-key.
  *
- * Guarantees: a change is answered `ok` only after both replicas accepted it; the left replica always decides first, so
- * of two changes at the same moment at most one wins; a change that the other replica refused is taken back here.
+ * Guarantees: a change is answered `ok` only after both replicas accepted it, each having verified its signature; the
+ * left replica always decides first, so of two changes at the same moment at most one wins; a change that the other
+ * replica refused is taken back here. What only a replica may say is heard from nobody but the linked node itself.
  */
 
 import { EMPTY } from '../core/bytes.ts'
-import { decode, encode } from '../core/codec.ts'
+import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
-import { DeliveryError, type Request, SERVICES } from '../overlay/overlay.ts'
+import { DeliveryError, Refusal, type Request, SERVICES } from '../overlay/overlay.ts'
 import { REPLICATE_TIMEOUT_MS } from './constants.ts'
 import type { Custodian, Custody, RingView } from './custody.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
 import {
-  type Change,
+  type ChangeAnswer,
   changeAnswerCodec,
   type DhtRequest,
   dhtRequestCodec,
@@ -22,6 +23,8 @@ import {
   type MovingEntry,
   type Verdict,
 } from './messages.ts'
+import { type Proven, prove } from './proof.ts'
+import { subKeyOf } from './sub-keys.ts'
 
 export class Replica {
   readonly #ring: RingView
@@ -38,113 +41,168 @@ export class Replica {
     this.#store = parts.store
   }
 
-  async serve({ source, target, body }: Request): Promise<Uint8Array> {
-    const request = decode(dhtRequestCodec, body)
-    switch (request.kind) {
+  async serve(request: Request): Promise<Uint8Array> {
+    const { source, via, target } = request
+    const body = decode(dhtRequestCodec, request.body)
+    switch (body.kind) {
       case 'get':
         return this.#get(target)
-      case 'change':
-        return encode(changeAnswerCodec, { verdict: await this.#coordinate(target, source, request.change) })
+      case 'change': {
+        const proven = prove(body.place, body.change)
+        if (proven?.subKey !== target) return encode(changeAnswerCodec, FORGED)
+        return encode(changeAnswerCodec, await this.#coordinate(proven, via))
+      }
       case 'replicate':
-        return encode(changeAnswerCodec, { verdict: this.#replicate(source, request) })
+        mustBeLinked(request)
+        return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via))
       case 'pull':
-        return this.#custody.handOver(source, request)
-      case 'offer':
-        return encode(changeAnswerCodec, { verdict: await this.#takeIn(request.entry, request.both) })
+        mustBeLinked(request)
+        return this.#custody.handOver(via, body)
+      case 'offer': {
+        if (!body.both) mustBeLinked(request)
+        const verdict = body.both
+          ? await this.#takeIn(body.entry, via, source === via && this.#ring.isNear(via))
+          : this.#takeInFromPartner(body.entry, via)
+        return encode(changeAnswerCodec, { verdict, newer: undefined })
+      }
       case 'contested':
-        this.onContested(request.key)
+        this.onContested(body.key)
         return EMPTY
     }
   }
 
   /** An accepted entry is at both replicas, so either may answer for both. */
-  #get(key: SubKey): Uint8Array {
-    if (this.#custody.custodianOf(key) === undefined)
-      return encode(getAnswerCodec, { verdict: 'not-ready', values: [] })
-    const entry = this.#store.get(key)
-    if (entry === undefined) return encode(getAnswerCodec, { verdict: 'missing', values: [] })
-    return encode(getAnswerCodec, { verdict: 'ok', values: [{ value: entry.value, ttlMs: this.#store.ttlOf(entry) }] })
+  #get(subKey: SubKey): Uint8Array {
+    if (this.#custody.custodianOf(subKey) === undefined) {
+      return encode(getAnswerCodec, { verdict: 'not-ready', entry: undefined })
+    }
+    const found = this.#store.get(subKey)
+    const entry = found && this.#store.toMoving(found)
+    return encode(getAnswerCodec, { verdict: found === undefined ? 'missing' : 'ok', entry })
   }
 
-  async #coordinate(key: SubKey, publisher: Address, change: Change): Promise<Verdict> {
-    const custodian = this.#custody.custodianOf(key)
-    if (custodian === undefined) return 'not-ready'
-    if (this.#working.has(key)) return 'busy'
-    this.#working.add(key)
+  async #coordinate(proven: Proven, via: Address): Promise<ChangeAnswer> {
+    const { subKey } = proven
+    const custodian = this.#custody.custodianOf(subKey)
+    if (custodian === undefined) return NOT_READY
+    if (this.#working.has(subKey)) return { verdict: 'busy', newer: undefined }
+    this.#working.add(subKey)
     try {
-      if (custodian.partner === undefined) return this.#store.apply(key, publisher, change)
-      if (custodian.side === 'right') return await this.#leadAsLeft(key, publisher, change, custodian)
-      return await this.#leadAsRight(key, publisher, change, custodian)
+      if (custodian.partner === undefined) return this.#apply(proven, via)
+      if (custodian.side === 'right') return await this.#leadAsLeft(proven, via, custodian)
+      return await this.#leadAsRight(proven, via, custodian)
     } finally {
-      this.#working.delete(key)
+      this.#working.delete(subKey)
     }
   }
 
   /** This node is the left replica: it decides first, and takes it back when the right one says no. */
-  async #leadAsLeft(key: SubKey, publisher: Address, change: Change, custodian: Custodian): Promise<Verdict> {
-    const before = this.#store.snapshot(key)
-    const ours = this.#store.apply(key, publisher, change)
-    if (ours !== 'ok') return ours
-    const made = this.#store.snapshot(key)
-    const theirs = await this.#askPartner(custodian.partner!, key, publisher, change)
-    const verdict = theirs === 'ok' && !this.#stillWith(key, custodian) ? 'not-ready' : theirs
-    if (verdict !== 'ok' && change.kind !== 'delete') this.#store.restore(key, made, before)
-    return verdict
+  async #leadAsLeft(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
+    const { subKey } = proven
+    const before = this.#store.snapshot(subKey)
+    const ours = this.#apply(proven, via)
+    if (isDeletion(proven)) return this.#deleteAtPartner(proven, ours, custodian)
+    if (ours.verdict !== 'ok') return ours
+    const made = this.#store.snapshot(subKey)
+    const theirs = await this.#askPartner(custodian, proven)
+    const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? NOT_READY : theirs
+    if (answer.verdict !== 'ok') this.#store.restore(subKey, made, before)
+    return answer
+  }
+
+  /** A deletion removes whatever its signer holds, also what only one replica was left with. */
+  async #deleteAtPartner(proven: Proven, ours: ChangeAnswer, custodian: Custodian): Promise<ChangeAnswer> {
+    if (ours.verdict !== 'ok' && ours.verdict !== 'missing') return ours
+    return worst(await this.#askPartner(custodian, proven), ours)
   }
 
   /** This node is the right replica: the left one decides first. */
-  async #leadAsRight(key: SubKey, publisher: Address, change: Change, custodian: Custodian): Promise<Verdict> {
-    const forecast = this.#store.judge(key, publisher, change)
-    if (forecast !== 'ok' && change.kind !== 'delete') return forecast
-    const theirs = await this.#askPartner(custodian.partner!, key, publisher, change)
-    if (theirs !== 'ok' && change.kind !== 'delete') return theirs
-    if (!this.#stillWith(key, custodian)) return 'not-ready'
-    const ours = this.#store.apply(key, publisher, change)
-    // A deletion removes whatever it has the password for, also what only one replica was left with.
-    return theirs === 'ok' || ours === 'ok' ? worst(theirs, ours) : theirs
+  async #leadAsRight(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
+    const deletes = isDeletion(proven)
+    const forecast = this.#answer(proven, this.#store.judge(proven, via))
+    if (forecast.verdict !== 'ok' && !deletes) return forecast
+    const theirs = await this.#askPartner(custodian, proven)
+    if (theirs.verdict !== 'ok' && !deletes) return theirs
+    if (!this.#stillWith(proven.subKey, custodian)) return NOT_READY
+    const ours = this.#apply(proven, via)
+    return deletes ? worst(theirs, ours) : ours
   }
 
-  #replicate(source: Address, request: { key: SubKey; publisher: Address; change: Change }): Verdict {
-    const custodian = this.#custody.custodianOf(request.key)
-    if (custodian === undefined || custodian.partner !== source) return 'not-ready'
+  #replicate(proven: Proven | undefined, via: Address): ChangeAnswer {
+    if (proven === undefined) return FORGED
+    const custodian = this.#custody.custodianOf(proven.subKey)
+    if (custodian?.partner !== via) return NOT_READY
     // Both lead at the same moment: the left one goes first, the right one comes again.
-    if (custodian.side === 'right' && this.#working.has(request.key)) return 'busy'
-    return this.#store.apply(request.key, request.publisher, request.change)
+    if (custodian.side === 'right' && this.#working.has(proven.subKey)) return { verdict: 'busy', newer: undefined }
+    return this.#apply(proven, via)
   }
 
-  /** An entry from a node that answered for it before: both replicas merge it with what they have. */
-  async #takeIn(entry: MovingEntry, both: boolean): Promise<Verdict> {
-    const custodian = this.#custody.custodianOf(entry.key)
+  /** An entry from a node that answered for it before, or from a reader that found a hole: both replicas take it, or none. */
+  async #takeIn(entry: MovingEntry, via: Address, trusted: boolean): Promise<Verdict> {
+    const subKey = subKeyOf(entry.change.statement.key, entry.place)
+    const custodian = this.#custody.custodianOf(subKey)
     if (custodian === undefined) return 'not-ready'
-    this.#custody.merge(entry)
-    if (!both || custodian.partner === undefined) return 'ok'
-    return this.#ask(custodian.partner, { kind: 'offer', entry, both: false })
+    const before = this.#store.snapshot(subKey)
+    const ours = this.#custody.takeIn(entry, via, trusted)
+    const made = this.#store.snapshot(subKey)
+    if (ours !== 'ok' || made === undefined || custodian.partner === undefined) return ours
+    const passedOn: DhtRequest = { kind: 'offer', entry: this.#store.toMoving(made), both: false }
+    const { verdict } = await this.#ask(custodian.partner, passedOn)
+    if (verdict !== 'ok') this.#store.restore(subKey, made, before)
+    return verdict
   }
 
-  #askPartner(partner: Address, key: SubKey, publisher: Address, change: Change): Promise<Verdict> {
-    return this.#ask(partner, { kind: 'replicate', key, publisher, change })
+  #takeInFromPartner(entry: MovingEntry, via: Address): Verdict {
+    const custodian = this.#custody.custodianOf(subKeyOf(entry.change.statement.key, entry.place))
+    return custodian?.partner === via ? this.#custody.takeIn(entry, via, true) : 'not-ready'
   }
 
-  async #ask(partner: Address, request: DhtRequest): Promise<Verdict> {
+  #apply(proven: Proven, via: Address): ChangeAnswer {
+    return this.#answer(proven, this.#store.apply(proven, via))
+  }
+
+  /** A client that is told of a newer change gets it to see: its serial is what the next one has to exceed. */
+  #answer({ subKey }: Proven, verdict: Verdict): ChangeAnswer {
+    const newer = verdict === 'stale' ? this.#store.snapshot(subKey) : undefined
+    return { verdict, newer: newer && this.#store.toMoving(newer) }
+  }
+
+  #askPartner({ partner }: Custodian, { place, change }: Proven): Promise<ChangeAnswer> {
+    return partner === undefined ? Promise.resolve(NOT_READY) : this.#ask(partner, { kind: 'replicate', place, change })
+  }
+
+  async #ask(partner: Address, request: DhtRequest): Promise<ChangeAnswer> {
     const body = encode(dhtRequestCodec, request)
     try {
       const options = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
       const answer = await this.#ring.request(SERVICES.dht, partner, body, options)
-      return decode(changeAnswerCodec, answer.body).verdict
+      return decode(changeAnswerCodec, answer.body)
     } catch (error) {
-      if (error instanceof DeliveryError) return 'not-ready'
+      if (error instanceof DeliveryError || error instanceof DecodeError) return NOT_READY
       throw error
     }
   }
 
-  #stillWith(key: SubKey, custodian: Custodian): boolean {
-    const now = this.#custody.custodianOf(key)
+  #stillWith(subKey: SubKey, custodian: Custodian): boolean {
+    const now = this.#custody.custodianOf(subKey)
     return now?.partner === custodian.partner && now?.side === custodian.side
   }
 }
 
-/** Of two verdicts on a deletion: one success is enough when the other replica had nothing to delete. */
-function worst(a: Verdict, b: Verdict): Verdict {
-  if (a === 'ok') return b === 'missing' ? 'ok' : b
-  return a === 'missing' ? b : a
+const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
+const FORGED: ChangeAnswer = { verdict: 'forged', newer: undefined }
+
+function isDeletion({ change }: Proven): boolean {
+  return change.statement.kind === 'delete'
+}
+
+/** What only a linked node may ask, and only for itself. */
+function mustBeLinked({ source, via }: Request): void {
+  if (source !== via) throw new Refusal('only a linked node may ask that, and only for itself')
+}
+
+/** Of two answers to a deletion: one success is enough when the other replica had nothing to delete. */
+function worst(a: ChangeAnswer, b: ChangeAnswer): ChangeAnswer {
+  if (a.verdict === 'ok') return b.verdict === 'missing' ? a : b
+  return a.verdict === 'missing' ? b : a
 }

@@ -5,7 +5,7 @@
  * lacks that key can make another record for the id. Its encoding is canonical and at most `MAX_RECORD_BYTES` long.
  */
 
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { concat, sha256, utf8 } from '../core/bytes.ts'
 import {
   bytes,
@@ -21,6 +21,7 @@ import {
   u16,
   u32,
 } from '../core/codec.ts'
+import { keyPairOf, PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES, verifies } from '../core/ed25519.ts'
 import { broadcastOf, type Cidr, contains, type Ip4, netmask, serviceAddressOf } from '../core/ip.ts'
 import { base32 } from './base32.ts'
 
@@ -59,14 +60,9 @@ export const MIN_PREFIX = 8
 export const MAX_PREFIX = 29
 export const MAX_RESERVED = 64
 
-const KEY_BYTES = 32
-const SIGNATURE_BYTES = 64
 const VERSION = 1
 /** Keeps a signature of ours from meaning anything in another protocol. */
 const CONTEXT = utf8('wow namespace record 1\n')
-/** DER in front of the 32 raw bytes of an Ed25519 public and private key (RFC 8410). */
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 const bodyCodec = struct({
   name: string(40),
@@ -79,7 +75,7 @@ const bodyCodec = struct({
 })
 const envelopeCodec = struct({
   version: u8,
-  key: fixed(KEY_BYTES),
+  key: fixed(PUBLIC_KEY_BYTES),
   body: bytes(MAX_RECORD_BYTES),
   signature: fixed(SIGNATURE_BYTES),
 })
@@ -88,8 +84,7 @@ const envelopeCodec = struct({
 export type SigningKey = Uint8Array & { readonly brand: 'SigningKey' }
 
 export function generateSigningKey(): SigningKey {
-  const der = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
-  return new Uint8Array(der.subarray(-KEY_BYTES)) as SigningKey
+  return new Uint8Array(randomBytes(SEED_BYTES)) as SigningKey
 }
 
 /** Letters, digits, dot, dash and underscore; starts with a letter or digit. */
@@ -114,9 +109,9 @@ export function signRecord(record: NamespaceRecord, signingKey: SigningKey): Sig
   if (problem !== undefined) throw new RangeError(problem)
   const { base, prefix } = record.pool
   const body = encode(bodyCodec, { ...record, reserved: [...record.reserved], base, prefix })
-  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, signingKey]), format: 'der', type: 'pkcs8' })
-  const key = createPublicKey(privateKey).export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES)
-  const signature = sign(null, concat(CONTEXT, body), privateKey)
+  const pair = keyPairOf(signingKey)
+  const { publicKey: key } = pair
+  const signature = pair.sign(concat(CONTEXT, body))
   const encoded = encode(envelopeCodec, { version: VERSION, key, body, signature })
   if (encoded.length > MAX_RECORD_BYTES) throw new RangeError(`the record needs ${encoded.length} bytes`)
   return { id: idOf(key), record, encoded }
@@ -127,8 +122,7 @@ export function openRecord(encoded: Uint8Array): SignedRecord {
   if (encoded.length > MAX_RECORD_BYTES) throw new DecodeError(`a record has at most ${MAX_RECORD_BYTES} bytes`)
   const { version, key, body, signature } = decode(envelopeCodec, encoded)
   if (version !== VERSION) throw new DecodeError(`record version ${version} is not known`)
-  const publicKey = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, key]), format: 'der', type: 'spki' })
-  if (!verify(null, concat(CONTEXT, body), publicKey, signature)) throw new DecodeError('the signature does not hold')
+  if (!verifies(key, concat(CONTEXT, body), signature)) throw new DecodeError('the signature does not hold')
   const { base, prefix, ...rest } = decode(bodyCodec, body)
   const record = { ...rest, pool: { base: base as Ip4, prefix }, reserved: rest.reserved as Ip4[] }
   const problem = problemOf(record)

@@ -14,7 +14,10 @@ export type Service = (typeof SERVICES)[keyof typeof SERVICES]
 export type Delivery = 'closest' | 'exact'
 
 export interface Request {
+  /** Who asked, by its own word and that of every node on the way; proven only when it is `via` itself. */
   readonly source: Address
+  /** The linked node that handed the request over, which proved its address; this node for what it asks itself. */
+  readonly via: Address
   readonly target: Address
   readonly delivery: Delivery
   readonly body: Uint8Array

@@ -164,6 +164,11 @@ export class Ring implements Overlay {
     return side === 'left' ? this.#near.left[0] : this.#near.right[0]
   }
 
+  /** One of the nearest linked nodes on either side. */
+  isNear(peer: Address): boolean {
+    return this.#near.isNear(peer)
+  }
+
   get estimatedSize(): number {
     const extend = (side: Side): Address[] => {
       const known = side === 'left' ? this.#near.left : this.#near.right

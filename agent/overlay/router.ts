@@ -83,7 +83,7 @@ export class Router {
       body,
     }
     const result = await new Promise<Result>((resolve) => {
-      if (options.through === undefined) this.#route(request, resolve)
+      if (options.through === undefined) this.#route(request, this.#self, resolve)
       else this.#forward(request, options.through, resolve)
     })
     if (result.ok) return result.answer
@@ -92,13 +92,16 @@ export class Router {
 
   /** A request that a linked node handed on. */
   onRequest(from: Address, request: RequestFrame): void {
-    this.#route(request, (result) => {
+    const finish = (result: Result) => {
       if (result.ok) this.#send(from, { kind: 'answer', id: request.id, ...result.answer })
       else {
         const detail = result.detail.slice(0, 80)
         this.#send(from, { kind: 'failure', id: request.id, failure: result.failure, detail })
       }
-    })
+    }
+    // A request never comes back to its source: this one would be handed on in the name of this node.
+    if (request.source !== this.#self) this.#route(request, from, finish)
+    else finish({ ok: false, failure: 'refused', detail: 'the source of this request is the node that it came to' })
   }
 
   onAnswer(from: Address, { id, from: responder, hops, body }: FrameOf<'answer'>): void {
@@ -144,12 +147,12 @@ export class Router {
     return best === start ? undefined : best
   }
 
-  #route(request: RequestFrame, finish: (result: Result) => void): void {
+  #route(request: RequestFrame, via: Address, finish: (result: Result) => void): void {
     const next = this.nextHop(request.target, request.delivery, request.source)
     if (next !== undefined) this.#forward(request, next, finish)
     else if (request.delivery === 'exact' && request.target !== this.#self) {
       finish({ ok: false, failure: 'no-route', detail: 'the target is not on the ring' })
-    } else void this.#answer(request).then(finish)
+    } else void this.#answer(request, via).then(finish)
   }
 
   #forward(request: RequestFrame, next: Address, finish: (result: Result) => void): void {
@@ -187,12 +190,12 @@ export class Router {
     waiting.finish(result)
   }
 
-  async #answer(request: RequestFrame): Promise<Result> {
+  async #answer(request: RequestFrame, via: Address): Promise<Result> {
     const handler = this.#handlers.get(request.service)
     if (handler === undefined) return { ok: false, failure: 'refused', detail: `no service ${request.service} here` }
     const { source, target, delivery, body, hops } = request
     try {
-      const answer = await handler({ source, target, delivery, body })
+      const answer = await handler({ source, via, target, delivery, body })
       return { ok: true, answer: { from: this.#self, hops, body: answer } }
     } catch (error) {
       if (!(error instanceof Refusal || error instanceof DecodeError)) this.#onFault(error)

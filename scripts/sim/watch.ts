@@ -73,7 +73,7 @@ export class Watch {
       for (const owner of owners) {
         const kept = subKeysOf(leaseKey(keys, ip)).filter((subKey) =>
           hosts.some(({ dht }) => {
-            const value = dht.store.get(subKey)?.value
+            const value = dht.store.get(subKey)?.proven.change.statement.value
             return value !== undefined && openOwner(keys, ip, value) === owner.address
           }),
         )

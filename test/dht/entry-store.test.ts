@@ -1,31 +1,33 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { utf8 } from '../../agent/core/bytes.ts'
-import { MAX_ENTRIES_PER_PUBLISHER, SAME_AGE_MS } from '../../agent/dht/constants.ts'
+import {
+  MAX_ENTRIES,
+  MAX_ENTRIES_PER_LINK,
+  MAX_ENTRIES_PER_PUBLISHER,
+  SAME_AGE_MS,
+  TOMBSTONE_MS,
+} from '../../agent/dht/constants.ts'
 import { EntryStore } from '../../agent/dht/entry-store.ts'
-import type { Change, MovingEntry } from '../../agent/dht/messages.ts'
-import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import type { MovingEntry } from '../../agent/dht/messages.ts'
+import type { Proven } from '../../agent/dht/proof.ts'
+import { subKeyOf } from '../../agent/dht/sub-keys.ts'
+import { type Address, rightward, toAddress } from '../../agent/overlay/address.ts'
 import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { ALICE, BOB, create, KEY, offered, recreate, remove } from './samples.ts'
 
-const KEY = toAddress(77n)
-const ALICE = toAddress(1n)
-const BOB = toAddress(2n)
+const SUB_KEY = subKeyOf(KEY, 0)
+/** Who brings what the stores of these tests are given. */
+const LINK = toAddress(9n)
 
 function setUp() {
   const clock = new VirtualClock()
-  return { clock, store: new EntryStore(clock) }
+  const store = new EntryStore(clock)
+  return { clock, store, apply: (change: Proven) => store.apply(change, LINK) }
 }
 
-function create(password: string, value = 'v', ttlMs = 1_000): Change {
-  return { kind: 'create', password: utf8(password), value: utf8(value), ttlMs }
-}
-
-function recreate(oldPassword: string, newPassword: string, value = 'w', ttlMs = 1_000): Change {
-  return { kind: 'recreate', oldPassword: utf8(oldPassword), newPassword: utf8(newPassword), value: utf8(value), ttlMs }
-}
-
-function remove(password: string): Change {
-  return { kind: 'delete', password: utf8(password) }
+function valueIn(store: EntryStore): Uint8Array | undefined {
+  return store.get(SUB_KEY)?.proven.change.statement.value
 }
 
 /** What a store would hand over of its one entry. */
@@ -33,119 +35,242 @@ function moving(store: EntryStore): MovingEntry {
   return store.page(0n as Address, 0n as Address, undefined, 10).entries[0]!
 }
 
+function hand(from: EntryStore, to: EntryStore, trusted = true) {
+  return to.merge(offered(moving(from)), LINK, trusted)
+}
+
+/** Many distinct entries. */
+function keyed(i: number): Uint8Array {
+  return utf8(`key ${i}`)
+}
+
 describe('entry store', () => {
   test('of two creates with different passwords the first wins and the second hears taken', () => {
-    const { store } = setUp()
-    assert.equal(store.apply(KEY, ALICE, create('a')), 'ok')
-    assert.equal(store.apply(KEY, BOB, create('b')), 'taken')
-    assert.equal(store.apply(KEY, ALICE, create('a')), 'ok', 'a repeated create is the same create')
+    const { apply } = setUp()
+    assert.equal(apply(create('a')), 'ok')
+    assert.equal(apply(create('b')), 'taken')
+    assert.equal(apply(create('a')), 'ok', 'a create with the same password is the same claim')
   })
 
   test('an entry is gone when its time-to-live is over, and the key is free', async () => {
-    const { clock, store } = setUp()
-    store.apply(KEY, ALICE, create('a', 'v', 500))
+    const { clock, store, apply } = setUp()
+    apply(create('a', { ttlMs: 500 }))
     await clock.runFor(499)
-    assert.ok(store.get(KEY))
+    assert.ok(store.get(SUB_KEY))
     await clock.runFor(1)
-    assert.equal(store.get(KEY), undefined)
-    assert.equal(store.apply(KEY, BOB, create('b')), 'ok')
+    assert.equal(store.get(SUB_KEY), undefined)
+    assert.equal(apply(create('b')), 'ok')
   })
 
   test('recreate needs the old password, may change it, and brings an expired entry back', async () => {
-    const { clock, store } = setUp()
-    store.apply(KEY, ALICE, create('a'))
-    assert.equal(store.apply(KEY, BOB, recreate('b', 'b')), 'wrong-password')
-    assert.equal(store.apply(KEY, ALICE, recreate('a', 'a2')), 'ok')
-    assert.equal(store.apply(KEY, ALICE, recreate('a', 'a2')), 'ok', 'repeated, its answer having been lost')
-    assert.equal(store.apply(KEY, ALICE, create('a')), 'taken')
+    const { clock, apply } = setUp()
+    apply(create('a'))
+    assert.equal(apply(recreate('b', 'b')), 'wrong-password')
+    const handedOver = recreate('a', 'a2')
+    assert.equal(apply(handedOver), 'ok')
+    assert.equal(apply(handedOver), 'ok', 'repeated, its answer having been lost')
+    assert.equal(apply(create('a')), 'taken')
+    assert.equal(apply(recreate('a', 'a')), 'wrong-password')
     await clock.runFor(2_000)
-    assert.equal(store.apply(KEY, ALICE, recreate('a2', 'a2')), 'ok')
+    assert.equal(apply(recreate('a2', 'a2')), 'ok')
   })
 
   test('delete needs the password and frees the key', () => {
-    const { store } = setUp()
-    assert.equal(store.apply(KEY, ALICE, remove('a')), 'missing')
-    store.apply(KEY, ALICE, create('a'))
-    assert.equal(store.apply(KEY, BOB, remove('b')), 'wrong-password')
-    assert.equal(store.apply(KEY, ALICE, remove('a')), 'ok')
-    assert.equal(store.apply(KEY, BOB, create('b')), 'ok')
+    const { apply } = setUp()
+    assert.equal(apply(remove('a')), 'missing')
+    apply(create('a'))
+    assert.equal(apply(remove('b')), 'wrong-password')
+    const deletion = remove('a')
+    assert.equal(apply(deletion), 'ok')
+    assert.equal(apply(deletion), 'ok', 'repeated, its answer having been lost')
+    assert.equal(apply(create('b')), 'ok')
   })
 
   test('a change that is taken back leaves what was there before', () => {
-    const { store } = setUp()
-    store.apply(KEY, ALICE, create('a', 'old'))
-    const before = store.snapshot(KEY)
-    store.apply(KEY, ALICE, recreate('a', 'a2', 'new'))
-    store.restore(KEY, store.snapshot(KEY), before)
-    assert.deepEqual(store.get(KEY)?.value, utf8('old'))
+    const { store, apply } = setUp()
+    apply(create('a', { value: 'old' }))
+    const before = store.snapshot(SUB_KEY)
+    apply(recreate('a', 'a2', { value: 'new' }))
+    store.restore(SUB_KEY, store.snapshot(SUB_KEY), before)
+    assert.deepEqual(valueIn(store), utf8('old'))
+  })
+})
+
+describe('a change that comes late or again', () => {
+  test('is stale when its holder made a newer one', () => {
+    const { store, apply } = setUp()
+    const [first, second, third] = [create('a'), recreate('a', 'a', { value: 'w' }), remove('a')]
+    assert.equal(apply(second), 'ok')
+    assert.equal(apply(first), 'stale')
+    assert.deepEqual(valueIn(store), utf8('w'))
+    assert.equal(apply(third), 'ok')
+    assert.equal(apply(second), 'stale')
+    assert.equal(store.get(SUB_KEY), undefined)
   })
 
-  test('a deleted entry does not come back from a replica that missed the deletion', () => {
-    const one = setUp().store
-    const other = setUp().store
-    one.apply(KEY, ALICE, create('a'))
-    other.merge(moving(one))
-    one.apply(KEY, ALICE, remove('a'))
-    one.merge(moving(other))
-    assert.equal(one.get(KEY), undefined)
-    other.merge(moving(one))
-    assert.equal(other.get(KEY), undefined)
+  test('adds nothing to the life of the entry', async () => {
+    const { clock, store, apply } = setUp()
+    const change = create('a', { ttlMs: 1_000 })
+    apply(change)
+    await clock.runFor(900)
+    assert.equal(apply(change), 'ok')
+    await clock.runFor(100)
+    assert.equal(store.get(SUB_KEY), undefined)
   })
 
-  test('after a partition the entry held longer stays, at both replicas', async () => {
+  test('does not undo a deletion while the entry could still be somewhere, nor one that overtook it', async () => {
+    const { clock, store, apply } = setUp()
+    const long = create('a', { ttlMs: 10 * TOMBSTONE_MS })
+    apply(long)
+    apply(remove('a'))
+    await clock.runFor(9 * TOMBSTONE_MS)
+    assert.equal(apply(long), 'stale')
+    const other = setUp()
+    const overtaken = create('a')
+    assert.equal(other.apply(remove('a')), 'missing')
+    assert.equal(other.apply(overtaken), 'stale')
+    assert.equal(store.get(SUB_KEY), undefined)
+  })
+
+  test('a deletion by a stranger does not make the store forget one by the holder', () => {
+    const { apply } = setUp()
+    const old = create('a')
+    apply(old)
+    apply(remove('a'))
+    assert.equal(apply(remove('stranger')), 'missing')
+    assert.equal(apply(old), 'stale')
+  })
+
+  test('a late deletion does not hit the claim that its holder made after it', () => {
+    const { store, apply } = setUp()
+    apply(create('a'))
+    const late = remove('a')
+    apply(create('a', { value: 'again' }))
+    assert.equal(apply(late), 'stale')
+    assert.deepEqual(valueIn(store), utf8('again'))
+  })
+})
+
+describe('an entry from another node', () => {
+  test('that was deleted does not come back from a replica that missed the deletion', () => {
+    const [one, other] = [setUp(), setUp()]
+    one.apply(create('a'))
+    hand(one.store, other.store)
+    one.apply(remove('a'))
+    hand(other.store, one.store)
+    assert.equal(one.store.get(SUB_KEY), undefined)
+    hand(one.store, other.store)
+    assert.equal(other.store.get(SUB_KEY), undefined)
+  })
+
+  test('of two holders after a partition: the one held longer stays, at both replicas', async () => {
     const clock = new VirtualClock()
-    const one = new EntryStore(clock)
-    const other = new EntryStore(clock)
-    one.apply(KEY, ALICE, create('a', 'older', 60_000))
+    const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
+    one.apply(create('a', { value: 'older', ttlMs: 60_000 }), LINK)
     await clock.runFor(SAME_AGE_MS + 1)
-    other.apply(KEY, BOB, create('b', 'younger', 60_000))
-    const [ofOne, ofOther] = [moving(one), moving(other)]
-    one.merge(ofOther)
-    other.merge(ofOne)
-    assert.deepEqual(one.get(KEY)?.value, utf8('older'))
-    assert.deepEqual(other.get(KEY)?.value, utf8('older'))
+    other.apply(create('b', { value: 'younger', ttlMs: 60_000, publisher: BOB }), LINK)
+    const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
+    assert.deepEqual(one.merge(ofOther, LINK, true).rival?.change.statement.publisher, BOB)
+    assert.deepEqual(other.merge(ofOne, LINK, true).rival?.change.statement.publisher, BOB)
+    assert.deepEqual(valueIn(one), utf8('older'))
+    assert.deepEqual(valueIn(other), utf8('older'))
   })
 
-  test('two entries of the same age are settled the same way at both replicas', () => {
+  test('of two holders and the same age: settled the same way at both replicas', () => {
     const clock = new VirtualClock()
-    const one = new EntryStore(clock)
-    const other = new EntryStore(clock)
-    one.apply(KEY, ALICE, create('a'))
-    other.apply(KEY, BOB, create('b'))
-    const [ofOne, ofOther] = [moving(one), moving(other)]
-    one.merge(ofOther)
-    other.merge(ofOne)
-    assert.deepEqual(one.get(KEY)?.passwordHash, other.get(KEY)?.passwordHash)
+    const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
+    one.apply(create('a', { value: 'of a' }), LINK)
+    other.apply(create('b', { value: 'of b' }), LINK)
+    const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
+    one.merge(ofOther, LINK, true)
+    other.merge(ofOne, LINK, true)
+    assert.deepEqual(valueIn(one), valueIn(other))
   })
 
-  test('a publisher with a full quota is refused, others are not, and room comes back with expiry', async () => {
-    const { clock, store } = setUp()
-    for (let i = 0; i < MAX_ENTRIES_PER_PUBLISHER; i++) {
-      assert.equal(store.apply(toAddress(BigInt(i)), ALICE, create('a')), 'ok')
-    }
-    const next = toAddress(-1n)
-    assert.equal(store.apply(next, ALICE, create('a')), 'full')
-    assert.equal(store.apply(next, BOB, create('b')), 'ok')
-    await clock.runFor(1_000)
-    store.sweep(() => true)
-    assert.equal(store.size, 0)
-    assert.equal(store.apply(next, ALICE, create('a')), 'ok')
+  test('that nobody vouches for fills a hole, brings what the holder signed later, and never puts in another holder', () => {
+    const stranger = setUp()
+    const { store, apply } = setUp()
+    stranger.apply(create('thief'))
+    const old = { ...offered(moving(stranger.store)), ageMs: 1e9 }
+    apply(create('a'))
+    assert.equal(store.merge(old, LINK, false).kept, false)
+    assert.equal(store.merge({ ...offered({ ...moving(store) }), proven: recreate('a', 'a') }, LINK, false).kept, true)
+    const empty = setUp()
+    assert.equal(empty.store.merge(old, LINK, false).kept, true)
+    assert.equal(moving(empty.store).ageMs, 0, 'its age counts from now')
+  })
+
+  test('lives no longer than its holder signed, whatever is said of it', async () => {
+    const [one, other] = [setUp(), setUp()]
+    one.apply(create('a', { ttlMs: 1_000 }))
+    other.store.merge({ ...offered(moving(one.store)), ttlMs: 2 ** 40 }, LINK, true)
+    await other.clock.runFor(1_000)
+    assert.equal(other.store.get(SUB_KEY), undefined)
   })
 
   test('pages hand over every entry of an arc once, in order, and none outside it', () => {
-    const { store } = setUp()
-    for (let i = 0; i < 100; i++) store.apply(toAddress(BigInt(i * 10)), ALICE, create('a'))
-    const seen: bigint[] = []
-    let cursor: Address | undefined
+    const { store, apply } = setUp()
+    for (let i = 0; i < 100; i++) apply(create('a', { key: keyed(i) }))
+    const [from, to] = [toAddress(1n << 158n), toAddress(3n << 158n)]
+    const expected = Array.from({ length: 100 }, (_, i) => subKeyOf(keyed(i), 0))
+      .filter((subKey) => rightward(from, subKey) < rightward(from, to))
+      .sort((a, b) => (a < b ? -1 : 1))
+    assert.ok(expected.length > 20)
+    const seen: Address[] = []
     for (;;) {
-      const { entries, last } = store.page(toAddress(200n), toAddress(500n), cursor, 7)
-      seen.push(...entries.map(({ key }) => key))
-      cursor = entries.at(-1)?.key
+      const { entries, last } = store.page(from, to, seen.at(-1), 7)
+      seen.push(...entries.map(({ change }) => subKeyOf(change.statement.key, 0)))
       if (last) break
     }
-    assert.deepEqual(
-      seen,
-      Array.from({ length: 30 }, (_, i) => BigInt(200 + i * 10)),
-    )
+    assert.deepEqual(seen, expected)
+  })
+})
+
+describe('room', () => {
+  /** Fills a store through `link`, in as many names as it takes. */
+  function fill(store: EntryStore, link: Address, count: number, from: number): string {
+    let verdict = 'ok'
+    for (let i = from; i < from + count && verdict === 'ok'; i++) {
+      const publisher = toAddress(BigInt(1000 + Math.floor(i / 1000)))
+      verdict = store.apply(stamped(i, publisher), link)
+    }
+    return verdict
+  }
+
+  /** Thousands of signatures take minutes, and the store does not look at them: the same one with other keys. */
+  function stamped(i: number, publisher: Address): Proven {
+    const { change, ...rest } = sample
+    return {
+      ...rest,
+      subKey: toAddress(BigInt(i)),
+      change: { ...change, statement: { ...change.statement, publisher } },
+    }
+  }
+  const sample = create('a', { ttlMs: 1_000 })
+
+  test('of one publisher behind one link is limited, comes back with expiry, and is not used up by his name elsewhere', async () => {
+    const { clock, store } = setUp()
+    const mallory = toAddress(77n)
+    for (let i = 0; i < MAX_ENTRIES_PER_PUBLISHER; i++) assert.equal(store.apply(stamped(i, ALICE), mallory), 'ok')
+    const next = stamped(MAX_ENTRIES_PER_PUBLISHER, ALICE)
+    assert.equal(store.apply(next, mallory), 'full')
+    assert.equal(store.merge({ proven: next, ttlMs: 1_000, ageMs: 0 }, mallory, true).kept, false)
+    assert.equal(store.apply(next, LINK), 'ok')
+    await clock.runFor(1_000)
+    store.sweep(() => true)
+    assert.equal(store.size, 0)
+    assert.equal(store.apply(next, mallory), 'ok')
+  })
+
+  test('for one link is limited whatever names it gives, and for all links together', () => {
+    const { store } = setUp()
+    assert.equal(fill(store, toAddress(1n), MAX_ENTRIES, 0), 'full')
+    assert.equal(store.size, MAX_ENTRIES_PER_LINK)
+    assert.equal(store.apply(stamped(1e6, BOB), LINK), 'ok')
+    assert.equal(fill(store, toAddress(2n), MAX_ENTRIES_PER_LINK, 1e7), 'full')
+    assert.equal(store.size, MAX_ENTRIES)
+    assert.equal(store.apply(stamped(2e6, BOB), LINK), 'full')
+    assert.equal(store.apply(remove('b'), LINK), 'missing')
+    assert.equal(store.size, MAX_ENTRIES, 'deletions of nothing take no room either')
   })
 })

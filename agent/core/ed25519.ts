@@ -1,0 +1,35 @@
+/** Ed25519 (RFC 8032) over raw bytes: 32 of seed, 32 of public key, 64 of signature. */
+
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+
+export const SEED_BYTES = 32
+export const PUBLIC_KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+
+export interface KeyPair {
+  readonly publicKey: Uint8Array
+  sign(message: Uint8Array): Uint8Array
+}
+
+/** A JWK must name its public key, and Node takes only the seed from a private one: this stands where `x` has to be. */
+const UNKNOWN_X = text(new Uint8Array(PUBLIC_KEY_BYTES))
+
+export function keyPairOf(seed: Uint8Array): KeyPair {
+  const key = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', d: text(seed), x: UNKNOWN_X }, format: 'jwk' })
+  const publicKey = new Uint8Array(Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url'))
+  return { publicKey, sign: (message) => new Uint8Array(sign(null, message, key)) }
+}
+
+/** False for any bytes that are no public key or no signature of it. */
+export function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== PUBLIC_KEY_BYTES) return false
+  return verify(null, message, publicKeyOf(publicKey), signature)
+}
+
+function publicKeyOf(publicKey: Uint8Array): KeyObject {
+  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text(publicKey) }, format: 'jwk' })
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+}

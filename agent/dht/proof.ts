@@ -1,0 +1,67 @@
+/**
+ * Who may change an entry, as signatures: a password becomes a key pair, and a storing node sees only its public half.
+ *
+ * Guarantees: a `Proven` change was signed by the holder of its password (and of the former one, when it changes), every
+ * field of it, for the very sub-key it stands for; only `prove` makes one. What a signature does not say is when it was
+ * made: an old change can be repeated, and loses to any newer one that is remembered.
+ */
+
+import { hmac, sha256, utf8 } from '../core/bytes.ts'
+import { decode, encode } from '../core/codec.ts'
+import { type KeyPair, keyPairOf, verifies } from '../core/ed25519.ts'
+import { PROOFS_REMEMBERED } from './constants.ts'
+import type { Key, SubKey } from './dht.ts'
+import { type Change, changeCodec, type Statement, statementCodec } from './messages.ts'
+import { subKeyOf } from './sub-keys.ts'
+
+/** Keeps a signature of ours from meaning anything in another protocol. */
+const CONTEXT = utf8('wow dht change 1\n')
+const DERIVATION = utf8('wow dht holder 1\n')
+
+declare const proven: unique symbol
+/** A change whose signatures hold, and the sub-key it is for. */
+export interface Proven {
+  readonly subKey: SubKey
+  readonly place: number
+  readonly change: Change
+  readonly [proven]: true
+}
+
+/** The key pair that a password stands for at one key: it links nothing to what the same password holds elsewhere. */
+export function holderOf(key: Key, password: Uint8Array): KeyPair {
+  return keyPairOf(hmac(password, DERIVATION, key))
+}
+
+/** `former`: whoever held the entry before, when that is somebody else. */
+export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair, former?: KeyPair): Change {
+  const whole = { ...statement, holder: holder.publicKey }
+  const message = messageOf(whole)
+  const of = former === undefined ? undefined : { holder: former.publicKey, signature: former.sign(message) }
+  return { statement: whole, signature: holder.sign(message), former: of }
+}
+
+/** undefined when a signature does not hold. The result shares no memory with what it was read from. */
+export function prove(place: number, change: Change): Proven | undefined {
+  const { statement, signature, former } = change
+  const message = messageOf(statement)
+  if (!holds(statement.holder, message, signature)) return undefined
+  if (former !== undefined && !holds(former.holder, message, former.signature)) return undefined
+  const own = decode(changeCodec, encode(changeCodec, change))
+  return { subKey: subKeyOf(statement.key, place), place, change: own } as Proven
+}
+
+function messageOf(statement: Statement): Uint8Array {
+  return sha256(CONTEXT, encode(statementCodec, statement))
+}
+
+/** Signatures that held: each comes by several times, at a change, its repetition, and every time an entry moves. */
+const held = new Set<string>()
+
+function holds(holder: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const name = Buffer.concat([holder, message, signature]).toString('latin1')
+  if (held.has(name)) return true
+  if (!verifies(holder, message, signature)) return false
+  if (held.size >= PROOFS_REMEMBERED) held.clear()
+  held.add(name)
+  return true
+}

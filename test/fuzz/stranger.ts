@@ -1,0 +1,90 @@
+/** Somebody who is no node of ours: proves an address of his own, and then says on his link whatever he likes. */
+
+import { DecodeError, decode, encode } from '../../agent/core/codec.ts'
+import { type DhtRequest, dhtRequestCodec } from '../../agent/dht/messages.ts'
+import { type Address, addressFromBytes } from '../../agent/overlay/address.ts'
+import type { Link } from '../../agent/overlay/link.ts'
+import { type Frame, type FrameOf, frameCodec } from '../../agent/overlay/messages.ts'
+import { SERVICES } from '../../agent/overlay/overlay.ts'
+import { endpointOf } from '../../scripts/sim/sim-network.ts'
+import type { SimRing } from '../../scripts/sim/sim-ring.ts'
+
+const PATIENCE_MS = 5_000
+
+export interface Asking {
+  readonly target: Address
+  /** In whose name; his own if not said. */
+  readonly source?: Address
+  readonly delivery?: 'closest' | 'exact'
+  readonly hops?: number
+}
+
+export class Stranger {
+  readonly address: Address
+  readonly victim: Address
+  /** Frames that came, without those that answer his requests. */
+  heard = 0
+  readonly #sim: SimRing
+  readonly #link: Link
+  readonly #waiting = new Map<number, (frame: FrameOf<'answer'> | FrameOf<'failure'>) => void>()
+  #id = 1
+
+  constructor(sim: SimRing, victim: Address, address: Address, link: Link) {
+    this.#sim = sim
+    this.victim = victim
+    this.address = address
+    this.#link = link
+    link.onFrame = (bytes) => this.#onFrame(bytes)
+  }
+
+  static async at(sim: SimRing, victim: Address, address = addressFromBytes(sim.random.bytes(20))): Promise<Stranger> {
+    const links = sim.network.host(address)
+    const link = await sim.clock.complete(links.dialEndpoint(endpointOf(victim)))
+    return new Stranger(sim, victim, address, link)
+  }
+
+  send(frame: Frame): void {
+    this.raw(encode(frameCodec, frame))
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#link.send(bytes)
+  }
+
+  close(): void {
+    this.#link.close()
+  }
+
+  /** The body of the answer; undefined when it is refused, or nothing comes. */
+  async ask(request: DhtRequest, asking: Asking): Promise<Uint8Array | undefined> {
+    const id = this.#id++
+    const answer = new Promise<Uint8Array | undefined>((resolve) => {
+      this.#waiting.set(id, (frame) => resolve(frame.kind === 'answer' ? frame.body : undefined))
+      this.#sim.clock.after(PATIENCE_MS, () => resolve(undefined))
+    })
+    this.send({
+      kind: 'request',
+      id,
+      source: asking.source ?? this.address,
+      target: asking.target,
+      delivery: asking.delivery ?? 'closest',
+      service: SERVICES.dht,
+      hops: asking.hops ?? 1,
+      patienceMs: PATIENCE_MS,
+      body: encode(dhtRequestCodec, request),
+    })
+    const body = await this.#sim.clock.complete(answer)
+    this.#waiting.delete(id)
+    return body
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    try {
+      const frame = decode(frameCodec, bytes)
+      if (frame.kind === 'answer' || frame.kind === 'failure') this.#waiting.get(frame.id)?.(frame)
+      else this.heard++
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+    }
+  }
+}

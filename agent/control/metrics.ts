@@ -29,6 +29,9 @@ export function metricsOf(facts: AgentFacts): string {
   text.counter('wow_overlay_malformed_frames_total', 'Frames of peers that made no sense.', [
     [{}, ring?.malformedFrames ?? 0],
   ])
+  text.counter('wow_overlay_excess_frames_total', 'Frames of peers beyond what one link may say.', [
+    [{}, ring?.excessFrames ?? 0],
+  ])
   if (namespace !== undefined) {
     text.gauge('wow_leases', 'Leases that clients of this node hold.', [[{}, namespace.leases.length]])
     text.gauge('wow_tunnels', 'Peers with which packets flow.', [[{}, namespace.tunnels.length]])

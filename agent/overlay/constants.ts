@@ -56,12 +56,26 @@ export const LOST_TICK_MS = 1_000
 /** Not correctly connected for longer than this, ms, is being cut off: what is held must be asked after. */
 export const CUT_OFF_AFTER_MS = 1_000
 
+/** Links that a node holds; a full one takes in nobody but a neighbour. Below what libp2p accepts. */
+export const MAX_PEERS = 1_500
+/**
+ * Frames a second that a node listens to on one link, answers and datagrams aside, and how many seconds' worth may come at
+ * once. A stranger's share costs about a twentieth of a core when every frame carries a signature to verify.
+ */
+export const STRANGER_FRAMES_PER_S = 500
+export const WANTED_FRAMES_PER_S = 5_000
+export const BURST_S = 4
+/** Dials that others may ask of this node at the same time. */
+export const MAX_DIAL_BACKS = 32
+
 /** Greedy routing needs O(log² n / k) hops (paper section 4): about 10 at n = 10,000. */
 export const HOP_LIMIT = 40
 /** Default patience for an answer, ms; well above a round trip through a handful of wide-area hops. */
 export const REQUEST_TIMEOUT_MS = 3_000
 /** Share of its own patience that a node passes on: the node next to a fault gives up first, and says so. */
 export const HOP_PATIENCE = 0.9
+/** The most patience, ms, that a node has with a request of others: a forwarded one takes up room as long. */
+export const MAX_PATIENCE_MS = 5_000
 /** Requests of others that one node forwards at the same time; more are refused. */
 export const MAX_FORWARDS = 10_000
 

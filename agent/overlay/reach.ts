@@ -7,7 +7,7 @@
 import type { Clock } from '../core/clock.ts'
 import { decode, encode } from '../core/codec.ts'
 import { type Address, formatAddress } from './address.ts'
-import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS } from './constants.ts'
+import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS } from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
@@ -21,6 +21,7 @@ export class Reach {
   readonly #isLinked: (peer: Address) => boolean
   readonly #attempts = new Map<Address, Promise<void>>()
   readonly #awaited = new Map<Address, () => void>()
+  #dialBacks = 0
 
   constructor(parts: {
     links: LinkLayer
@@ -55,7 +56,12 @@ export class Reach {
   /** Somebody who cannot reach us asks to be dialled. */
   onDialBack(asker: Contact): void {
     if (asker.address === this.#links.self || this.#isLinked(asker.address)) return
-    void this.#dial(asker)
+    // Where it leads is the asker's word: a stranger must not make this node dial the whole world.
+    if (this.#dialBacks >= MAX_DIAL_BACKS) return
+    this.#dialBacks++
+    void this.#dial(asker).finally(() => {
+      this.#dialBacks--
+    })
   }
 
   /** A link to `peer` came up, whoever opened it. */

@@ -13,6 +13,8 @@ export interface RingStatus {
   readonly onDemand: number
   readonly estimatedSize: number
   readonly malformedFrames: number
+  /** Frames beyond what one link may say. */
+  readonly excessFrames: number
   readonly links: readonly LinkStatus[]
 }
 
@@ -26,7 +28,7 @@ export interface LinkStatus {
 export function ringStatus(
   peers: Peers,
   near: NearLinks,
-  rest: Pick<RingStatus, 'correctlyConnected' | 'estimatedSize' | 'malformedFrames'>,
+  rest: Pick<RingStatus, 'correctlyConnected' | 'estimatedSize' | 'malformedFrames' | 'excessFrames'>,
 ): RingStatus {
   const links: LinkStatus[] = []
   for (const { address, roles, link } of peers.all()) {

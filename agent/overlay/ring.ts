@@ -9,6 +9,7 @@ import { type Clock, every, type Timer } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
+import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { CUT_OFF_AFTER_MS, FAR_PERIOD_MS, LOST_TICK_MS, SELF_LOOKUP_PERIOD_MS, STATUS_PERIOD_MS } from './constants.ts'
 import { FarLinks } from './far-links.ts'
@@ -51,6 +52,7 @@ export class Ring implements Overlay {
   readonly #router: Router
   readonly #reach: Reach
   readonly #near: NearLinks
+  readonly #admission: Admission
   readonly #far: FarLinks
   readonly #upkeep: LinkUpkeep
   readonly #selfLookup: SelfLookup
@@ -102,6 +104,7 @@ export class Ring implements Overlay {
     this.#router = router
     this.#reach = reach
     this.#near = near
+    this.#admission = new Admission({ self, peers, near, clock })
     this.#far = new FarLinks({ self, peers, router, reach, random })
     const upgrades = new Upgrades({ links, peers, clock, adopt })
     this.#upkeep = new LinkUpkeep({ clock, peers, near, upgrades })
@@ -223,7 +226,8 @@ export class Ring implements Overlay {
 
   status(): RingStatus {
     const { estimatedSize } = this
-    const rest = { correctlyConnected: this.#correct, estimatedSize, malformedFrames: this.#malformedFrames }
+    const counts = { malformedFrames: this.#malformedFrames, excessFrames: this.#admission.dropped }
+    const rest = { correctlyConnected: this.#correct, estimatedSize, ...counts }
     return ringStatus(this.#peers, this.#near, rest)
   }
 
@@ -238,7 +242,7 @@ export class Ring implements Overlay {
   }
 
   #adopt(link: Link): Peer | undefined {
-    if (this.#stopped || link.peer === this.self) {
+    if (this.#stopped || link.peer === this.self || !this.#admission.admits(link)) {
       link.close()
       return undefined
     }
@@ -274,6 +278,8 @@ export class Ring implements Overlay {
     }
     peer.heardAt = this.#clock.now()
     peer.suspectSince = undefined
+    const isReply = frame.kind === 'answer' || frame.kind === 'failure'
+    if (frame.kind !== 'datagram' && !isReply && !this.#admission.hears(peer)) return
     switch (frame.kind) {
       case 'hello':
         peer.endpoints = frame.endpoints

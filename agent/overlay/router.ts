@@ -11,7 +11,7 @@ import type { Clock, Timer } from '../core/clock.ts'
 import { DecodeError } from '../core/codec.ts'
 import { messageOf } from '../core/errors.ts'
 import { type Address, isCloser } from './address.ts'
-import { HOP_LIMIT, HOP_PATIENCE, MAX_FORWARDS, REQUEST_TIMEOUT_MS } from './constants.ts'
+import { HOP_LIMIT, HOP_PATIENCE, MAX_FORWARDS, MAX_PATIENCE_MS, REQUEST_TIMEOUT_MS } from './constants.ts'
 import type { Frame, FrameOf } from './messages.ts'
 import {
   type Answer,
@@ -100,7 +100,8 @@ export class Router {
       }
     }
     // A request never comes back to its source: this one would be handed on in the name of this node.
-    if (request.source !== this.#self) this.#route(request, from, finish)
+    const patienceMs = Math.min(request.patienceMs, MAX_PATIENCE_MS)
+    if (request.source !== this.#self) this.#route({ ...request, patienceMs }, from, finish)
     else finish({ ok: false, failure: 'refused', detail: 'the source of this request is the node that it came to' })
   }
 

@@ -39,6 +39,7 @@ export function wholeRing(): RingStatus {
     onDemand: 0,
     estimatedSize: 3.4,
     malformedFrames: 0,
+    excessFrames: 0,
     links: [
       { peer: left, ...link },
       { peer: right, ...link },

@@ -21,6 +21,7 @@ import { every, SystemClock, sleep, type Timer } from './core/clock.ts'
 import { InputError, messageOf, WowError } from './core/errors.ts'
 import { createLogger, type Log } from './core/log.ts'
 import { SystemRandom } from './core/random.ts'
+import { giveBackMemory } from './native/memory.ts'
 import { formatAddress } from './overlay/address.ts'
 import { type LoadedIdentity, loadOrCreateIdentity } from './transport/identity.ts'
 import { VERSION } from './version.ts'
@@ -30,7 +31,7 @@ const STOP_LIMIT_MS = 2_000
 /** How often the peers are written down, ms; the first time sooner, since many runs are short. */
 const REMEMBER_PERIOD_MS = 60_000
 const REMEMBER_FIRST_MS = 5_000
-/** Asking the machine about itself is slow: it waits until clients had their turn, ms. */
+/** Asking the machine about itself is slow: it waits until clients had their turn, ms. It is the last act of the start. */
 const MACHINE_FACTS_DELAY_MS = 10_000
 
 /**
@@ -169,7 +170,7 @@ class Agent {
     this.#timers.push(
       this.#clock.after(REMEMBER_FIRST_MS, remember),
       every(this.#clock, this.#random, REMEMBER_PERIOD_MS, remember),
-      this.#clock.after(MACHINE_FACTS_DELAY_MS, () => void this.#askMachine()),
+      this.#clock.after(MACHINE_FACTS_DELAY_MS, () => void this.#askMachine().then(() => giveBackMemory(this.#log))),
     )
   }
 

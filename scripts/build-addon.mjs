@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Builds the tap addon: agent/net/tap/tap.c -> build/tap.node.
+ * Builds the addon: agent/native/ -> build/tap.node.
  *
  *   node scripts/build-addon.mjs [--force]
  *
@@ -26,7 +26,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const SOURCES = ['tap.c', 'binding.gyp'].map((name) => join(ROOT, 'agent/net/tap', name))
+const SOURCES = ['tap.c', 'memory.c', 'binding.gyp'].map((name) => join(ROOT, 'agent/native', name))
 const OUT = join(ROOT, 'build')
 const ADDON = join(OUT, 'tap.node')
 const STAMP = join(OUT, 'tap.node.stamp')

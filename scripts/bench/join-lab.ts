@@ -27,6 +27,8 @@ export interface JoinSample {
 export interface Memory {
   readonly links: number
   readonly rssMB: number
+  /** Of that, what is no page of a file, so that no other process shares it. */
+  readonly ownMB: number
   readonly peakMB: number
 }
 
@@ -100,5 +102,6 @@ export async function measureMemory(host: Host, others: readonly Host[], links: 
   }
   await sleep(REST_MS)
   const { length } = await host.agent.peers()
-  return { links: length, rssMB: host.agent.rssBytes() / 1e6, peakMB: host.agent.rssBytes('VmHWM') / 1e6 }
+  const megabytes = (field: 'VmRSS' | 'RssAnon' | 'VmHWM') => host.agent.rssBytes(field) / 1e6
+  return { links: length, rssMB: megabytes('VmRSS'), ownMB: megabytes('RssAnon'), peakMB: megabytes('VmHWM') }
 }

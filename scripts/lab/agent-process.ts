@@ -93,8 +93,8 @@ export class AgentProcess {
     return (await askAgent(this.options.state, '/peers')) as PeerStatus[]
   }
 
-  /** Resident memory now, or the most there ever was, bytes (proc(5)). */
-  rssBytes(field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+  /** Resident memory now, the most there ever was, or what of it is no page of a file, bytes (proc(5)). */
+  rssBytes(field: 'VmRSS' | 'VmHWM' | 'RssAnon' = 'VmRSS'): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
     const kiB = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]
     return Number(kiB) * 1024

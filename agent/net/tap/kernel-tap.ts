@@ -6,12 +6,10 @@
  * fault ends in one sentence (`InputError`).
  */
 
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { codeOf, InputError, messageOf } from '../../core/errors.ts'
 import { type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
+import { addon } from '../../native/addon.ts'
 import type { TapDevice } from '../tap-device.ts'
 
 const TUN = '/dev/net/tun'
@@ -218,28 +216,21 @@ function interfaceExists(name: string): boolean {
   }
 }
 
-let loaded: Addon | undefined
-
-/** `tap.node` lies beside the bundle, or in build/ of the checkout when running from sources. */
+/** @throws InputError */
 function loadAddon(): Addon {
-  if (loaded !== undefined) return loaded
-  const here = dirname(fileURLToPath(import.meta.url))
-  const places = [join(here, 'tap.node'), join(here, '..', '..', '..', 'build', 'tap.node')]
-  const file = places.find((place) => existsSync(place))
-  if (file === undefined) {
-    throw new InputError(
-      'TAP_NO_ADDON',
-      `tap: the addon tap.node is not in ${here}`,
-      'In a checkout run `node scripts/build-addon.mjs`; in an appliance reinstall the wow package.',
-    )
-  }
   try {
-    loaded = createRequire(import.meta.url)(file) as Addon
-    return loaded
+    return addon<Addon>()
   } catch (error) {
+    if (codeOf(error) === 'ADDON_MISSING') {
+      throw new InputError(
+        'TAP_NO_ADDON',
+        `tap: ${messageOf(error)}`,
+        'In a checkout run `node scripts/build-addon.mjs`; in an appliance reinstall the wow package.',
+      )
+    }
     throw new InputError(
       'TAP_BAD_ADDON',
-      `tap: ${file} does not load (${messageOf(error).split('\n')[0]})`,
+      `tap: the addon does not load (${messageOf(error).split('\n')[0]})`,
       'It was built for another machine or Node: run `node scripts/build-addon.mjs --force`.',
     )
   }

@@ -1,5 +1,5 @@
 /*
- * The tap addon: one Linux tap device on Node's own event loop.
+ * One Linux tap device on Node's own event loop: the larger part of the addon tap.node.
  *
  * Promise: every frame the kernel sends is handed over whole, up to BATCH_FRAMES frames or BATCH_BYTES bytes per
  * wake-up, so that one direction never starves the loop. The device exists exactly as long as its handle is open.
@@ -31,6 +31,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include <uv.h>
+
+/* memory.c */
+napi_value js_give_back(napi_env env, napi_callback_info info);
 
 #define BATCH_FRAMES 64
 #define BATCH_BYTES (256 * 1024)
@@ -406,5 +409,6 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "write", js_write);
   export_function(env, exports, "setCarrier", js_set_carrier);
   export_function(env, exports, "close", js_close);
+  export_function(env, exports, "giveBack", js_give_back);
   return exports;
 }

@@ -12,7 +12,7 @@ import { joinRing } from './boot/join.ts'
 import { type MachineFacts, machineFacts, machineFingerprint } from './boot/machine.ts'
 import { Member, openTap } from './boot/member.ts'
 import { OverlayNode } from './boot/overlay-node.ts'
-import { failureLine, PHASES, Phases, PLAIN_PHASES, phaseLine } from './boot/phases.ts'
+import { failureLine, PHASES, Phases, PLAIN_PHASES, POOL_PHASES, phaseLine } from './boot/phases.ts'
 import { makePlan, type Plan } from './boot/plan.ts'
 import { MAX_REMEMBERED } from './boot/state-folder.ts'
 import type { AgentFacts } from './control/facts.ts'
@@ -83,7 +83,8 @@ class Agent {
     this.#config = config
     this.#plan = plan
     this.#log = log
-    this.#phases = new Phases(plan.membership === undefined ? PLAIN_PHASES : PHASES)
+    const memberPhases = config.condor === undefined ? PHASES : POOL_PHASES
+    this.#phases = new Phases(plan.membership === undefined ? PLAIN_PHASES : memberPhases)
     this.#consoles = new Consoles(config.console, log)
     this.broken = new Promise((_, reject) => {
       this.#break = reject
@@ -110,7 +111,7 @@ class Agent {
     await node.connected
     this.#phases.reach('connected', { nodes: Math.max(1, Math.round(node.ring.estimatedSize)) })
     await node.dhtReady
-    await this.#member?.serve()
+    await Promise.all([this.#member?.serve(), this.#member?.joinPool()])
     this.#phases.reach('ready')
     this.#lookAfter(node)
   }
@@ -142,7 +143,10 @@ class Agent {
     this.#node = node
     if (this.#tap !== undefined && this.#plan.membership !== undefined) {
       const { membership } = this.#plan
-      this.#member = new Member({ ...common, node, tap: this.#tap, membership, phases: this.#phases })
+      this.#member = new Member({
+        ...common,
+        ...{ node, membership, tap: this.#tap, phases: this.#phases, condor: this.#config.condor },
+      })
       this.#member.start()
     }
     const at = node.links.endpoints()[0] ?? 'nowhere'
@@ -203,7 +207,7 @@ class Agent {
   async stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel()
     if (this.#node !== undefined) this.#remember(this.#node)
-    this.#member?.stop()
+    await this.#member?.stop()
     if (this.#member === undefined) this.#tap?.close()
     await this.#node?.stop()
     await this.#control?.stop()

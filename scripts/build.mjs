@@ -5,6 +5,7 @@
  *     build/wow.mjs                 what everything calls: starts the program (agent/cli/start.ts)
  *     build/wow.cjs                 the program, one minified file with everything that it imports
  *     build/systeminformation.cjs   a quarter of it all that nobody needs in the first seconds, loaded when it is used
+ *     build/handlebars.cjs          renders HTCondor's configuration, on machines that are in a pool only
  *     build/wow.cache               the program compiled by and for this Node; without it all works, more slowly
  *     build/tap.node                the tap addon (build-addon.mjs)
  *
@@ -17,8 +18,18 @@
 
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const SELF = fileURLToPath(import.meta.url)
@@ -45,7 +56,11 @@ const COMMON = {
 }
 
 /** Packages that are kept out of the program, in files of their own beside it. */
-const APART = ['systeminformation']
+const APART = ['systeminformation', 'handlebars']
+
+/** The templates that the agent renders, and the module whose place their texts take. */
+const TEMPLATES = 'templates/condor'
+const TEMPLATE_MODULE = /agent\/condor\/own-templates\.ts$/
 
 function digestOf(files) {
   const hash = createHash('sha256')
@@ -81,6 +96,23 @@ const apart = {
   },
 }
 
+/** Texts instead of files: an installed agent has no checkout beside it. */
+const templates = {
+  name: 'templates',
+  setup(build) {
+    build.onLoad({ filter: TEMPLATE_MODULE }, () => {
+      const texts = Object.fromEntries(
+        templateFiles().map((file) => [basename(file), readFileSync(join(ROOT, file), 'utf8')]),
+      )
+      return { contents: `export const ownTemplates = () => (${JSON.stringify(texts)})`, loader: 'js' }
+    })
+  },
+}
+
+function templateFiles() {
+  return readdirSync(join(ROOT, TEMPLATES)).map((name) => join(TEMPLATES, name))
+}
+
 /** The program as start.ts takes it: its name, then an expression. One byte a character, and strict as its modules are. */
 function asProgram(code) {
   const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -96,7 +128,7 @@ async function bundle() {
     ...COMMON,
     entryPoints: ['agent/cli/wow.ts'],
     format: 'cjs',
-    plugins: [apart],
+    plugins: [apart, templates],
     define: { 'import.meta.url': 'bundleUrl' },
     // A script that is compiled from a cache has nobody to ask for a module.
     supported: { 'dynamic-import': false },
@@ -120,7 +152,8 @@ async function bundle() {
   const read = [starter, program, ...others.map(([, made]) => made)].flatMap(({ metafile }) =>
     Object.keys(metafile.inputs),
   )
-  const inputs = [...new Set(read.filter((file) => existsSync(join(ROOT, file)))), relative(ROOT, SELF)]
+  const bundled = [...new Set(read.filter((file) => existsSync(join(ROOT, file))))]
+  const inputs = [...bundled, ...templateFiles(), relative(ROOT, SELF)]
   const stamp = { inputs, outputs, node: NODE, digest: digestOf([...inputs, ...outputs]) }
   writeWhole(STAMP, JSON.stringify(stamp), 0o644)
   return bytes

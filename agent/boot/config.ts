@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
+import { type CondorSettings, condorSchema, condorSettings } from '../condor/settings.ts'
 import { InputError, messageOf } from '../core/errors.ts'
 import { MAX_MTU, MIN_MTU } from '../namespace/record.ts'
 
@@ -26,6 +27,8 @@ export interface AgentConfig {
   /** Of the tap, bytes; undefined: the namespace's, or the agent's default. */
   readonly mtu: number | undefined
   readonly console: readonly string[]
+  /** Undefined: this machine is in no pool of HTCondor. */
+  readonly condor: CondorSettings | undefined
 }
 
 const strings = v.array(v.string())
@@ -48,9 +51,10 @@ const optionsSchema = v.object({
     ),
   ),
   console: v.optional(strings),
+  condor: v.optional(condorSchema),
 })
-/** In the same file, but read by others: by first boot and by the flavours. */
-const SLOT_FIELDS = ['flavour', 'sshKeys', 'condor']
+/** In the same file, but read by others: by first boot. */
+const SLOT_FIELDS = ['flavour', 'sshKeys']
 
 /** As a user gives them, unset where nothing was said. */
 export type UpOptions = v.InferOutput<typeof optionsSchema>
@@ -74,7 +78,15 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
     mdns: over('mdns') ?? true,
     mtu: over('mtu'),
     console: over('console') ?? [],
+    condor: condorOf(over('condor'), over('token')),
   }
+}
+
+/** @throws InputError when there is nothing for a pool to run over. */
+function condorOf(options: UpOptions['condor'], token: string | undefined): CondorSettings | undefined {
+  if (options === undefined) return undefined
+  if (token !== undefined) return condorSettings(options)
+  throw invalid('The option --condor needs a namespace.', 'Give its join token with --token, or leave --condor out.')
 }
 
 /** `warn` is told of each field that is not known. @throws InputError that names the file and the field. */

@@ -2,10 +2,12 @@
  * The part of an agent that belongs to a namespace: a tap, the virtual network on it, leases, and the namespace's record.
  */
 
+import type { CondorPool } from '../condor/pool.ts'
+import type { CondorSettings } from '../condor/settings.ts'
 import type { NamespaceFacts } from '../control/facts.ts'
 import { hmac, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
-import { formatCidr, formatIp4, type Mac, macFromBytes } from '../core/ip.ts'
+import { formatCidr, formatIp4, type Ip4, type Mac, macFromBytes } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import { LeaseManager } from '../lease/lease-manager.ts'
@@ -25,6 +27,8 @@ export interface MemberParts {
   readonly tap: EarlyTap
   readonly membership: Membership
   readonly phases: Phases
+  /** Undefined: no pool. */
+  readonly condor: CondorSettings | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -61,6 +65,10 @@ export class Member {
   readonly #network: VirtualNetwork
   readonly #keeper: RecordKeeper
   #addressesTried: number | undefined
+  #pool: CondorPool | undefined
+  /** This machine's own address: others behind the tap have theirs. */
+  #own: Ip4 | undefined
+  #stopped = false
 
   constructor(parts: MemberParts) {
     this.#parts = parts
@@ -92,11 +100,15 @@ export class Member {
     })
     this.#network.onBound = ({ lease, tried }) => {
       this.#addressesTried ??= tried
+      if (lease.mac === tap.mac) this.#bound(lease.ip)
       parts.phases.reach('leased', { ip: formatIp4(lease.ip), mac: lease.mac, tried })
     }
     this.#network.onLost = ({ ip }) => log.warn('a lease went to another node', { ip: formatIp4(ip) })
     // Cut off for a while, this node may have missed that its leases ran out and were given to others.
-    node.ring.onReturn = () => void this.#leases.verify()
+    node.ring.onReturn = () => {
+      void this.#leases.verify()
+      this.#pool?.verify()
+    }
     this.#keeper = new RecordKeeper({ dht: node.dht, keys, signed: token.signed, schedule })
   }
 
@@ -121,7 +133,32 @@ export class Member {
     phases.reach('namespace', { id: signed.id, name, pool: formatCidr(pool), record: state })
   }
 
-  stop(): void {
+  /** Loads and starts the part that makes this machine one of the pool: other agents never do. */
+  async joinPool(): Promise<void> {
+    const { condor, membership, node, tap, phases, clock, random, log } = this.#parts
+    if (condor === undefined) return
+    const { CondorPool } = await import('../condor/pool.ts')
+    if (this.#stopped) return
+    this.#pool = new CondorPool({
+      ...{ dht: node.dht, clock, random, log, settings: condor, tap: tap.name },
+      keys: membership.keys,
+      signed: membership.token.signed,
+      self: node.ring.self,
+      alone: () => node.ring.alone,
+      onJoined: (joined) => phases.reachAgain('pool', joined),
+    })
+    if (this.#own !== undefined) this.#pool.bound(this.#own)
+  }
+
+  #bound(ip: Ip4): void {
+    this.#own = ip
+    this.#pool?.bound(ip)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    // While there is a network still: another machine takes over at once.
+    await this.#pool?.stop()
     this.#keeper.stop()
     this.#network.stop()
     this.#parts.tap.close()
@@ -148,6 +185,7 @@ export class Member {
         rttMs: rttMs ?? undefined,
       })),
       counters: this.#network.counters(),
+      condor: this.#pool?.facts(),
     }
   }
 }

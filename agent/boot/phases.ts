@@ -12,7 +12,9 @@ import type { WowError } from '../core/errors.ts'
  * `namespace`: its record is known. `ready`: everything answers. `leased`: a client has an address, T2 of the paper (figure 4).
  */
 export const PHASES = ['started', 'listening', 'linked', 'connected', 'namespace', 'tap', 'ready', 'leased'] as const
-export type PhaseName = (typeof PHASES)[number]
+/** `pool`: the pool of HTCondor shows this machine; again whenever another machine manages it. */
+export const POOL_PHASES = [...PHASES, 'pool'] as const
+export type PhaseName = (typeof POOL_PHASES)[number]
 
 /** What a node without a namespace goes through: it only carries others. */
 export const PLAIN_PHASES: readonly PhaseName[] = ['started', 'listening', 'linked', 'connected', 'ready']
@@ -48,7 +50,11 @@ export class Phases {
 
   /** Marks a phase as reached; only the first time counts. */
   reach(name: PhaseName, fields: PhaseFields = {}): void {
-    if (this.#reached.has(name)) return
+    if (!this.#reached.has(name)) this.reachAgain(name, fields)
+  }
+
+  /** Marks a phase as reached now, whether or not it was before. */
+  reachAgain(name: PhaseName, fields: PhaseFields = {}): void {
     const reached = { name, ms: Math.round(this.#elapsedMs()), fields }
     this.#reached.set(name, reached)
     for (const listener of this.#listeners) listener(reached)

@@ -7,7 +7,7 @@ import type { Diagnosis } from '../control/doctor.ts'
 import { diagnoseOffline } from '../control/offline.ts'
 import type { LeaseStatus, PeerStatus, Status } from '../control/status.ts'
 import { WowError } from '../core/errors.ts'
-import { EXIT_FAILED, print, printJson, table } from './output.ts'
+import { EXIT_FAILED, fields, print, printJson, table } from './output.ts'
 
 export interface InspectOptions {
   readonly state?: string
@@ -70,7 +70,7 @@ function statusText(status: Status): string {
       `${ip} over ${carrier}, ${rttMs === null ? 'rtt unknown' : `rtt ${rttMs} ms`}, ${txBytes} B out, ${rxBytes} B in`,
     ]),
   ]
-  return lines.map(([label, value]) => `${label.padEnd(10)} ${value}`).join('\n')
+  return fields(lines)
 }
 
 function peersText(peers: readonly PeerStatus[]): string {

@@ -10,7 +10,7 @@ import { checkOverlap, checkPrivate, choosePool, isWowTap, localNetworks, parseP
 import { drawNamespace, publishNew, type Wish } from '../namespace/publish.ts'
 import { isDomain, isNamespaceName, MAX_MTU, MAX_RESERVED, MIN_MTU } from '../namespace/record.ts'
 import { MAX_BOOTSTRAPS, parseToken } from '../namespace/token.ts'
-import { print, printJson, table, warn } from './output.ts'
+import { fields, print, printJson, table, warn } from './output.ts'
 
 interface Format {
   readonly json?: boolean
@@ -112,7 +112,7 @@ function describe(namespace: KnownNamespace): void {
   if (mtu !== undefined) lines.push(['mtu', String(mtu)])
   if (reserved.length > 0) lines.push(['reserved', reserved.map(formatIp4).join(', ')])
   if (namespace.bootstrap.length > 0) lines.push(['bootstrap', namespace.bootstrap.join(', ')])
-  print(lines.map(([label, value]) => `${label.padEnd(10)} ${value}`).join('\n'))
+  print(fields(lines))
 }
 
 /** Every field checked, before anything is made. @throws InputError */

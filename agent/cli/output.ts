@@ -62,6 +62,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('\n')
 }
 
+/** A label and a value a line. */
+export function fields(rows: readonly (readonly [label: string, value: string])[]): string {
+  return rows.map(([label, value]) => `${label.padEnd(10)} ${value}`).join('\n')
+}
+
 function write(file: 1 | 2, text: string): void {
   const bytes = Buffer.from(text)
   let at = 0

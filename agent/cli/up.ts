@@ -1,14 +1,21 @@
 /** `wow up`: reads what was asked for and hands over to the boot sequence. */
 
 import { readConfigFile, resolveConfig, type UpOptions } from '../boot/config.ts'
+import { condorSection } from '../condor/settings.ts'
 import { warn } from './output.ts'
 
-export interface UpCommand extends UpOptions {
+/** As the command line gives it. */
+export interface UpFlags extends Omit<UpOptions, 'condor'> {
   readonly config?: string
   readonly json?: boolean
+  /** `role=worker,…`; true: no settings. */
+  readonly condor?: string | true
 }
 
-export async function up({ config: path, json, ...flags }: UpCommand): Promise<void> {
+export async function up({ config: path, json, condor, ...rest }: UpFlags): Promise<void> {
+  // What the text says is checked with all other options.
+  const section = condor === true ? {} : condor === undefined ? undefined : condorSection(condor)
+  const flags = { ...rest, ...(section === undefined ? {} : { condor: section }) }
   const file = path === undefined ? {} : readConfigFile(path, warn)
   const config = resolveConfig(json === true ? { log: 'json', ...flags } : flags, file)
   const { runAgent } = await import('../main.ts')

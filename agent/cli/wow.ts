@@ -28,6 +28,7 @@ function buildProgram(): Command {
   addNamespace(program)
   addUp(program)
   addInspection(program)
+  addCondor(program)
   return program
 }
 
@@ -91,6 +92,10 @@ function addUp(program: Command): void {
     .option('--console <path>', 'a terminal or file that gets a line a phase; repeat for more', collect)
     .option('--no-mdns', 'do not look for nodes on the LAN')
     .option('--mtu <bytes>', 'MTU of the tap', wholeNumber)
+    .option(
+      '--condor [settings]',
+      'be one of the pool of HTCondor; settings such as role=worker,group=lab (see docs/condor.md)',
+    )
     .option('--json', 'the same as --log json')
     .addHelpText('after', example('sudo wow up --token "$(wow namespace export lab)" --state /var/lib/wow'))
     .action(async (options, command: Command) => {
@@ -116,6 +121,28 @@ function addInspection(program: Command): void {
       .addHelpText('after', example(`wow ${page} --state /var/lib/wow --json`))
       .action(async (options) => (await import('./inspect.ts')).inspect(page as keyof typeof pages, options))
   }
+}
+
+function addCondor(program: Command): void {
+  const condor = program.command('condor').description('the pool of HTCondor that this machine is in')
+  condor
+    .command('status')
+    .description('the pool as this machine sees it: its manager, its size, its problems')
+    .option('--state <dir>', STATE_HELP)
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow condor status --json'))
+    .action(async (options) => (await import('./condor.ts')).condorStatus(options))
+  condor
+    .command('owner')
+    .description('tell the agent what the owner of the machine does, for the policy idle; call it once a minute')
+    .requiredOption('--idle <seconds>', 'since keyboard or mouse was touched', wholeNumber)
+    .option('--battery', 'the machine runs on battery')
+    .option('--no-battery', 'it does not')
+    .addHelpText('after', example('ssh wow@<address> sudo wow condor owner --idle $(($(xprintidle) / 1000))'))
+    .action(async (options, command: Command) => {
+      const said = command.getOptionValueSource('battery') === 'cli'
+      ;(await import('./condor.ts')).condorOwner({ idle: options.idle, ...(said ? { battery: options.battery } : {}) })
+    })
 }
 
 function example(line: string): string {

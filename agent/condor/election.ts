@@ -75,8 +75,8 @@ export interface ElectionParts {
   readonly standing: () => Standing
   /** No other node of the ring is known now. */
   readonly alone: () => boolean
-  /** Whether a manager may have this address. */
-  readonly isMember: (ip: Ip4) => boolean
+  /** What is wrong with a manager of this address, in words that go after "the entry of the manager"; undefined: nothing. */
+  readonly fault: (ip: Ip4) => string | undefined
 }
 
 interface Office {
@@ -169,15 +169,15 @@ export class Election {
 
   /** A member's turn; ms until the next. */
   async #look(): Promise<number> {
-    const { dht, keys, pool, self, isMember, wallS } = this.#parts
+    const { dht, keys, pool, self, fault, wallS } = this.#parts
     const holder = holderOf(await dht.get(managerKey(keys, pool)), keys, pool)
     if (holder === undefined) return await this.#vacant()
     const { mandate, ttlMs } = holder
     this.#offerAt = undefined
     const againMs = Math.min(RENEW_PERIOD_MS, ttlMs + EXPIRY_GRACE_MS)
-    if (mandate === undefined || !isMember(mandate.ip)) {
-      const fault = mandate === undefined ? 'was not written by a member' : 'holds no address of this namespace'
-      this.#problem = `the entry of the manager ${fault}`
+    const wrong = mandate === undefined ? 'was not written by a member' : fault(mandate.ip)
+    if (mandate === undefined || wrong !== undefined) {
+      this.#problem = `the entry of the manager ${wrong}`
       return againMs
     }
     this.#problem = undefined

@@ -10,15 +10,9 @@ import { messageOf } from '../core/errors.ts'
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import { checkOverlap, localNetworks } from '../namespace/pool.ts'
 import { formatAddress } from '../overlay/address.ts'
+import { CONDOR_CHECKS } from './condor.ts'
 import type { AgentFacts, NamespaceFacts } from './facts.ts'
-
-export interface Finding {
-  readonly ok: boolean
-  /** What was found. */
-  readonly detail: string
-  /** What to do; empty when all is well. */
-  readonly hint: string
-}
+import { bad, type Finding, good } from './finding.ts'
 
 export interface Check extends Finding {
   readonly code: string
@@ -51,6 +45,8 @@ export function diagnose(facts: AgentFacts): Diagnosis {
   const { namespace, phases } = facts
   if (namespace !== undefined) {
     for (const [code, run] of NAMESPACE_CHECKS) checks.push({ code, ...run(namespace) })
+    const { condor } = namespace
+    if (condor !== undefined) checks.push(...CONDOR_CHECKS.map(([code, run]) => ({ code, ...run(condor) })))
   }
   if (phases.failed !== undefined) {
     const { code, message, hint } = phases.failed
@@ -61,14 +57,6 @@ export function diagnose(facts: AgentFacts): Diagnosis {
 
 export function conclude(checks: readonly Check[]): Diagnosis {
   return { ok: checks.every(({ ok }) => ok), checks }
-}
-
-export function good(detail: string): Finding {
-  return { ok: true, detail, hint: '' }
-}
-
-export function bad(detail: string, hint: string): Finding {
-  return { ok: false, detail, hint }
 }
 
 function listening({ phases, endpoints }: AgentFacts): Finding {

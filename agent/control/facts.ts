@@ -2,6 +2,7 @@
 
 import type { MachineFacts } from '../boot/machine.ts'
 import type { Phases } from '../boot/phases.ts'
+import type { CondorFacts } from '../condor/facts.ts'
 import type { Ip4 } from '../core/ip.ts'
 import type { Lease, LeaseFailure } from '../lease/lease.ts'
 import type { RecordState } from '../namespace/keeper.ts'
@@ -41,6 +42,8 @@ export interface NamespaceFacts {
   readonly tunnels: readonly TunnelFacts[]
   /** Frames by what became of them. */
   readonly counters: Readonly<Record<string, number>>
+  /** Undefined: this machine is in no pool. */
+  readonly condor: CondorFacts | undefined
 }
 
 export interface HeldLease extends Pick<Lease, 'ip' | 'mac'> {

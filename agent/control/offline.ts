@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { StateFolder } from '../boot/state-folder.ts'
 import { InputError, type WowError } from '../core/errors.ts'
-import { bad, type Check, conclude, type Diagnosis, type Finding, good, tunDevice } from './doctor.ts'
+import { type Check, conclude, type Diagnosis, tunDevice } from './doctor.ts'
+import { bad, type Finding, good } from './finding.ts'
 
 /** `silence`: what came of asking the agent. */
 export function diagnoseOffline(path: string, silence: WowError): Diagnosis {

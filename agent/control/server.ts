@@ -1,13 +1,14 @@
 /**
  * The control socket: a unix socket, 0600, that speaks HTTP and answers JSON. It only tells; it changes nothing.
  *
- * `GET /status`, `/peers`, `/leases`, `/doctor`, `/metrics`.
+ * `GET /status`, `/peers`, `/leases`, `/doctor`, `/condor`, `/metrics`.
  */
 
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
+import { condorStatusOf } from './condor.ts'
 import { diagnose } from './doctor.ts'
 import type { AgentFacts } from './facts.ts'
 import { metricsOf } from './metrics.ts'
@@ -24,6 +25,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   '/peers': json(peersOf),
   '/leases': json(leasesOf),
   '/doctor': json(diagnose),
+  '/condor': json(({ namespace }) => (namespace?.condor === undefined ? null : condorStatusOf(namespace.condor))),
   '/metrics': (facts) => ({ type: 'text/plain; version=0.0.4', body: metricsOf(facts) }),
 }
 

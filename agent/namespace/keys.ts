@@ -25,6 +25,8 @@ export interface NamespaceKeys {
   readonly membership: Uint8Array
   /** Password of entries that every member keeps alive together, such as the namespace's record. */
   readonly shared: Uint8Array
+  /** Signs the tokens of the namespace's HTCondor pools. */
+  readonly condor: Uint8Array
 }
 
 export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
@@ -35,6 +37,7 @@ export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
     sealing: derive('sealing'),
     membership: derive('membership'),
     shared: derive('shared'),
+    condor: derive('condor'),
   }
 }
 

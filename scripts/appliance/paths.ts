@@ -23,5 +23,6 @@ export const agentFiles: readonly string[] = [
   agentBundle,
   inRoot('build', 'wow.cjs'),
   inRoot('build', 'systeminformation.cjs'),
+  inRoot('build', 'handlebars.cjs'),
   tapAddon,
 ]

@@ -10,15 +10,14 @@ import { createInterface } from 'node:readline'
 import type { PhaseName } from '../../agent/boot/phases.ts'
 import { askAgent } from '../../agent/control/client.ts'
 import type { PeerStatus, Status } from '../../agent/control/status.ts'
-import type { NamespaceChild, NetworkNamespace } from './network-namespace.ts'
-import { wowCommand } from './wow.ts'
+import type { NamespaceChild, Place } from './network-namespace.ts'
 
 /** Beyond this something hangs: the lab shall say so, ms. */
 const PATIENCE_MS = 60_000
 const LOG_LINES = 400
 
 export interface AgentOptions {
-  readonly netns: NetworkNamespace
+  readonly netns: Place
   /** State folder; kept over restarts. */
   readonly state: string
   /** Undefined: a plain overlay node. */
@@ -29,6 +28,8 @@ export interface AgentOptions {
   readonly tap?: string
   /** Looks for others on the LAN; off unless said so, for whoever meets shall be the lab's choice. */
   readonly mdns?: boolean
+  /** Settings of the pool, as `--condor` takes them; undefined: no pool. */
+  readonly condor?: string
 }
 
 export interface PhaseSeen {
@@ -132,7 +133,7 @@ export class AgentProcess {
   }
 
   #spawn(): Running {
-    const [program, ...first] = wowCommand()
+    const [program, ...first] = this.options.netns.wow
     const spawnedAt = Date.now()
     const child = this.options.netns.spawn(program, [...first, 'up', ...argumentsOf(this.options)])
     const phases = new Map<string, PhaseSeen>()
@@ -175,7 +176,16 @@ export class AgentProcess {
   }
 }
 
-function argumentsOf({ state, token, bootstrap = [], listen, announce, tap, mdns = false }: AgentOptions): string[] {
+function argumentsOf({
+  state,
+  token,
+  bootstrap = [],
+  listen,
+  announce,
+  tap,
+  mdns = false,
+  condor,
+}: AgentOptions): string[] {
   const argv = ['--log', 'json', '--state', state]
   if (!mdns) argv.push('--no-mdns')
   if (token !== undefined) argv.push('--token', token)
@@ -183,6 +193,7 @@ function argumentsOf({ state, token, bootstrap = [], listen, announce, tap, mdns
   if (listen !== undefined) argv.push('--listen', listen)
   if (announce !== undefined) argv.push('--announce', announce)
   if (tap !== undefined) argv.push('--tap', tap)
+  if (condor !== undefined) argv.push(`--condor=${condor}`)
   return argv
 }
 

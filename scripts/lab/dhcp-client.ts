@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { NamespaceChild, NetworkNamespace } from './network-namespace.ts'
+import type { NamespaceChild, Place } from './network-namespace.ts'
 
 export type ClientKind = 'dhclient' | 'udhcpc' | 'dhcpcd'
 
@@ -36,7 +36,7 @@ exec "$@"
 `
 
 export class DhcpClient {
-  readonly #netns: NetworkNamespace
+  readonly #netns: Place
   readonly #device: string
   readonly #folder: string
   readonly #kind: ClientKind
@@ -44,7 +44,7 @@ export class DhcpClient {
   #child: NamespaceChild | undefined
 
   /** `folder`: for its lease file, kept over restarts of the client. */
-  constructor(netns: NetworkNamespace, folder: string, { device = 'wow0', kind = 'dhclient' as ClientKind } = {}) {
+  constructor(netns: Place, folder: string, { device = 'wow0', kind = 'dhclient' as ClientKind } = {}) {
     this.#netns = netns
     this.#device = device
     this.#folder = folder

@@ -9,11 +9,11 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { AgentProcess } from './agent-process.ts'
 import { type ClientKind, DhcpClient } from './dhcp-client.ts'
+import { LabMachine } from './machine.ts'
 import { type NatKind, NatSite } from './nat-site.ts'
-import { NetworkNamespace } from './network-namespace.ts'
+import { NetworkNamespace, type Place } from './network-namespace.ts'
 import { ownFolder } from './run.ts'
 import { type Attachment, Underlay } from './underlay.ts'
-import { wowCommand } from './wow.ts'
 
 /** Where the bootstrap node listens. */
 const BOOTSTRAP_PORT = 4001
@@ -48,19 +48,28 @@ export interface HostOptions {
   readonly mdns?: boolean
   /** Of the link to the underlay, bytes. */
   readonly mtu?: number
+  /** See `AgentOptions`. */
+  readonly condor?: string
+}
+
+interface HostParts {
+  readonly netns: Place
+  readonly uplink: Attachment
+  readonly folder: string
+  readonly options: HostOptions
 }
 
 /** A machine: the agent and the client are started by whoever uses it. */
 export class Host {
   readonly name: string
-  readonly netns: NetworkNamespace
+  readonly netns: Place
   readonly uplink: Attachment
   readonly client: DhcpClient
   readonly #options: HostOptions
   readonly #folder: string
   #agent: AgentProcess | undefined
 
-  constructor(parts: { netns: NetworkNamespace; uplink: Attachment; folder: string; options: HostOptions }) {
+  constructor(parts: HostParts) {
     this.netns = parts.netns
     this.name = parts.netns.label
     this.uplink = parts.uplink
@@ -76,8 +85,9 @@ export class Host {
 
   /** Starts the agent; later phases are for the caller to await. */
   startAgent(): AgentProcess {
-    const { token, bootstrap = [], mdns = false } = this.#options
-    this.#agent = new AgentProcess({ netns: this.netns, state: join(this.#folder, 'state'), token, bootstrap, mdns })
+    const { token, bootstrap = [], mdns = false, condor } = this.#options
+    const state = join(this.#folder, 'state')
+    this.#agent = new AgentProcess({ netns: this.netns, state, token, bootstrap, mdns, condor })
     return this.#agent
   }
 
@@ -95,6 +105,16 @@ export class Host {
     const shown = await this.netns.run('ping', ...argv).catch((error: { stdout?: string }) => error.stdout ?? '')
     const last = [...shown.matchAll(/time=([\d.]+) ms/g)].at(-1)?.[1]
     return last === undefined ? null : Number(last)
+  }
+}
+
+/** A host with a file system of its own, in which HTCondor is installed. */
+export class MachineHost extends Host {
+  readonly machine: LabMachine
+
+  constructor(parts: Omit<HostParts, 'netns'> & { readonly machine: LabMachine }) {
+    super({ ...parts, netns: parts.machine })
+    this.machine = parts.machine
   }
 }
 
@@ -124,12 +144,23 @@ export class Lab {
   }
 
   async host(label: string, options: HostOptions): Promise<Host> {
+    const { netns, ...rest } = await this.#place(label, options)
+    return new Host({ netns, ...rest, options })
+  }
+
+  /** A host that is a whole machine, on the root file system at `root` (see `machine-root.ts`). */
+  async machine(label: string, root: string, options: HostOptions): Promise<MachineHost> {
+    const { netns, ...rest } = await this.#place(label, options)
+    const machine = await LabMachine.boot({ netns, root, shared: this.folder, scratch: `${rest.folder}/disk` })
+    return new MachineHost({ machine, ...rest, options })
+  }
+
+  async #place(label: string, { site, mtu }: HostOptions) {
     const netns = await this.netns(label)
-    const { site, mtu } = options
     const uplink = await (site ?? this.underlay).attach(netns, mtu === undefined ? {} : { mtu })
     const folder = this.file(label)
     mkdirSync(folder, { mode: 0o700 })
-    return new Host({ netns, uplink, folder, options })
+    return { netns, uplink, folder }
   }
 
   /** `wow namespace create`, run beside the bootstrap node so that the routes of this machine do not matter. */
@@ -142,8 +173,8 @@ export class Lab {
     return await this.#create(this.underlay.namespace, wishes)
   }
 
-  async #create(netns: NetworkNamespace, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
-    const [program, ...first] = wowCommand()
+  async #create(netns: Place, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
+    const [program, ...first] = netns.wow
     const options = Object.entries(wishes).flatMap(([option, value]) => [`--${option}`, value])
     const home = `WOW_HOME=${this.file('home')}`
     return JSON.parse(

@@ -4,14 +4,30 @@ import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { atEnd, ownName, removeNetns } from './run.ts'
+import { wowCommand } from './wow.ts'
 
 const execute = promisify(execFile)
 
 export type NamespaceChild = ChildProcessByStdio<null, Readable, Readable>
 
-export class NetworkNamespace {
+/** Where programs of the lab run: a network namespace, or a whole machine in one. */
+export interface Place {
+  /** For people. */
+  readonly label: string
+  /** The `wow` command there: a program and its first arguments. */
+  readonly wow: readonly [string, ...string[]]
+  /** Runs a program to its end; what it wrote to stdout. @throws when it fails, with what it wrote to stderr. */
+  run(program: string, ...args: string[]): Promise<string>
+  /** Starts a program; its process id is the child's own. It dies with this process, also when that is killed. */
+  spawn(program: string, args: readonly string[]): NamespaceChild
+  /** One command of ip(8). */
+  ip(...args: string[]): Promise<string>
+}
+
+export class NetworkNamespace implements Place {
   readonly name: string
   readonly label: string
+  readonly wow = wowCommand()
   readonly #forget: () => void
 
   /** `label`: for people who look at `ip netns list`. */
@@ -28,7 +44,6 @@ export class NetworkNamespace {
     this.#forget = atEnd(() => removeNetns(this.name))
   }
 
-  /** Runs a program to its end; what it wrote to stdout. @throws when it fails, with what it wrote to stderr. */
   async run(program: string, ...args: string[]): Promise<string> {
     const { stdout } = await execute('ip', ['netns', 'exec', this.name, program, ...args], { env: environment() })
     return stdout
@@ -42,13 +57,12 @@ export class NetworkNamespace {
     )
   }
 
-  /** One command of ip(8) inside the namespace, which needs no process there. */
+  /** Needs no process in the namespace. */
   async ip(...args: string[]): Promise<string> {
     const { stdout } = await execute('ip', ['-n', this.name, ...args])
     return stdout
   }
 
-  /** Starts a program; its process id is the child's own. It dies with this process, also when that is killed. */
   spawn(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): NamespaceChild {
     const argv = ['--pdeathsig', 'KILL', 'ip', 'netns', 'exec', this.name, program, ...args]
     return spawn('setpriv', argv, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment(), ...env } })

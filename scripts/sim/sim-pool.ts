@@ -40,7 +40,7 @@ export class SimPool extends SimCluster {
       wallS: () => 1_800_000_000 + this.clock.now() / 1000 + (options.aheadS ?? 0),
       standing: () => ({ fit: true, onBattery: false, uptimeMs: 3_600_000, ...options.standing }),
       alone: () => ring.alone,
-      isMember: (ip) => contains(this.pool, ip),
+      fault: (ip) => (contains(this.pool, ip) ? undefined : 'holds no address of this namespace'),
     })
     ring.onReturn = () => election.verify()
     const watch = () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { failureLine, PHASES, Phases, PLAIN_PHASES, phaseLine } from '../../agent/boot/phases.ts'
+import { failureLine, PHASES, type PhaseName, Phases, PLAIN_PHASES, phaseLine } from '../../agent/boot/phases.ts'
 import { InputError } from '../../agent/core/errors.ts'
 
-function ticking(expected: readonly (typeof PHASES)[number][]): Phases {
+function ticking(expected: readonly PhaseName[]): Phases {
   let ms = 0
   return new Phases(expected, () => {
     ms += 100

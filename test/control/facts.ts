@@ -61,6 +61,7 @@ export function member(): NamespaceFacts {
       { ip: parseIp4('10.128.0.9')!, peerId: '12D3KooW', carrier: 'libp2p', rttMs: 1.23456, txBytes: 10, rxBytes: 20 },
     ],
     counters: { 'tap-in': 4 },
+    condor: undefined,
   }
 }
 

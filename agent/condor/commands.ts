@@ -1,0 +1,45 @@
+/** Runs programs of the system with a limit in time: one that hangs is killed, and never holds up the agent. */
+
+import { execFile } from 'node:child_process'
+
+export type CommandResult =
+  | { readonly kind: 'ok'; readonly stdout: string }
+  /** It ended with an error: the first line of what it said. */
+  | { readonly kind: 'failed'; readonly said: string }
+  | { readonly kind: 'hung'; readonly said: string }
+
+export interface Commands {
+  /** Runs a program to its end, or kills it after `limitMs`; `input` is written to it. */
+  run(program: string, args: readonly string[], options: { limitMs: number; input?: string }): Promise<CommandResult>
+}
+
+const MAX_OUTPUT_BYTES = 4 * 2 ** 20
+
+export class SystemCommands implements Commands {
+  run(program: string, args: readonly string[], options: { limitMs: number; input?: string }): Promise<CommandResult> {
+    const { limitMs, input } = options
+    return new Promise((resolve) => {
+      const child = execFile(
+        program,
+        args,
+        { timeout: limitMs, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' },
+        (error, stdout, stderr) => {
+          if (error === null) resolve({ kind: 'ok', stdout })
+          else if (child.killed) resolve({ kind: 'hung', said: `no answer within ${limitMs / 1000} s` })
+          else resolve({ kind: 'failed', said: firstLine(stderr || stdout || error.message) })
+        },
+      )
+      child.stdin?.on('error', () => {}) // It ended without reading; its exit code says the rest.
+      child.stdin?.end(input ?? '')
+    })
+  }
+}
+
+function firstLine(text: string): string {
+  return (
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .find(Boolean) ?? ''
+  )
+}

@@ -1,0 +1,134 @@
+/**
+ * What HTCondor on this machine is told: a pure function from the facts to the values of the templates.
+ *
+ * Whatever comes from outside (the DMI tables of a hypervisor, a host's name) is made harmless here: a line of a
+ * configuration cannot be ended, and no macro begun, by a value.
+ */
+
+import { formatIp4, type Ip4 } from '../core/ip.ts'
+import { type Address, formatAddress } from '../overlay/address.ts'
+import type { CondorSettings } from './settings.ts'
+
+/** Where things are on the machine. */
+export interface CondorPaths {
+  readonly config: string
+  readonly passwords: string
+  readonly tokens: string
+  readonly userTokens: string
+  /** Templates of the machine's owner. */
+  readonly templates: string
+  readonly hosts: string
+  readonly machineAd: string
+  /** Where the host reports what its owner does. */
+  readonly owner: string
+}
+
+export const CONDOR_PATHS: CondorPaths = {
+  config: '/etc/condor/config.d',
+  passwords: '/etc/condor/passwords.d',
+  tokens: '/etc/condor/tokens.d',
+  userTokens: '/etc/condor/wow-tokens',
+  templates: '/etc/wow/condor',
+  hosts: '/etc/hosts',
+  machineAd: '/run/wow/machine.ad',
+  owner: '/run/wow/owner.json',
+}
+
+/** From systeminformation; undefined: not known yet, or the machine does not say. */
+export interface Hardware {
+  readonly hypervisor: string | undefined
+  readonly model: string | undefined
+  readonly hasBattery: boolean
+}
+
+export interface ConfigurationFacts {
+  readonly settings: CondorSettings
+  readonly paths: CondorPaths
+  readonly namespaceId: string
+  readonly domain: string
+  readonly ip: Ip4
+  readonly node: Address
+  readonly manager: Ip4
+  readonly leading: boolean
+  /** Hosts of the pool. */
+  readonly hosts: number
+  /** Managers of the pools to flock to, in the order of the settings. */
+  readonly flock: readonly Ip4[]
+  readonly hardware: Hardware | undefined
+}
+
+/** A machine's owner counts as away after this, s. */
+const OWNER_AWAY_S = 300
+/** Up to so many hosts the intervals are at their shortest; they double with the pool, so that hosts rarely change it. */
+const QUICK_HOSTS = 100
+/** HTCondor's own defaults, s: what the intervals grow to. */
+const SLOWEST = { updateS: 300, collectorS: 900, negotiatorS: 60, cycleDelayS: 20, minCycleS: 5, leaseS: 2_400 }
+const QUICKEST = { updateS: 20, collectorS: 60, negotiatorS: 10, cycleDelayS: 2, minCycleS: 1, leaseS: 120 }
+/** An ad may be missed so often before its machine counts as gone. */
+const LIFETIME_UPDATES = 4.5
+
+/** A host's name says its address, so that nobody has to be asked for either. */
+export function hostNameOf(ip: Ip4): string {
+  return `n${formatIp4(ip).replaceAll('.', '-')}`
+}
+
+export function templateValues(facts: ConfigurationFacts): Readonly<Record<string, unknown>> {
+  const { settings, paths, domain, ip, manager, leading, hosts, flock } = facts
+  const { role, policy, group, pool } = settings
+  return {
+    leading,
+    executes: role !== 'submit',
+    submits: role !== 'worker',
+    manager: formatIp4(manager),
+    pool,
+    domain,
+    ip: formatIp4(ip),
+    hostname: `${hostNameOf(ip)}.${domain}`,
+    folders: { passwords: paths.passwords, tokens: paths.tokens, userTokens: paths.userTokens },
+    flock: flock.map(formatIp4).join(', '),
+    attributes: attributesOf(facts),
+    group: group ?? '',
+    idlePolicy: policy === 'idle',
+    ownerAwayS: OWNER_AWAY_S,
+    machineAd: paths.machineAd,
+    pace: paceOf(hosts),
+  }
+}
+
+function attributesOf({ namespaceId, ip, node, hardware }: ConfigurationFacts): { name: string; value: string }[] {
+  const attributes: [string, string | undefined][] = [
+    ['WOW_Namespace', namespaceId],
+    ['WOW_Node', formatAddress(node)],
+    ['WOW_Ip', formatIp4(ip)],
+    ['WOW_Hypervisor', hardware?.hypervisor],
+    ['WOW_Model', hardware?.model],
+  ]
+  const known = attributes.flatMap(([name, text]) => (text === undefined ? [] : [{ name, value: classAdString(text) }]))
+  if (hardware === undefined) return known
+  return [...known, { name: 'WOW_HasBattery', value: hardware.hasBattery ? 'True' : 'False' }]
+}
+
+/** Printable ASCII without what means something to ClassAds or to HTCondor's macros. */
+export function classAdString(text: string): string {
+  const plain = text.replace(/[^\x20-\x7e]|["\\$]/g, ' ').trim()
+  return `"${plain.slice(0, 100)}"`
+}
+
+export type Pace = typeof QUICKEST & { readonly hosts: number; readonly lifetimeS: number }
+
+/** Intervals for a pool of about so many hosts. */
+export function paceOf(hosts: number): Pace {
+  const factor = 2 ** Math.ceil(Math.log2(Math.max(1, hosts / QUICK_HOSTS)))
+  const grown = (name: keyof typeof QUICKEST) => Math.min(QUICKEST[name] * factor, SLOWEST[name])
+  const updateS = grown('updateS')
+  return {
+    hosts: QUICK_HOSTS * factor,
+    updateS,
+    lifetimeS: Math.round(updateS * LIFETIME_UPDATES),
+    collectorS: grown('collectorS'),
+    negotiatorS: grown('negotiatorS'),
+    cycleDelayS: grown('cycleDelayS'),
+    minCycleS: grown('minCycleS'),
+    leaseS: grown('leaseS'),
+  }
+}

@@ -1,0 +1,9 @@
+/** The texts of templates/condor by file name; in the bundle this module is replaced by those texts (scripts/build.mjs). */
+
+import { readdirSync, readFileSync } from 'node:fs'
+
+const FOLDER = new URL('../../templates/condor/', import.meta.url)
+
+export function ownTemplates(): Readonly<Record<string, string>> {
+  return Object.fromEntries(readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')]))
+}

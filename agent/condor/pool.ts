@@ -1,0 +1,375 @@
+/**
+ * This machine's part in the pool: what the election decides becomes HTCondor's configuration.
+ *
+ * Guarantees: nothing is configured before this machine has an address and a manager is known; each change is made
+ * whole, in order (files, daemons, collector, queue), and only the last one counts when several come at once; whatever
+ * fails is named, tried again with growing pauses, and never touches the network.
+ */
+
+import { hostname, uptime } from 'node:os'
+import { type Clock, every, sleep, type Timer } from '../core/clock.ts'
+import { messageOf, WowError } from '../core/errors.ts'
+import { contains, formatIp4, type Ip4 } from '../core/ip.ts'
+import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import type { Dht } from '../dht/dht.ts'
+import type { NamespaceKeys } from '../namespace/keys.ts'
+import { reservedOf, type SignedRecord } from '../namespace/record.ts'
+import type { Address } from '../overlay/address.ts'
+import { type Commands, SystemCommands } from './commands.ts'
+import { CONDOR_PATHS, type CondorPaths, type Hardware, hostNameOf, paceOf, templateValues } from './configuration.ts'
+import { Daemons } from './daemons.ts'
+import { Election, type Standing, type View } from './election.ts'
+import type { CondorFacts, PoolState } from './facts.ts'
+import { setFence } from './fence.ts'
+import { askHardware, askPower } from './hardware.ts'
+import { writeHosts } from './hosts-file.ts'
+import { Installation } from './installation.ts'
+import { Lookout } from './lookout.ts'
+import { machineAd, readReport } from './owner.ts'
+import type { CondorSettings } from './settings.ts'
+import { renderAll } from './templates.ts'
+
+/** A collector that just started answers within seconds; one that does not for so long has failed, ms. */
+const COLLECTOR_LIMIT_MS = 60_000
+/** A member points its daemons at a new manager as soon as that answers, or after this, ms: an update sent too early is lost. */
+const COLLECTOR_HEAD_START_MS = 15_000
+const SLOT_LIMIT_MS = 120_000
+const ASK_AGAIN_MS = 400
+/** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
+const BACKOFF_MIN_MS = 2_000
+const BACKOFF_MAX_MS = 60_000
+/** A machine whose collector failed leaves the role to others for so long, ms. */
+const UNFIT_MS = 300_000
+/** How often the manager counts, ms. */
+const COUNT_PERIOD_MS = 20_000
+/** In a larger pool a newcomer goes by the manager's count, which is a little old, instead of asking for all slots. */
+const COUNT_HOSTS = 100
+/** The machine is asked what it is when it has joined and the rush is over, and for its battery so often, ms. */
+const HARDWARE_DELAY_MS = 10_000
+const POWER_PERIOD_MS = 60_000
+/** Whoever asked the agent to stop waits no longer for the role to be handed over, ms. */
+const HAND_OVER_LIMIT_MS = 700
+/** How often the owner's report is passed on, ms. */
+const OWNER_PERIOD_MS = 5_000
+
+export interface CondorParts {
+  readonly dht: Dht
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly keys: NamespaceKeys
+  readonly signed: SignedRecord
+  readonly self: Address
+  readonly alone: () => boolean
+  readonly tap: string
+  readonly settings: CondorSettings
+  readonly commands?: Commands
+  readonly paths?: CondorPaths
+  /** Called when this machine is part of a pool, and again when the pool has another manager. */
+  readonly onJoined: (joined: { readonly manager: string; readonly term: number; readonly slots: number }) => void
+}
+
+export class CondorPool {
+  readonly #parts: CondorParts
+  readonly #paths: CondorPaths
+  readonly #commands: Commands
+  readonly #domain: string
+  readonly #installation: Installation
+  readonly #daemons: Daemons
+  readonly #lookout: Lookout
+  readonly #timers: Timer[] = []
+  #ip: Ip4 | undefined
+  #election: Election | undefined
+  #hardware: Hardware | undefined
+  #onBattery = false
+  #state: PoolState = 'waiting'
+  #problem: WowError | undefined
+  #slots = 0
+  /** Counts changes: work that began before the last one is out of date. */
+  #wish = 0
+  #working = false
+  #backoffMs = BACKOFF_MIN_MS
+  #retry: Timer | undefined
+  /** What was written, and not yet taken by the daemons. */
+  #pending: 'start' | 'restart' | undefined = 'start'
+  #joined: View['manager']
+  #unfitUntil = Number.NEGATIVE_INFINITY
+  #stopped = false
+
+  constructor(parts: CondorParts) {
+    this.#parts = parts
+    this.#paths = parts.paths ?? CONDOR_PATHS
+    this.#commands = parts.commands ?? new SystemCommands()
+    this.#domain = parts.signed.record.domain ?? `${parts.signed.id}.wow`
+    this.#installation = new Installation(this.#paths)
+    this.#daemons = new Daemons(this.#commands)
+    const { dht, clock, random, keys, settings } = parts
+    this.#lookout = new Lookout({ dht, clock, random, keys, pools: settings.flock, onChange: () => this.#change() })
+  }
+
+  /** This machine has an address, or another than before. */
+  bound(ip: Ip4): void {
+    if (this.#stopped || ip === this.#ip) return
+    const before = this.#election
+    this.#ip = ip
+    void before?.stop()
+    this.#election = this.#stand(ip)
+    this.#election.start()
+    if (before === undefined) this.#begin()
+  }
+
+  /** This node may have missed what happened: looks now. */
+  verify(): void {
+    this.#election?.verify()
+  }
+
+  /** Hands the role over; the daemons go on, for an agent that only restarts must not cost a job. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#wish++
+    this.#retry?.cancel()
+    this.#lookout.stop()
+    for (const timer of this.#timers) timer.cancel()
+    // Nobody waits for a DHT that does not answer: then the role ends with its entry.
+    await Promise.race([this.#election?.stop(), sleep(this.#parts.clock, HAND_OVER_LIMIT_MS)])
+  }
+
+  facts(): CondorFacts {
+    const view = this.#election?.view
+    return {
+      settings: this.#parts.settings,
+      state: this.#state,
+      problem: this.#problem,
+      leading: view?.leading ?? false,
+      manager: view?.manager,
+      slots: view?.leading === true ? this.#slots : (view?.manager?.slots ?? 0),
+      electionProblem: this.#election?.problem,
+      skewS: this.#election?.skewS ?? 0,
+      hostname: this.#ip === undefined ? undefined : `${hostNameOf(this.#ip)}.${this.#domain}`,
+      flock: this.#lookout.managers,
+    }
+  }
+
+  #stand(ip: Ip4): Election {
+    const { dht, clock, random, keys, self, alone, settings } = this.#parts
+    const election = new Election({
+      dht,
+      clock,
+      random,
+      keys,
+      self,
+      ip,
+      alone,
+      pool: settings.pool,
+      wallS: () => Date.now() / 1000,
+      standing: () => this.#standing(ip),
+      fault: (other) => this.#fault(other),
+    })
+    election.onChange = () => this.#change()
+    return election
+  }
+
+  #standing(ip: Ip4): Standing {
+    const { settings, clock } = this.#parts
+    const named = settings.manager === undefined || settings.manager === ip
+    const fit = named && settings.role !== 'submit' && clock.now() >= this.#unfitUntil
+    return { fit, onBattery: this.#onBattery, uptimeMs: uptime() * 1000 }
+  }
+
+  #fault(ip: Ip4): string | undefined {
+    const { settings, signed } = this.#parts
+    const { pool } = signed.record
+    if (!contains(pool, ip) || reservedOf(signed.record).includes(ip)) return 'holds no address of this namespace'
+    if (settings.manager === undefined || settings.manager === ip) return undefined
+    return `names ${formatIp4(ip)}, not the condor.manager of the settings`
+  }
+
+  /** What goes on from the first address to the end. */
+  #begin(): void {
+    const { clock, random, settings } = this.#parts
+    this.#lookout.start()
+    this.#timers.push(
+      every(clock, random, COUNT_PERIOD_MS, () => void this.#count()),
+      clock.after(HARDWARE_DELAY_MS, () => void this.#learnHardware()),
+      every(clock, random, POWER_PERIOD_MS, () => void this.#learnPower()),
+    )
+    if (settings.policy === 'idle') this.#timers.push(every(clock, random, OWNER_PERIOD_MS, () => this.#passReport()))
+    if (settings.policy === 'idle') this.#passReport()
+  }
+
+  /** Something that the configuration depends on is different. */
+  #change(): void {
+    this.#wish++
+    this.#retry?.cancel()
+    this.#backoffMs = BACKOFF_MIN_MS
+    void this.#work()
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working || this.#stopped) return
+    this.#working = true
+    const { clock, log } = this.#parts
+    let wish: number
+    do {
+      wish = this.#wish
+      try {
+        await this.#apply(wish)
+        this.#problem = undefined
+        this.#backoffMs = BACKOFF_MIN_MS
+      } catch (error) {
+        this.#problem = asProblem(error)
+        this.#state = 'failed'
+        log.warn('the pool', { code: this.#problem.code, reason: this.#problem.message })
+        if (wish !== this.#wish) continue
+        this.#retry = clock.after(this.#backoffMs, () => void this.#work())
+        this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)
+      }
+    } while (wish !== this.#wish && !this.#stopped)
+    this.#working = false
+  }
+
+  /** Brings this machine to where the view wants it; returns early when the view changes meanwhile. */
+  async #apply(wish: number): Promise<void> {
+    const view = this.#election?.view
+    const ip = this.#ip
+    if (view?.manager === undefined || ip === undefined) return
+    const { manager, leading } = view
+    this.#installation.check()
+    if (this.#state !== 'joined') this.#state = 'joining'
+    const running = this.#joined !== undefined
+    if (running && !leading && manager.ip !== this.#joined?.ip) {
+      await this.#untilAnswers(manager.ip, COLLECTOR_HEAD_START_MS, wish)
+      if (wish !== this.#wish) return
+    }
+    await this.#write(ip, view.leading, manager.ip, manager.hosts)
+    await this.#tellDaemons()
+    if (!(await this.#untilAnswers(manager.ip, COLLECTOR_LIMIT_MS, wish))) {
+      if (wish !== this.#wish) return
+      if (leading) this.#unfitUntil = this.#parts.clock.now() + UNFIT_MS
+      throw silent(manager.ip)
+    }
+    const { role } = this.#parts.settings
+    if (role !== 'worker') await this.#daemons.reschedule()
+    if (role !== 'submit' && !(await this.#untilSlot(wish))) {
+      if (wish !== this.#wish) return
+      throw slotMissing()
+    }
+    if (wish === this.#wish) await this.#join(manager)
+  }
+
+  async #write(ip: Ip4, leading: boolean, manager: Ip4, hosts: number): Promise<void> {
+    const { keys, signed, self, settings, tap } = this.#parts
+    const paths = this.#paths
+    const domain = this.#domain
+    const flock = this.#lookout.managers.map(({ ip }) => ip)
+    const facts = { settings, paths, namespaceId: signed.id, domain, ip, node: self, manager, leading, hosts, flock }
+    const texts = await renderAll(templateValues({ ...facts, hardware: this.#hardware }), paths.templates)
+    const moved = this.#installation.configuredIp() !== formatIp4(ip)
+    const authorized = this.#installation.authorize({ keys, domain, users: settings.users })
+    if (this.#installation.configure(texts) || authorized) this.#pending ??= 'start'
+    if (moved) this.#pending = 'restart'
+    writeHosts(paths.hosts, { domain, own: ip, hostname: hostname(), others: [manager] })
+    await setFence(this.#commands, tap, settings.network === 'virtual')
+  }
+
+  /** Running daemons read what was written; those that listen on another address, and those that do not run, are started. */
+  async #tellDaemons(): Promise<void> {
+    const pending = this.#pending
+    if (pending === undefined) return
+    const run = await this.#daemons.reconfigure()
+    if (!run || pending === 'restart') await this.#daemons.start(run ? 'restart' : 'start')
+    this.#pending = undefined
+  }
+
+  async #join(manager: NonNullable<View['manager']>): Promise<void> {
+    const size = manager.hosts <= COUNT_HOSTS ? await this.#daemons.poolSize() : undefined
+    this.#slots = size?.slots ?? manager.slots
+    const before = this.#joined
+    this.#joined = manager
+    this.#state = 'joined'
+    if (before?.term === manager.term && before.node === manager.node) return
+    this.#parts.onJoined({ manager: formatIp4(manager.ip), term: manager.term, slots: this.#slots })
+    void this.#count()
+  }
+
+  /** The manager counts its pool, and paces it. */
+  async #count(): Promise<void> {
+    const election = this.#election
+    if (election?.view.leading !== true || this.#state !== 'joined') return
+    const size = await this.#daemons.poolSize()
+    if (size === undefined) return
+    const before = election.view.manager?.hosts ?? 1
+    this.#slots = size.slots
+    election.setLoad({ hosts: Math.max(1, size.hosts), slots: size.slots })
+    if (paceOf(before).hosts !== paceOf(size.hosts).hosts) this.#change()
+  }
+
+  async #learnHardware(): Promise<void> {
+    try {
+      this.#hardware = await askHardware()
+      await this.#learnPower()
+    } catch (error) {
+      this.#parts.log.warn('the machine says nothing about itself', { reason: messageOf(error) })
+      return
+    }
+    if (this.#joined !== undefined) this.#change()
+  }
+
+  async #learnPower(): Promise<void> {
+    if (this.#hardware?.hasBattery !== true) return
+    this.#onBattery = await askPower().then(
+      ({ onBattery }) => onBattery,
+      () => false,
+    )
+  }
+
+  #passReport(): void {
+    try {
+      this.#installation.report(machineAd(readReport(this.#paths.owner, Date.now()), this.#onBattery))
+    } catch (error) {
+      this.#problem ??= asProblem(error)
+    }
+  }
+
+  async #untilAnswers(ip: Ip4, limitMs: number, wish: number): Promise<boolean> {
+    return await this.#until(() => this.#daemons.collectorAnswers(formatIp4(ip)), limitMs, wish)
+  }
+
+  async #untilSlot(wish: number): Promise<boolean> {
+    const hostname = this.facts().hostname ?? ''
+    return await this.#until(() => this.#daemons.showsSlot(hostname), SLOT_LIMIT_MS, wish)
+  }
+
+  async #until(holds: () => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
+    const { clock } = this.#parts
+    const deadline = clock.now() + limitMs
+    while (wish === this.#wish) {
+      if (await holds()) return true
+      if (clock.now() >= deadline) return false
+      await sleep(clock, ASK_AGAIN_MS)
+    }
+    return false
+  }
+}
+
+function silent(manager: Ip4): WowError {
+  return new WowError(
+    'CONDOR_COLLECTOR_SILENT',
+    `The collector of the manager ${formatIp4(manager)} does not answer.`,
+    'See /var/log/condor/CollectorLog there; the agent tries again, and another machine takes over if it stays away.',
+  )
+}
+
+function slotMissing(): WowError {
+  return new WowError(
+    'CONDOR_SLOT_MISSING',
+    'The pool does not show a slot of this machine.',
+    'See /var/log/condor/StartLog and MasterLog; the agent tries again.',
+  )
+}
+
+function asProblem(error: unknown): WowError {
+  if (error instanceof WowError) return error
+  return new WowError('CONDOR_FAILED', `The pool cannot be configured: ${messageOf(error)}.`, 'The agent tries again.')
+}

@@ -232,29 +232,38 @@ export function oneOf<const Names extends readonly string[]>(...names: Names): C
   }
 }
 
+/** A codec of an object, field by field; `union` reads its fields into an object that knows its kind already. */
+interface StructCodec<T> extends Codec<T> {
+  readInto(reader: Reader, value: Record<string, unknown>): void
+}
+
 export function struct<Fields extends Record<string, Codec<unknown>>>(
   fields: { [K in keyof Fields]: Fields[K] },
-): Codec<{ [K in keyof Fields]: Decoded<Fields[K]> }> {
+): StructCodec<{ [K in keyof Fields]: Decoded<Fields[K]> }> {
   const entries = Object.entries(fields) as [string, Codec<unknown>][]
+  const readInto = (reader: Reader, value: Record<string, unknown>) => {
+    for (const [name, codec] of entries) value[name] = codec.read(reader)
+  }
   return {
     write: (writer, value) => {
       for (const [name, codec] of entries) codec.write(writer, (value as Record<string, unknown>)[name])
     },
     read: (reader) => {
       const value: Record<string, unknown> = {}
-      for (const [name, codec] of entries) value[name] = codec.read(reader)
+      readInto(reader, value)
       return value as { [K in keyof Fields]: Decoded<Fields[K]> }
     },
+    readInto,
   }
 }
 
 /** A discriminated union: one byte says which of the `kinds`, `kind` holds its name. */
-export function union<Kinds extends Record<string, Codec<unknown>>>(
+export function union<Kinds extends Record<string, StructCodec<unknown>>>(
   kinds: { [K in keyof Kinds]: Kinds[K] },
 ): Codec<{ [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]> {
   type Value = { [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]
   const names = Object.keys(kinds)
-  const codecs = Object.values(kinds) as Codec<unknown>[]
+  const codecs = Object.values(kinds) as StructCodec<unknown>[]
   return {
     write: (writer, value) => {
       const place = names.indexOf(value.kind as string)
@@ -265,7 +274,9 @@ export function union<Kinds extends Record<string, Codec<unknown>>>(
       const place = reader.uint(1)
       const codec = codecs[place]
       if (codec === undefined) throw new DecodeError(`unknown kind ${place}`)
-      return { kind: names[place], ...(codec.read(reader) as object) } as Value
+      const value: Record<string, unknown> = { kind: names[place] }
+      codec.readInto(reader, value)
+      return value as Value
     },
   }
 }

@@ -4,7 +4,7 @@
  * A node's address is the first 160 bits of SHA-256 of its public key, so nobody chooses a place on the ring.
  */
 
-import { hex, sha256 } from '../core/bytes.ts'
+import { sha256 } from '../core/bytes.ts'
 import type { Codec } from '../core/codec.ts'
 
 export type Address = bigint & { readonly brand: 'Address' }
@@ -21,12 +21,20 @@ export function toAddress(value: bigint): Address {
   return (value & MASK) as Address
 }
 
+/** One view for all: addresses are read and written on every frame, and nothing waits in between. */
+const view = new DataView(new ArrayBuffer(ADDRESS_BYTES))
+const viewBytes = new Uint8Array(view.buffer)
+
 export function addressFromBytes(bytes: Uint8Array): Address {
-  return BigInt(`0x${hex(bytes.subarray(0, ADDRESS_BYTES))}`) as Address
+  viewBytes.set(bytes.length === ADDRESS_BYTES ? bytes : bytes.subarray(0, ADDRESS_BYTES))
+  return ((view.getBigUint64(0) << 96n) | (view.getBigUint64(8) << 32n) | BigInt(view.getUint32(16))) as Address
 }
 
 export function addressBytes(address: Address): Uint8Array {
-  return new Uint8Array(Buffer.from(formatAddress(address), 'hex'))
+  view.setBigUint64(0, address >> 96n)
+  view.setBigUint64(8, address >> 32n)
+  view.setUint32(16, Number(address & 0xffff_ffffn))
+  return viewBytes.slice()
 }
 
 export function addressOfPublicKey(publicKey: Uint8Array): Address {

@@ -98,7 +98,7 @@ export class Stage {
   constructor(cluster: SimCluster, story: Story) {
     this.#cluster = cluster
     this.#story = story
-    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#walls.has(pair(a, b))
+    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
   }
 
   /** A host that is held, or came back less than `boundMs` ago, or two that a partition parts or parted until then. */
@@ -217,6 +217,10 @@ export class Stage {
 
   #clearUp(): void {
     Object.assign(this.#cluster.network.weather, { loss: 0, duplicate: 0, reorder: 0, maxDelayMs: 40 })
+  }
+
+  #areWalled(a: Address, b: Address): boolean {
+    return this.#walls.size > 0 && this.#walls.has(pair(a, b))
   }
 
   #areCut(a: Address, b: Address): boolean {

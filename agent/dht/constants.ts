@@ -6,6 +6,11 @@ export const MAX_KEY_BYTES = 64
 /** Longest time-to-live, ms: a week, so that nothing stays for good. */
 export const MAX_TTL_MS = 7 * 24 * 3_600_000
 /**
+ * A replica keeps an entry for this much of what its owner asked for: the owner lets go first also when its clock is 1 %
+ * slow and the replica's 1 % fast (1.01 / 0.99, and some room for rounding).
+ */
+export const KEPT_LONGER = 1.021
+/**
  * Entries that one node keeps in all: about 50 MB when every value is as large as it may be. Of these at most so many
  * that one linked node brought, and so many of them in the name of one publisher.
  */

@@ -9,7 +9,7 @@ import type { Random } from '../core/random.ts'
 import { SERVICES } from '../overlay/overlay.ts'
 import { DhtClient } from './client.ts'
 import { SWEEP_PERIOD_MS } from './constants.ts'
-import { Custody, type RingView } from './custody.ts'
+import { type Custodian, Custody, type RingView } from './custody.ts'
 import type { Dht, SubKey } from './dht.ts'
 import { EntryStore } from './entry-store.ts'
 import { Rehoming } from './rehoming.ts'
@@ -56,6 +56,11 @@ export class DhtNode extends DhtClient implements Dht {
   /** This node answers for both arcs beside it. */
   get ready(): boolean {
     return this.#custody.open
+  }
+
+  /** Who answers for `key` together with this node; undefined when this node does not, or not now. */
+  custodianOf(key: SubKey): Custodian | undefined {
+    return this.#custody.custodianOf(key)
   }
 
   override stop(): void {

@@ -9,7 +9,7 @@
 import { equal, hex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Address, rightward } from '../overlay/address.ts'
-import { MAX_TTL_MS, SAME_AGE_MS, TOMBSTONE_MS } from './constants.ts'
+import { KEPT_LONGER, MAX_TTL_MS, SAME_AGE_MS, TOMBSTONE_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { Change, MovingEntry, Verdict } from './messages.ts'
 import type { Proven } from './proof.ts'
@@ -178,7 +178,7 @@ export class EntryStore {
     const now = this.#clock.now()
     const live = this.get(proven.subKey)
     const { kind, ttlMs } = proven.change.statement
-    const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs
+    const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
     return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: live?.heldSince ?? now }
   }
 
@@ -192,7 +192,7 @@ export class EntryStore {
   #received({ proven, ttlMs, ageMs }: Offered, broughtBy: Address, trusted: boolean): Entry {
     const now = this.#clock.now()
     const { kind, ttlMs: signedMs } = proven.change.statement
-    const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs)
+    const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
     return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: trusted ? now - ageMs : now }
   }
 

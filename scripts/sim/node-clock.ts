@@ -32,6 +32,11 @@ export class NodeClock implements Clock {
     return this.#held !== undefined
   }
 
+  /** How long it truly takes until this clock shows `at`, ms. */
+  untilMs(at: number): number {
+    return (at - this.now()) / this.#rate
+  }
+
   after(delayMs: number, task: () => void): Timer {
     let cancelled = false
     const run = () => {

@@ -89,13 +89,24 @@ export function endpointOf(address: Address): string {
   return `sim:${formatAddress(address)}`
 }
 
+/**
+ * What stands before a node. `open`: anybody can dial it. `cone`: those can whom it dialled lately (an address-restricted
+ * NAT). `symmetric`: nobody can but through a node that it dialled. `outgoing`: the same, and it carries nobody's links.
+ */
+export const NAT_KINDS = ['open', 'cone', 'symmetric', 'outgoing'] as const
+export type NatKind = (typeof NAT_KINDS)[number]
+
+/** How long a cone NAT lets a node in that was dialled from behind it, ms; RFC 4787 asks for 2 min at least. */
+const PINHOLE_MS = 120_000
+
 export class SimLinks implements LinkLayer {
   readonly self: Address
   readonly open = new Set<SimLink>()
   readonly #network: SimNetwork
+  /** When this node dialled whom. */
+  readonly #dialled = new Map<Address, number>()
   up = true
-  /** Behind a NAT of any kind: it can dial, nobody can dial it but through a node that it dialled. */
-  behindNat = false
+  nat: NatKind = 'open'
   /** While the node is held, what arrives waits in the kernel's buffers. */
   #waiting: (() => void)[] | undefined
   onLink: (link: Link) => void = () => {}
@@ -107,9 +118,10 @@ export class SimLinks implements LinkLayer {
   }
 
   endpoints(): string[] {
-    if (!this.behindNat) return [endpointOf(this.self)]
+    if (this.nat === 'open') return [endpointOf(this.self)]
     const relays = [...this.open].filter(({ outgoing, relayed }) => outgoing && !relayed).slice(0, 2)
-    return relays.map(({ peer }) => `${endpointOf(peer)}/${formatAddress(this.self)}`)
+    const relayed = relays.map(({ peer }) => `${endpointOf(peer)}/${formatAddress(this.self)}`)
+    return this.nat === 'cone' ? [endpointOf(this.self), ...relayed] : relayed
   }
 
   hold(): void {
@@ -129,9 +141,14 @@ export class SimLinks implements LinkLayer {
   }
 
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const [endpoint] = contact.endpoints
-    if (endpoint === undefined) throw new Error('nowhere to dial')
-    const link = await this.dialEndpoint(endpoint, signal)
+    const attempts = contact.endpoints.map((endpoint) => this.dialEndpoint(endpoint, signal))
+    const link = await Promise.any(attempts)
+    for (const attempt of attempts) {
+      attempt.then(
+        (other) => other !== link && other.close(),
+        () => {},
+      )
+    }
     if (link.peer === contact.address) return link
     link.close()
     throw new Error('another node answered')
@@ -151,7 +168,7 @@ export class SimLinks implements LinkLayer {
 
   async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
     const via = this.#network.find(relay)
-    if (via?.isLinkedTo(this.self) !== true || !via.isLinkedTo(contact.address)) {
+    if (via?.isLinkedTo(this.self) !== true || !via.isLinkedTo(contact.address) || via.nat === 'outgoing') {
       throw new Error('the relay does not know both ends')
     }
     return this.#connect(contact.address, signal, relay)
@@ -177,9 +194,16 @@ export class SimLinks implements LinkLayer {
     for (const link of this.open) link.cut()
   }
 
+  /** Whether whoever stands before this node lets `peer` in. */
+  #letsIn(peer: Address): boolean {
+    if (this.nat !== 'cone') return this.nat === 'open'
+    return this.#network.clock.now() - (this.#dialled.get(peer) ?? Number.NEGATIVE_INFINITY) < PINHOLE_MS
+  }
+
   #connect(peer: Address, signal?: AbortSignal, relay?: Address): Promise<Link> {
     const network = this.#network
     const roundTripMs = 2 * network.delay() + 2 * network.delay()
+    if (relay === undefined) this.#dialled.set(peer, network.clock.now())
     return new Promise((resolve, reject) => {
       if (!this.up || signal?.aborted === true) return reject(new Error('stopped or called off'))
       signal?.addEventListener('abort', () => reject(new Error('called off')))
@@ -191,7 +215,7 @@ export class SimLinks implements LinkLayer {
         // A host that is cut off or held answers nothing; the dial runs into its time limit.
         if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
         if (host === undefined) return reject(new Error('connection refused'))
-        if (relay === undefined && host.behindNat) return
+        if (relay === undefined && !host.#letsIn(this.self)) return
         if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
         const near = new SimLink(network, this, host.self, true, relay)
         const far = new SimLink(network, host, this.self, false, relay)

@@ -6,7 +6,7 @@ import { nearest } from '../../agent/overlay/neighborhood.ts'
 import { Ring } from '../../agent/overlay/ring.ts'
 import { type Hold, NodeClock } from './node-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { endpointOf, type SimLinks, SimNetwork } from './sim-network.ts'
+import { endpointOf, type NatKind, type SimLinks, SimNetwork } from './sim-network.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface SimNode {
@@ -18,7 +18,7 @@ export interface SimNode {
 }
 
 export interface NodeOptions {
-  readonly behindNat?: boolean
+  readonly nat?: NatKind
   /** Seconds of its clock in a true second. */
   readonly clockRate?: number
 }
@@ -39,7 +39,7 @@ export class SimRing {
     const random = this.random.fork()
     const address = addressFromBytes(random.bytes(20))
     const links = this.network.host(address)
-    links.behindNat = options.behindNat ?? false
+    links.nat = options.nat ?? 'open'
     const clock = new NodeClock(this.clock, options.clockRate)
     const fault = (error: unknown) => {
       throw error
@@ -54,7 +54,7 @@ export class SimRing {
 
   /** Up to `count` nodes that have found their place. */
   someMembers(count: number): Address[] {
-    const open = [...this.nodes.values()].filter(({ links }) => !links.behindNat && !links.held)
+    const open = [...this.nodes.values()].filter(({ links }) => links.nat === 'open' && !links.held)
     const members = open.filter(({ ring }) => ring.correctlyConnected)
     const picked = (members.length > 0 ? members : open).map(({ address }) => address)
     return Array.from({ length: Math.min(count, picked.length) }, () => picked[this.random.below(picked.length)]!)

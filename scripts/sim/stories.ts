@@ -1,6 +1,7 @@
 /** Random stories, made to be shrunk: fast-check takes steps away until the shortest failing story is left. */
 
 import fc from 'fast-check'
+import { NAT_KINDS } from './sim-network.ts'
 import type { Fault, Step, Story } from './story.ts'
 
 const who = fc.nat({ max: 999 })
@@ -9,7 +10,24 @@ const span = (min: number, max: number) => fc.integer({ min, max })
 const fault: fc.Arbitrary<Fault> = fc.oneof(
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('boot' as const), count: span(1, 6), behindNat: fc.boolean() }),
+    arbitrary: fc.record({ kind: fc.constant('boot' as const), count: span(1, 6), nat: fc.constantFrom(...NAT_KINDS) }),
+  },
+  // A boot storm.
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('boot' as const),
+      count: span(10, 30),
+      nat: fc.constant('open' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('churn' as const),
+      sessionMs: span(60_000, 600_000),
+      forMs: span(5_000, 30_000),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'kill', 'leave'), who }) },
   {

@@ -2,8 +2,11 @@
  * The promises, looked at again and again while a story is played.
  *
  * - No two live owners of one address, outside a partition, a sleep, or the time stated for settling after them.
- * - An owner lets go before its replicas do: an owner's lease is found in the DHT by whoever looks.
- * - After the last fault: one ring, one owner an address, a lease for every host, every request at its true root.
+ * - No two replicas answer for a range before one of them has taken it over: nowhere could a majority of a held
+ *   address be had by another.
+ * - An owner lets go before its replicas do, also when clocks run fast and slow.
+ * - After the last fault: one ring, one owner an address, a lease for every host, every lease found by whoever looks,
+ *   every request at its true root.
  *
  * An address may change hands when more than half of its sub-keys lost both replicas at once (DESIGN section 5.1): such
  * leases are noted when hosts are lost, and excused.
@@ -11,16 +14,22 @@
 
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { formatIp4, type Ip4 } from '../../agent/core/ip.ts'
+import type { SubKey } from '../../agent/dht/dht.ts'
 import { MAJORITY } from '../../agent/dht/dht.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
+import type { Lease } from '../../agent/lease/lease.ts'
 import { leaseKey, openOwner } from '../../agent/lease/lease-entry.ts'
 import { type Address, addressFromBytes, formatAddress, isCloser } from '../../agent/overlay/address.ts'
 import { DeliveryError, SERVICES } from '../../agent/overlay/overlay.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
-import type { Stage } from './story.ts'
+import type { Stage } from './stage.ts'
 
 /** After a partition heals or a sleeper wakes, one owner is left within this time. */
 export const SETTLED_WITHIN_MS = 25_000
+/** The replicas are looked into this often, ms. */
+const LOOK_INSIDE_MS = 1_000
+/** How many hosts on each side of a key may think that they answer for it, while the ring changes. */
+const BESIDE = 3
 const ROUTES_TRIED = 10
 const ROUTE_TRIES = 3
 
@@ -30,6 +39,8 @@ export class Watch {
   readonly #stage: Stage
   /** Leases whose entry lost its majority with the hosts that kept it: `host ip`. */
   readonly #orphaned = new Set<string>()
+  readonly #subKeys = new Map<Ip4, SubKey[]>()
+  #lookedInsideAt = 0
 
   constructor(cluster: SimCluster, stage: Stage) {
     this.#cluster = cluster
@@ -63,23 +74,81 @@ export class Watch {
         }
       }
     }
+    if (this.#cluster.clock.now() - this.#lookedInsideAt >= LOOK_INSIDE_MS) this.#lookInside()
   }
 
-  /** Hosts went away: notes the leases whose entries went with them. */
+  /** Hosts went away or fell asleep: notes the leases whose entries went with them. */
   afterLoss(): void {
-    const { keys } = this.#cluster
-    const hosts = this.#cluster.hosts()
+    const hosts = this.#cluster.hosts().filter(({ clock }) => !clock.held)
     for (const [ip, owners] of this.#owners()) {
       for (const owner of owners) {
-        const kept = subKeysOf(leaseKey(keys, ip)).filter((subKey) =>
-          hosts.some(({ dht }) => {
-            const value = dht.store.get(subKey)?.proven.change.statement.value
-            return value !== undefined && openOwner(keys, ip, value) === owner.address
-          }),
-        )
+        const kept = this.#subKeysOf(ip).filter((subKey) => hosts.some((host) => this.#keeps(host, subKey, ip, owner)))
         if (kept.length < MAJORITY) this.#orphaned.add(name(owner, ip))
       }
     }
+    this.#lookInside()
+  }
+
+  /** What the replicas of every held address have, and for how long. */
+  #lookInside(): void {
+    this.#lookedInsideAt = this.#cluster.clock.now()
+    if (this.#stage.isCut(SETTLED_WITHIN_MS)) return
+    const beside = besideOf(this.#cluster.hosts())
+    for (const host of this.#cluster.hosts()) {
+      if (this.#stage.isAway(host.address, SETTLED_WITHIN_MS)) continue
+      for (const lease of host.leases.held()) {
+        if (lease.offered || this.#orphaned.has(name(host, lease.ip))) continue
+        this.#checkTakenOver(host, lease.ip, beside)
+        if (!this.#stage.everHeld(host.address)) this.#checkOutlived(host, lease, beside)
+      }
+    }
+  }
+
+  /** Two replicas that agree to answer for a sub-key and both lack the entry would give it to another. */
+  #checkTakenOver(owner: SimHost, ip: Ip4, beside: Beside): void {
+    const open = this.#subKeysOf(ip).filter((subKey) =>
+      beside(subKey).some((host) => {
+        const custodian = host.dht.custodianOf(subKey)
+        if (custodian === undefined || this.#keeps(host, subKey, ip, owner)) return false
+        const partner = custodian.partner === undefined ? host : this.#cluster.nodes.get(custodian.partner)
+        if (partner === undefined || partner.clock.held) return false
+        const other = this.#cluster.host(partner.address)
+        return other.dht.custodianOf(subKey)?.partner === host.address && !this.#keeps(other, subKey, ip, owner)
+      }),
+    )
+    if (open.length >= MAJORITY) {
+      this.violate(
+        `${formatIp4(ip)} of ${formatAddress(owner.address)} could be had by another at ${open.length} sub-keys`,
+      )
+    }
+  }
+
+  #checkOutlived(owner: SimHost, { ip, expiresAt }: Lease, beside: Beside): void {
+    const endsInMs = owner.clock.untilMs(expiresAt)
+    const outlived = this.#subKeysOf(ip).filter((subKey) =>
+      beside(subKey).some((host) => {
+        if (!this.#keeps(host, subKey, ip, owner)) return false
+        return (
+          this.#stage.everHeld(host.address) || host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= endsInMs
+        )
+      }),
+    )
+    if (outlived.length < MAJORITY) {
+      this.violate(
+        `${formatIp4(ip)} of ${formatAddress(owner.address)} outlives its entry at ${5 - outlived.length} sub-keys`,
+      )
+    }
+  }
+
+  #keeps({ dht }: SimHost, subKey: SubKey, ip: Ip4, owner: SimHost): boolean {
+    const value = dht.store.get(subKey)?.proven.change.statement.value
+    return value !== undefined && openOwner(this.#cluster.keys, ip, value) === owner.address
+  }
+
+  #subKeysOf(ip: Ip4): SubKey[] {
+    const known = this.#subKeys.get(ip) ?? subKeysOf(leaseKey(this.#cluster.keys, ip))
+    this.#subKeys.set(ip, known)
+    return known
   }
 
   /** The last look: everything that was promised for afterwards. */
@@ -143,6 +212,19 @@ export class Watch {
       }
     }
     return owners
+  }
+}
+
+type Beside = (subKey: SubKey) => readonly SimHost[]
+
+/** The hosts nearest to a key on both sides, those that are held left out. */
+function besideOf(hosts: readonly SimHost[]): Beside {
+  const sorted = hosts.filter(({ clock }) => !clock.held).sort((a, b) => (a.address < b.address ? -1 : 1))
+  return (subKey) => {
+    const right = sorted.findIndex(({ address }) => address >= subKey)
+    const place = (right < 0 ? 0 : right) + sorted.length
+    const around = Array.from({ length: 2 * BESIDE }, (_, i) => sorted[(place - BESIDE + i) % sorted.length]!)
+    return sorted.length <= 2 * BESIDE ? sorted : around
   }
 }
 

@@ -32,7 +32,7 @@ describe('stories of faults', () => {
       natEvery: 2,
       drift: 0,
       leaseMs: 600_000,
-      steps: [{ afterMs: 20_000, fault: { kind: 'boot', count: 1, behindNat: true } }],
+      steps: [{ afterMs: 20_000, fault: { kind: 'boot', count: 1, nat: 'symmetric' } }],
     }
     assert.deepEqual((await play(story)).violations, [])
   })

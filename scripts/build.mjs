@@ -7,6 +7,7 @@
  *     build/systeminformation.cjs   a quarter of it all that nobody needs in the first seconds, loaded when it is used
  *     build/handlebars.cjs          renders HTCondor's configuration, on machines that are in a pool only
  *     build/wow.cache               the program compiled by and for this Node; without it all works, more slowly
+ *     build/sim.cjs                 the simulator for `wow sim` (scripts/sim/command.ts); not for appliances
  *     build/tap.node                the tap addon (build-addon.mjs)
  *
  *   node scripts/build.mjs [--force]
@@ -133,6 +134,13 @@ async function bundle() {
     // A script that is compiled from a cache has nobody to ask for a module.
     supported: { 'dynamic-import': false },
   })
+  const simulator = await build({
+    ...COMMON,
+    entryPoints: ['scripts/sim/command.ts'],
+    format: 'cjs',
+    // A simulator tells where its own code failed.
+    minifyIdentifiers: false,
+  })
   const others = []
   for (const name of APART) others.push([name, await build({ ...COMMON, entryPoints: [name], format: 'cjs' })])
 
@@ -146,10 +154,11 @@ async function bundle() {
   }
   for (const [name, made] of others) write(`${name}.cjs`, made.outputFiles[0].text, 0o644)
   write('wow.cjs', asProgram(program.outputFiles[0].text.replace(/^#!.*\n/, '')), 0o644)
+  write('sim.cjs', simulator.outputFiles[0].text, 0o644)
   write('wow.mjs', starter.outputFiles[0].text, 0o755)
   if (writeCodeCache()) outputs.push('build/wow.cache')
 
-  const read = [starter, program, ...others.map(([, made]) => made)].flatMap(({ metafile }) =>
+  const read = [starter, program, simulator, ...others.map(([, made]) => made)].flatMap(({ metafile }) =>
     Object.keys(metafile.inputs),
   )
   const bundled = [...new Set(read.filter((file) => existsSync(join(ROOT, file))))]

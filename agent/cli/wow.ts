@@ -29,6 +29,7 @@ function buildProgram(): Command {
   addUp(program)
   addInspection(program)
   addCondor(program)
+  addSim(program)
   return program
 }
 
@@ -143,6 +144,22 @@ function addCondor(program: Command): void {
       const said = command.getOptionValueSource('battery') === 'cli'
       ;(await import('./condor.ts')).condorOwner({ idle: options.idle, ...(said ? { battery: options.battery } : {}) })
     })
+}
+
+function addSim(program: Command): void {
+  program
+    .command('sim')
+    .description(
+      'play random stories of faults in virtual time, and watch the promises of the ring, the DHT and leases',
+    )
+    .option('--stories <n>', 'how many stories (default: 100)', wholeNumber)
+    .option('--seed <n>', 'which stories: the same seed gives the same (default: 1)', wholeNumber)
+    .option('--jobs <n>', 'threads (default: one a core)', wholeNumber)
+    .option('--hours <n>', 'go on for so long; without --stories only that ends it', wholeNumber)
+    .option('--replay <story>', 'play one story again: the JSON that a failing run prints')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow sim --stories 1000 --seed 7'))
+    .action(async (options) => (await import('./sim.ts')).simulate(options))
 }
 
 function example(line: string): string {

@@ -99,6 +99,9 @@ export type NatKind = (typeof NAT_KINDS)[number]
 /** How long a cone NAT lets a node in that was dialled from behind it, ms; RFC 4787 asks for 2 min at least. */
 const PINHOLE_MS = 120_000
 
+/** An endpoint that has not answered by then is given up for the next, ms: longer than a round trip in bad weather. */
+const NEXT_ENDPOINT_MS = 1_300
+
 export class SimLinks implements LinkLayer {
   readonly self: Address
   readonly open = new Set<SimLink>()
@@ -141,14 +144,7 @@ export class SimLinks implements LinkLayer {
   }
 
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const attempts = contact.endpoints.map((endpoint) => this.dialEndpoint(endpoint, signal))
-    const link = await Promise.any(attempts)
-    for (const attempt of attempts) {
-      attempt.then(
-        (other) => other !== link && other.close(),
-        () => {},
-      )
-    }
+    const link = await this.#dialInTurn(contact.endpoints, signal)
     if (link.peer === contact.address) return link
     link.close()
     throw new Error('another node answered')
@@ -192,6 +188,22 @@ export class SimLinks implements LinkLayer {
   cut(): void {
     this.up = false
     for (const link of this.open) link.cut()
+  }
+
+  /** Each endpoint but the last gets `NEXT_ENDPOINT_MS`: of several links that stand at once the other end would take another. */
+  async #dialInTurn(endpoints: readonly string[], signal?: AbortSignal): Promise<Link> {
+    const [first, ...rest] = endpoints
+    if (first === undefined) throw new Error('nowhere to dial')
+    if (rest.length === 0) return this.dialEndpoint(first, signal)
+    const late = new AbortController()
+    const timer = this.#network.clock.after(NEXT_ENDPOINT_MS, () => late.abort())
+    try {
+      return await this.dialEndpoint(first, AbortSignal.any([late.signal, ...(signal === undefined ? [] : [signal])]))
+    } catch {
+      return this.#dialInTurn(rest, signal)
+    } finally {
+      timer.cancel()
+    }
   }
 
   /** Whether whoever stands before this node lets `peer` in. */

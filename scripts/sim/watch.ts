@@ -16,6 +16,7 @@ import { EMPTY } from '../../agent/core/bytes.ts'
 import { formatIp4, type Ip4 } from '../../agent/core/ip.ts'
 import type { SubKey } from '../../agent/dht/dht.ts'
 import { MAJORITY } from '../../agent/dht/dht.ts'
+import type { Proven } from '../../agent/dht/proof.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
 import type { Lease } from '../../agent/lease/lease.ts'
 import { leaseKey, openOwner } from '../../agent/lease/lease-entry.ts'
@@ -40,6 +41,7 @@ export class Watch {
   /** Leases whose entry lost its majority with the hosts that kept it: `host ip`. */
   readonly #orphaned = new Set<string>()
   readonly #subKeys = new Map<Ip4, SubKey[]>()
+  readonly #opened = new WeakMap<Proven, Address | undefined>()
   #lookedInsideAt = 0
 
   constructor(cluster: SimCluster, stage: Stage) {
@@ -141,8 +143,16 @@ export class Watch {
   }
 
   #keeps({ dht }: SimHost, subKey: SubKey, ip: Ip4, owner: SimHost): boolean {
-    const value = dht.store.get(subKey)?.proven.change.statement.value
-    return value !== undefined && openOwner(this.#cluster.keys, ip, value) === owner.address
+    const proven = dht.store.get(subKey)?.proven
+    return proven !== undefined && this.#ownerIn(proven, ip) === owner.address
+  }
+
+  /** Whom a stored lease names; opened once. */
+  #ownerIn(proven: Proven, ip: Ip4): Address | undefined {
+    if (!this.#opened.has(proven)) {
+      this.#opened.set(proven, openOwner(this.#cluster.keys, ip, proven.change.statement.value))
+    }
+    return this.#opened.get(proven)
   }
 
   #subKeysOf(ip: Ip4): SubKey[] {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { utf8 } from '../../agent/core/bytes.ts'
 import {
+  KEPT_LONGER,
   MAX_ENTRIES,
   MAX_ENTRIES_PER_LINK,
   MAX_ENTRIES_PER_PUBLISHER,
@@ -55,7 +56,7 @@ describe('entry store', () => {
   test('an entry is gone when its time-to-live is over, and the key is free', async () => {
     const { clock, store, apply } = setUp()
     apply(create('a', { ttlMs: 500 }))
-    await clock.runFor(499)
+    await clock.runFor(500 * KEPT_LONGER - 1)
     assert.ok(store.get(SUB_KEY))
     await clock.runFor(1)
     assert.equal(store.get(SUB_KEY), undefined)
@@ -112,9 +113,9 @@ describe('a change that comes late or again', () => {
     const { clock, store, apply } = setUp()
     const change = create('a', { ttlMs: 1_000 })
     apply(change)
-    await clock.runFor(900)
+    await clock.runFor(900 * KEPT_LONGER)
     assert.equal(apply(change), 'ok')
-    await clock.runFor(100)
+    await clock.runFor(100 * KEPT_LONGER)
     assert.equal(store.get(SUB_KEY), undefined)
   })
 
@@ -204,7 +205,7 @@ describe('an entry from another node', () => {
     const [one, other] = [setUp(), setUp()]
     one.apply(create('a', { ttlMs: 1_000 }))
     other.store.merge({ ...offered(moving(one.store)), ttlMs: 2 ** 40 }, LINK, true)
-    await other.clock.runFor(1_000)
+    await other.clock.runFor(1_000 * KEPT_LONGER)
     assert.equal(other.store.get(SUB_KEY), undefined)
   })
 
@@ -256,7 +257,7 @@ describe('room', () => {
     assert.equal(store.apply(next, mallory), 'full')
     assert.equal(store.merge({ proven: next, ttlMs: 1_000, ageMs: 0 }, mallory, true).kept, false)
     assert.equal(store.apply(next, LINK), 'ok')
-    await clock.runFor(1_000)
+    await clock.runFor(1_000 * KEPT_LONGER)
     store.sweep(() => true)
     assert.equal(store.size, 0)
     assert.equal(store.apply(next, mallory), 'ok')

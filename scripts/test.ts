@@ -57,7 +57,7 @@ const STAGES: readonly Stage[] = [
     packages: [],
     has: isSim,
     concurrency: 2,
-    limitMin: 15,
+    limitMin: 30,
   },
   {
     name: 'lab',

@@ -145,7 +145,12 @@ class Agent {
       const { membership } = this.#plan
       this.#member = new Member({
         ...common,
-        ...{ node, membership, tap: this.#tap, phases: this.#phases, condor: this.#config.condor },
+        node,
+        tap: this.#tap,
+        membership,
+        phases: this.#phases,
+        onLost: this.#config.onLost,
+        condor: this.#config.condor,
       })
       this.#member.start()
     }

@@ -29,6 +29,8 @@ export interface AgentConfig {
   readonly console: readonly string[]
   /** Undefined: this machine is in no pool of HTCondor. */
   readonly condor: CondorSettings | undefined
+  /** Shell command that makes the DHCP client ask again when its address was lost; undefined: the carrier alone tells it. */
+  readonly onLost: string | undefined
 }
 
 const strings = v.array(v.string())
@@ -52,6 +54,7 @@ const optionsSchema = v.object({
   ),
   console: v.optional(strings),
   condor: v.optional(condorSchema),
+  onLost: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
 })
 /** In the same file, but read by others: by first boot. */
 const SLOT_FIELDS = ['flavour', 'sshKeys']
@@ -64,7 +67,10 @@ export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
 
 /** Joins both sources and checks every field but the token and the multiaddrs, which need more than a look. @throws InputError */
 export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConfig {
-  const checked = check(flags, (field) => `The option --${field}`)
+  const checked = check(
+    flags,
+    (field) => `The option --${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+  )
   const over = <Field extends keyof UpOptions>(field: Field): UpOptions[Field] => checked[field] ?? file[field]
   return {
     token: over('token'),
@@ -79,6 +85,7 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
     mtu: over('mtu'),
     console: over('console') ?? [],
     condor: condorOf(over('condor'), over('token')),
+    onLost: over('onLost'),
   }
 }
 

@@ -5,7 +5,7 @@
  * cost more than the whole boot.
  */
 
-import type { Mac } from '../core/ip.ts'
+import type { Ip4, Mac } from '../core/ip.ts'
 import type { TapDevice } from '../net/tap-device.ts'
 
 /** More than a client sends in a second; the rest is noise such as IPv6 router solicitations. */
@@ -50,6 +50,10 @@ export class EarlyTap implements TapDevice {
 
   setCarrier(on: boolean): void {
     this.#tap.setCarrier(on)
+  }
+
+  removeAddress(ip: Ip4): void {
+    this.#tap.removeAddress(ip)
   }
 
   close(): void {

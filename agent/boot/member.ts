@@ -21,6 +21,7 @@ import { EarlyTap } from './early-tap.ts'
 import type { OverlayNode } from './overlay-node.ts'
 import type { Phases } from './phases.ts'
 import type { Membership } from './plan.ts'
+import { wakeClient } from './wake-client.ts'
 
 export interface MemberParts {
   readonly node: OverlayNode
@@ -29,6 +30,8 @@ export interface MemberParts {
   readonly phases: Phases
   /** Undefined: no pool. */
   readonly condor: CondorSettings | undefined
+  /** See `AgentConfig.onLost`. */
+  readonly onLost: string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -103,7 +106,9 @@ export class Member {
       if (lease.mac === tap.mac) this.#bound(lease.ip)
       parts.phases.reach('leased', { ip: formatIp4(lease.ip), mac: lease.mac, tried })
     }
-    this.#network.onLost = ({ ip }) => log.warn('a lease went to another node', { ip: formatIp4(ip) })
+    this.#network.onLost = (lease) => {
+      if (parts.onLost !== undefined) wakeClient(parts.onLost, { tap: tap.name, lease, log })
+    }
     // Cut off for a while, this node may have missed that its leases ran out and were given to others.
     node.ring.onReturn = () => {
       void this.#leases.verify()
@@ -178,6 +183,7 @@ export class Member {
         .filter(({ offered }) => !offered)
         .map(({ ip, mac, expiresAt }) => ({ ip, mac, expiresInS: Math.max(0, Math.floor((expiresAt - now) / 1000)) })),
       refused: this.#network.dhcpProblem,
+      lost: this.#network.lost,
       addressesTried: this.#addressesTried,
       tunnels: this.#network.tunnels().map(({ peer, rttMs, ...rest }) => ({
         ...rest,

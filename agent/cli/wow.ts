@@ -91,6 +91,10 @@ function addUp(program: Command): void {
     .option('--log <format>', 'json or text (default: text)')
     .option('--config <file>', 'JSON file with the same fields; options here override it')
     .option('--console <path>', 'a terminal or file that gets a line a phase; repeat for more', collect)
+    .option(
+      '--on-lost <command>',
+      'makes a DHCP client ask again that does not watch the carrier (isc dhclient, udhcpc)',
+    )
     .option('--no-mdns', 'do not look for nodes on the LAN')
     .option('--mtu <bytes>', 'MTU of the tap', wholeNumber)
     .option(

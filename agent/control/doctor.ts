@@ -141,7 +141,13 @@ function poolNotExhausted({ refused, signed }: NamespaceFacts): Finding {
   )
 }
 
-function lease({ leases, tap, refused }: NamespaceFacts): Finding {
+function lease({ leases, tap, refused, lost }: NamespaceFacts): Finding {
+  if (lost.length > 0) {
+    return bad(
+      `${lost.map(formatIp4).join(', ')} went to another node, and the client on ${tap} has not asked again`,
+      `Start the DHCP client again, such as \`dhclient ${tap}\`; \`wow up --on-lost COMMAND\` does it by itself.`,
+    )
+  }
   const [first] = leases
   if (first !== undefined)
     return good(`${leases.map(({ ip }) => formatIp4(ip)).join(', ')}, ${first.expiresInS} s left`)

@@ -37,6 +37,8 @@ export interface NamespaceFacts {
   readonly leases: readonly HeldLease[]
   /** Why the last client that asked got nothing; undefined when it got what it wanted. */
   readonly refused: LeaseFailure | undefined
+  /** Addresses that went to other nodes, of clients that have no other yet. */
+  readonly lost: readonly Ip4[]
   /** How many addresses were tried for the first lease (paper figure 6). */
   readonly addressesTried: number | undefined
   readonly tunnels: readonly TunnelFacts[]

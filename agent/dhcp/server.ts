@@ -5,21 +5,28 @@
  * use is answered with NAK, what cannot be known now with silence, so that the client keeps its address and asks again.
  * One message of a client is in work at a time: repetitions are not worked twice, and of what comes meanwhile the latest
  * follows. Messages that come before the ring is ready wait, the latest of each client, and are answered at once then.
+ * A DISCOVER that finds the pool exhausted waits for a lease to end, as long as clients commonly listen.
  */
 
-import { type Clock, sleep } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { broadcastOf, contains, formatIp4, type Ip4 } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '../lease/lease.ts'
 import type { Counters } from '../net/counters.ts'
 import { clientIdOf, isRetransmission, type Wanted, wantedBy } from './client.ts'
+import { Desk, type Job } from './desk.ts'
 import { ipOption, OPTION } from './options.ts'
 import { type DhcpPacket, parseDhcp } from './packet.ts'
 import { grant, inform, type NetworkFacts, nak } from './replies.ts'
 
 /** Pauses between attempts while the DHT gives no majority, ms; then silence, and the client's own retry. */
 const RETRY_MS = [200, 400, 800, 1_600]
+/** How long a client that got no offer still listens for one (isc dhclient's default, dhclient.conf(5)), ms. */
+const EXHAUSTED_PATIENCE_MS = 60_000
+/** Pause before an exhausted pool is searched again, ms; and at least this many times what the last search took. */
+const EXHAUSTED_PAUSE_MS = 2_000
+const EXHAUSTED_PAUSE_SHARE = 10
 /** Clients that may have messages waiting or in work at once: a flood of made-up MACs stops here. */
 const MAX_CLIENTS = 1_024
 
@@ -41,16 +48,6 @@ export interface DhcpServerParts {
   readonly counters: Counters
   readonly log: Log
   readonly send: (frame: Uint8Array) => void
-}
-
-interface Job {
-  readonly packet: DhcpPacket
-  readonly client: ClientId
-}
-
-interface Desk {
-  current: Job
-  next: Job | undefined
 }
 
 export class DhcpServer {
@@ -140,31 +137,28 @@ export class DhcpServer {
     const desk = this.#desks.get(job.client)
     if (desk !== undefined) {
       if (isRetransmission(desk.current.packet, job.packet)) this.#parts.counters.drop('dhcp-repeated')
-      else desk.next = job
+      else desk.queue(job)
       return
     }
     if (this.#desks.size >= MAX_CLIENTS) {
       this.#parts.counters.drop('dhcp-busy')
       return
     }
-    const opened: Desk = { current: job, next: undefined }
+    const opened = new Desk(job)
     this.#desks.set(job.client, opened)
     void this.#workOff(opened)
   }
 
   async #workOff(desk: Desk): Promise<void> {
     const { client } = desk.current
-    for (;;) {
+    do {
       try {
         await this.#work(desk)
       } catch (error) {
         this.#parts.counters.drop('dhcp-failed')
         this.#parts.log.error('a DHCP message could not be answered', { client, reason: messageOf(error) })
       }
-      if (desk.next === undefined || this.#stopped) break
-      desk.current = desk.next
-      desk.next = undefined
-    }
+    } while (!this.#stopped && desk.advance())
     this.#desks.delete(client)
   }
 
@@ -193,12 +187,14 @@ export class DhcpServer {
     this.#lost.delete(client)
     const wanted = ipOption(packet.options, OPTION.requestedAddress)
     const usable = wanted !== undefined && this.#isAssignable(wanted) ? wanted : undefined
-    const claim = await this.#insist(desk, () => leases.offer(client, packet.chaddr, usable))
+    const ask = () => this.#insist(desk, () => leases.offer(client, packet.chaddr, usable))
+    let claim = await ask()
     if (!claim.ok) {
       this.#problem = claim.why
       log.warn('no address to offer', { mac: packet.chaddr, reason: claim.why })
-      return
+      if (claim.why === 'pool-exhausted') claim = await this.#awaitRoom(desk, ask)
     }
+    if (!claim.ok) return
     this.#problem = undefined
     if (this.#tried.size >= MAX_CLIENTS) this.#tried.clear()
     this.#tried.set(client, { ip: claim.ip, tried: claim.tried })
@@ -261,11 +257,27 @@ export class DhcpServer {
   async #insist<T>(desk: Desk, attempt: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     let result = await attempt()
     for (const pause of RETRY_MS) {
-      if (result.ok || result.why !== 'unavailable' || desk.next !== undefined || this.#stopped) break
-      await sleep(this.#parts.clock, pause)
+      if (result.ok || result.why !== 'unavailable' || desk.waiting || this.#stopped) break
+      await desk.pause(this.#parts.clock, pause)
       result = await attempt()
     }
     return result
+  }
+
+  /** Looks again and again whether a lease has ended, until the client stops listening or has something newer to say. */
+  async #awaitRoom<T>(desk: Desk, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
+    const { clock } = this.#parts
+    const end = clock.now() + EXHAUSTED_PATIENCE_MS
+    let tookMs = 0
+    for (;;) {
+      await desk.pause(clock, Math.max(EXHAUSTED_PAUSE_MS, tookMs * EXHAUSTED_PAUSE_SHARE))
+      const over = clock.now() >= end || desk.waiting || this.#stopped
+      if (over) return { ok: false, why: 'pool-exhausted' }
+      const startedAt = clock.now()
+      const result = await ask()
+      if (result.ok) return result
+      tookMs = clock.now() - startedAt
+    }
   }
 
   #isAssignable(ip: Ip4): boolean {

@@ -9,12 +9,15 @@
  *     frames: ArrayBuffer that a wake-up fills; places: Uint32Array of [offset, length] pairs, valid during onBatch
  *   write(handle, frame) -> boolean      false: the kernel did not take it (queue full, interface down)
  *   setCarrier(handle, on)
+ *   removeAddress(handle, ip)            takes an IPv4 address (host order) off the interface; no error if it is not there
  *   close(handle)                        idempotent
  *
  * Errors are thrown with `code` (an errno name) and `step` (the call that failed).
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>
@@ -50,6 +53,7 @@ napi_value js_give_back(napi_env env, napi_callback_info info);
 /* What the kernel and the loop hold. It outlives `close` until the loop has let go, and the addon stays loaded so long. */
 typedef struct {
   int fd;
+  unsigned index; /* of the interface, whatever it is renamed to */
   uv_poll_t *poll;
   napi_async_cleanup_hook_handle hook;
   struct tap *tap; /* NULL once closing */
@@ -115,6 +119,38 @@ static void silence_ipv6(unsigned index) {
   /* The kernel works the request off before send() returns; the answer does not matter. */
   (void)!send(fd, &request, sizeof request, 0);
   close(fd);
+}
+
+/* RTM_DELADDR of one local address, whatever its prefix. Returns 0 or an errno. */
+static int remove_address(unsigned index, uint32_t ip) {
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0) return errno;
+  struct {
+    struct nlmsghdr header;
+    struct ifaddrmsg address;
+    struct rtattr local;
+    uint32_t ip;
+  } request;
+  memset(&request, 0, sizeof request);
+  request.header.nlmsg_len = sizeof request;
+  request.header.nlmsg_type = RTM_DELADDR;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  request.address.ifa_family = AF_INET;
+  request.address.ifa_index = index;
+  request.local.rta_type = IFA_LOCAL;
+  request.local.rta_len = RTA_LENGTH(sizeof request.ip);
+  request.ip = htonl(ip);
+  struct {
+    struct nlmsghdr header;
+    struct nlmsgerr error;
+    char rest[256]; /* the request again */
+  } answer;
+  int error = 0;
+  /* The kernel works the request off before send() returns, so that its answer waits already. */
+  if (send(fd, &request, sizeof request, 0) < 0 || recv(fd, &answer, sizeof answer, MSG_DONTWAIT) < 0) error = errno;
+  else if (answer.header.nlmsg_type == NLMSG_ERROR) error = -answer.error.error;
+  close(fd);
+  return error == EADDRNOTAVAIL ? 0 : error;
 }
 
 /* Gives the new device (`name`: IFNAMSIZ bytes) its MAC and MTU and brings it up. Returns the step that failed, with errno set, or NULL. */
@@ -327,6 +363,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   tap->device = device;
   device->tap = tap;
   device->fd = fd;
+  device->index = if_nametoindex(request.ifr_name);
   device->poll = poll;
   poll->data = device;
 
@@ -389,6 +426,18 @@ static napi_value js_set_carrier(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value js_remove_address(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value argv[2];
+  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  tap_t *tap = tap_of(env, argv[0]);
+  uint32_t ip = 0;
+  if (tap == NULL || tap->device == NULL || napi_get_value_uint32(env, argv[1], &ip) != napi_ok) return NULL;
+  int error = remove_address(tap->device->index, ip);
+  if (error != 0) return throw_errno(env, "remove the address", error);
+  return NULL;
+}
+
 static napi_value js_close(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
@@ -408,6 +457,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "open", js_open);
   export_function(env, exports, "write", js_write);
   export_function(env, exports, "setCarrier", js_set_carrier);
+  export_function(env, exports, "removeAddress", js_remove_address);
   export_function(env, exports, "close", js_close);
   export_function(env, exports, "giveBack", js_give_back);
   return exports;

@@ -8,12 +8,13 @@
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
-import { type Cidr, formatIp4, serviceAddressOf } from '../core/ip.ts'
+import { messageOf } from '../core/errors.ts'
+import { type Cidr, formatIp4, type Ip4, serviceAddressOf } from '../core/ip.ts'
 import { type Log, SILENT } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import { type Bound, DhcpServer } from '../dhcp/server.ts'
 import type { Dht } from '../dht/dht.ts'
-import type { Lease, LeaseFailure, Leases } from '../lease/lease.ts'
+import type { ClientId, Lease, LeaseFailure, Leases } from '../lease/lease.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Overlay } from '../overlay/overlay.ts'
 import { ArpResponder } from './arp.ts'
@@ -29,7 +30,7 @@ import { type TunnelReport, Tunnels } from './tunnels.ts'
 
 /** What an offer says when the namespace does not: 12 hours, the paper's choice (section 6), ms. */
 const DEFAULT_LEASE_MS = 12 * 3_600_000
-/** How long the carrier is off when a lease is lost, ms: long enough for every client that watches it. */
+/** How long the carrier is off when a lease is lost, ms: long enough for every client that watches it (not isc dhclient). */
 const BOUNCE_MS = 500
 
 export interface VirtualNetworkParts {
@@ -56,6 +57,11 @@ export class VirtualNetwork {
   readonly #tunnels: Tunnels
   readonly #switch: Switch
   #carrierTimer: Timer | undefined
+  /** Leases that were lost while the carrier is off. */
+  readonly #untold: Lease[] = []
+  /** Of clients that have no other lease yet. */
+  readonly #lostLeases = new Map<ClientId, Lease>()
+  #onBound: (bound: Bound) => void = () => {}
   #onLost: (lease: Lease) => void = () => {}
   #running = false
 
@@ -82,6 +88,10 @@ export class VirtualNetwork {
     this.#tunnels = tunnels
     this.#dhcp = dhcp
     this.#switch = new Switch({ pool, mac: AGENT_MAC, mtu: tap.mtu, leases, arp, dhcp, tunnels, writer, counters })
+    dhcp.onBound = (bound) => {
+      this.#lostLeases.delete(bound.lease.client)
+      this.#onBound(bound)
+    }
     tunnels.onPacket = (peer, packet) => inbound.fromPeer(peer, packet)
   }
 
@@ -117,12 +127,18 @@ export class VirtualNetwork {
 
   /** A client was acknowledged an address (the paper's T2 for the first). */
   set onBound(handler: (bound: Bound) => void) {
-    this.#dhcp.onBound = handler
+    this.#onBound = handler
   }
 
-  /** A lease turned out to be somebody else's; the client is being made to notice. */
+  /** A lease turned out to be somebody else's; told when the carrier is back, so that a client can be made to ask at once. */
   set onLost(handler: (lease: Lease) => void) {
     this.#onLost = handler
+  }
+
+  /** Addresses that went to other nodes, of clients that have no other yet and may still believe in them. */
+  get lost(): readonly Ip4[] {
+    const now = this.#parts.clock.now()
+    return [...this.#lostLeases.values()].filter(({ expiresAt }) => expiresAt > now).map(({ ip }) => ip)
   }
 
   /** Why the latest client got no address; undefined when it got one. */
@@ -140,15 +156,37 @@ export class VirtualNetwork {
     return this.#counters.snapshot()
   }
 
-  /** NAK on the next renewal is hours too late: clients that watch the carrier ask again when it comes back. */
+  /**
+   * NAK on the next renewal is hours too late. From here on no packet with the address leaves this node (switch.ts) or
+   * reaches the tap (inbound.ts); if the machine itself has it, it has it no longer; and clients that watch the carrier
+   * ask again when it comes back.
+   */
   #lost(lease: Lease): void {
     this.#log.warn('a lease was lost to another node', { ip: formatIp4(lease.ip), mac: lease.mac })
     this.#counters.add('lease-lost')
+    this.#lostLeases.set(lease.client, lease)
     this.#dhcp.leaseLost(lease)
     const { tap, clock } = this.#parts
+    if (lease.mac === tap.mac) this.#removeAddress(lease.ip)
     tap.setCarrier(false)
     this.#carrierTimer?.cancel()
-    this.#carrierTimer = clock.after(BOUNCE_MS, () => tap.setCarrier(true))
-    this.#onLost(lease)
+    this.#untold.push(lease)
+    this.#carrierTimer = clock.after(BOUNCE_MS, () => {
+      tap.setCarrier(true)
+      for (const each of this.#untold.splice(0)) this.#onLost(each)
+    })
+  }
+
+  #removeAddress(ip: Ip4): void {
+    const { tap } = this.#parts
+    try {
+      tap.removeAddress(ip)
+    } catch (error) {
+      this.#log.warn('the lost address stays on the tap', {
+        ip: formatIp4(ip),
+        tap: tap.name,
+        reason: messageOf(error),
+      })
+    }
   }
 }

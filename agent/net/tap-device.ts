@@ -4,7 +4,7 @@
  * `KernelTap` (the addon) is the real one; tests may hand frames in directly.
  */
 
-import type { Mac } from '../core/ip.ts'
+import type { Ip4, Mac } from '../core/ip.ts'
 
 export interface TapDevice {
   readonly name: string
@@ -18,5 +18,7 @@ export interface TapDevice {
   write(frame: Uint8Array): boolean
   /** Carrier off makes DHCP clients drop or recheck their lease; carrier on wakes them. */
   setCarrier(on: boolean): void
+  /** Takes an address off the kernel's side, if it is there: nobody on this machine sends from it any more. */
+  removeAddress(ip: Ip4): void
   close(): void
 }

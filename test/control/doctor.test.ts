@@ -7,6 +7,7 @@ import { diagnose } from '../../agent/control/doctor.ts'
 import type { AgentFacts, NamespaceFacts } from '../../agent/control/facts.ts'
 import { diagnoseOffline } from '../../agent/control/offline.ts'
 import { WowError } from '../../agent/core/errors.ts'
+import { parseIp4 } from '../../agent/core/ip.ts'
 import { healthyMember, loneNode, member, wholeRing, youngAgent } from './facts.ts'
 
 function failures(facts: AgentFacts): string[] {
@@ -50,6 +51,7 @@ describe('wow doctor', () => {
       [memberWith({ recordState: 'taken', recordDetail: 'held by somebody' }), 'NAMESPACE_RECORD'],
       [memberWith({ tap: 'wowgone0' }), 'TAP'],
       [memberWith({ leases: [] }), 'LEASE'],
+      [memberWith({ leases: [], lost: [parseIp4('10.128.0.7')!] }), 'LEASE'],
     ]
     for (const [facts, code] of cases) assert.deepEqual(failures(facts), [code])
     assert.deepEqual(failures(memberWith({ leases: [], refused: 'pool-exhausted' })), ['POOL_NOT_EXHAUSTED', 'LEASE'])

@@ -56,6 +56,7 @@ export function member(): NamespaceFacts {
     tap: 'lo',
     leases: [{ ip: parseIp4('10.128.0.7')!, mac: '02:00:00:00:00:01' as Mac, expiresInS: 100 }],
     refused: undefined,
+    lost: [],
     addressesTried: 1,
     tunnels: [
       { ip: parseIp4('10.128.0.9')!, peerId: '12D3KooW', carrier: 'libp2p', rttMs: 1.23456, txBytes: 10, rxBytes: 20 },

@@ -190,6 +190,31 @@ describe('a client without an address', () => {
     assert.equal(server.problem, undefined)
   })
 
+  test('that found the pool exhausted is answered without asking again when a lease has ended', async () => {
+    const { leases, server, clock, answers } = setUp()
+    leases.failure = 'pool-exhausted'
+    server.receive(message('discover', { xid: 5 }))
+    await clock.runFor(10_000)
+    assert.equal(answers.length, 0)
+    leases.failure = undefined
+    await clock.runFor(2_100)
+    assert.deepEqual(
+      answers.map(({ packet }) => [packet.type, packet.xid]),
+      [['offer', 5]],
+    )
+    assert.equal(server.problem, undefined)
+  })
+
+  test('that found the pool exhausted and gave up gets no late answer', async () => {
+    const { leases, server, clock, answers } = setUp()
+    leases.failure = 'pool-exhausted'
+    server.receive(message('discover'))
+    await clock.runFor(70_000)
+    leases.failure = undefined
+    await clock.runFor(70_000)
+    assert.equal(answers.length, 0)
+  })
+
   test('is answered although the DHT has no majority at first', async () => {
     const { clock, leases, server, answers } = setUp()
     leases.failure = 'unavailable'
@@ -388,7 +413,7 @@ describe('on a tap', () => {
     assert.deepEqual(lab.world.sent, [])
   })
 
-  test('a lost lease bounces the carrier and stops the packets of its client', async () => {
+  test('a lost lease bounces the carrier, and is known as lost until its client has another', async () => {
     const lab = new Lab()
     const host = lab.host('10.128.0.5')
     const lost: Ip4[] = []
@@ -397,5 +422,6 @@ describe('on a tap', () => {
     await lab.clock.runFor(2000)
     assert.deepEqual(host.tap.carrier, [false, true])
     assert.deepEqual(lost, [host.ip])
+    assert.deepEqual(host.network.lost, [host.ip])
   })
 })

@@ -22,6 +22,7 @@ export class FakeTap implements TapDevice {
   /** What the agent gave to the kernel, oldest first. */
   written: Uint8Array[] = []
   readonly carrier: boolean[] = []
+  readonly removed: Ip4[] = []
   full = false
   #handler: (frames: readonly Uint8Array[]) => void = () => {}
 
@@ -54,6 +55,10 @@ export class FakeTap implements TapDevice {
 
   setCarrier(on: boolean): void {
     this.carrier.push(on)
+  }
+
+  removeAddress(ip: Ip4): void {
+    this.removed.push(ip)
   }
 
   close(): void {}

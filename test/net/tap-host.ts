@@ -7,8 +7,10 @@
  */
 
 import { createInterface } from 'node:readline'
+import { wakeClient } from '../../agent/boot/wake-client.ts'
 import { SystemClock } from '../../agent/core/clock.ts'
 import { formatIp4, type Ip4 } from '../../agent/core/ip.ts'
+import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
@@ -16,7 +18,12 @@ import { KernelTap } from '../../agent/net/tap/kernel-tap.ts'
 import { MemoryDht, MemoryLeases, MemoryWorld } from './doubles.ts'
 import { POOL } from './lab.ts'
 
-const options = JSON.parse(process.argv[2] ?? '{}') as { taps: string[]; leaseMs: number; ready?: boolean }
+const options = JSON.parse(process.argv[2] ?? '{}') as {
+  taps: string[]
+  leaseMs: number
+  ready?: boolean
+  onLost?: string
+}
 
 function tell(event: string, fields: Record<string, unknown> = {}): void {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`)
@@ -47,6 +54,10 @@ const nodes = options.taps.map((name, index) => {
     domain: 'lab.wow',
   })
   network.onBound = ({ lease, renewal }) => tell('bound', { tap: name, ip: formatIp4(lease.ip), renewal })
+  network.onLost = (lease) => {
+    tell('lost', { tap: name, ip: formatIp4(lease.ip) })
+    if (options.onLost !== undefined) wakeClient(options.onLost, { tap: name, lease, log: SILENT })
+  }
   tap.onGone = (code) => tell('gone', { tap: name, code })
   network.start()
   if (options.ready !== false) network.setReady()

@@ -8,7 +8,7 @@
 
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { codeOf, InputError, messageOf } from '../../core/errors.ts'
-import { type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
+import { type Ip4, type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
 import { addon } from '../../native/addon.ts'
 import type { TapDevice } from '../tap-device.ts'
 
@@ -38,6 +38,7 @@ interface Addon {
   ): Opened
   write(handle: object, frame: Uint8Array): boolean
   setCarrier(handle: object, on: boolean): void
+  removeAddress(handle: object, ip: number): void
   close(handle: object): void
 }
 
@@ -105,6 +106,10 @@ export class KernelTap implements TapDevice {
 
   setCarrier(on: boolean): void {
     this.#addon.setCarrier(this.#handle, on)
+  }
+
+  removeAddress(ip: Ip4): void {
+    this.#addon.removeAddress(this.#handle, ip)
   }
 
   close(): void {

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance demo test bench bench-join check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images bench bench-join bench-bake check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -11,8 +11,14 @@ help: ## this list
 namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…]
 	@node --import tsx scripts/namespace.ts
 
-appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal] [FORMATS=qcow2] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [MIRROR=url]
+appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal] [FORMATS=qcow2,ova] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [SIGN_KEY=file] [MIRROR=url]
 	@node --import tsx scripts/appliance.ts
+
+custom: ensure ## boot a base, run a script in it, keep the result as a base: [BASE=flavour] SCRIPT=file [NAME=…] [BUILDER=qemu|virtualbox|vmware]
+	@node --import tsx scripts/custom.ts
+
+verify: ensure ## look at an image as an outsider would: NS=id or name [SIGN_KEY=public key] [JSON=1]
+	@node --import tsx scripts/verify.ts
 
 demo: ensure ## five hosts on this machine, in network namespaces
 	@node --import tsx scripts/demo.ts
@@ -20,10 +26,16 @@ demo: ensure ## five hosts on this machine, in network namespaces
 test: ensure ## everything that proves it
 	@node --import tsx scripts/test.ts
 
-bench: bench-join ## all benchmarks
+test-images: ensure ## the long matrix of images: every format booted, VirtualBox, copies
+	@ONLY=images node --import tsx scripts/test.ts
+
+bench: bench-join bench-bake ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx scripts/bench-join.ts
+
+bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
+	@node --import tsx scripts/bench-bake.ts
 
 check: ensure ## types, lint, format
 	@npx tsc --noEmit

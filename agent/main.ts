@@ -15,6 +15,7 @@ import { OverlayNode } from './boot/overlay-node.ts'
 import { failureLine, PHASES, Phases, PLAIN_PHASES, POOL_PHASES, phaseLine } from './boot/phases.ts'
 import { makePlan, type Plan } from './boot/plan.ts'
 import { MAX_REMEMBERED } from './boot/state-folder.ts'
+import { StatusScreen } from './boot/status-screen.ts'
 import type { AgentFacts } from './control/facts.ts'
 import { ControlServer } from './control/server.ts'
 import { every, SystemClock, sleep, type Timer } from './core/clock.ts'
@@ -35,12 +36,22 @@ const REMEMBER_FIRST_MS = 5_000
 const MACHINE_FACTS_DELAY_MS = 10_000
 
 /**
- * Runs until SIGINT or SIGTERM. @throws InputError for bad input, WowError when the agent cannot go on; all is cleaned up
+ * Runs until SIGINT or SIGTERM; `notes` are lines for the consoles. @throws InputError for bad input, WowError when the agent cannot go on; all is cleaned up
  * then.
  */
-export async function runAgent(config: AgentConfig): Promise<void> {
+export async function runAgent(config: AgentConfig, notes: readonly string[] = []): Promise<void> {
   const log = createLogger({ format: config.log, level: process.env.WOW_DEBUG === undefined ? 'info' : 'debug' })
-  const agent = new Agent(config, await makePlan(config), log)
+  const consoles = new Consoles(config.console, log)
+  for (const note of notes) consoles.line(note)
+  const plan = await makePlan(config).catch((error: unknown) => {
+    // There is no agent yet to say it.
+    if (error instanceof WowError)
+      consoles.line(
+        failureLine({ code: error.code, message: error.message, hint: error.hint, ms: Math.round(performance.now()) }),
+      )
+    throw error
+  })
+  const agent = new Agent(config, { plan, consoles, log, notes })
   const stopRequested = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
   })
@@ -67,6 +78,7 @@ class Agent {
   readonly #random = new SystemRandom()
   readonly #phases: Phases
   readonly #consoles: Consoles
+  readonly #screen: StatusScreen | undefined
   readonly #timers: Timer[] = []
   #control: ControlServer | undefined
   #identity: LoadedIdentity | undefined
@@ -79,22 +91,36 @@ class Agent {
   /** Rejects when a running agent cannot go on. */
   readonly broken: Promise<never>
 
-  constructor(config: AgentConfig, plan: Plan, log: Log) {
+  constructor(
+    config: AgentConfig,
+    { plan, consoles, log, notes }: { plan: Plan; consoles: Consoles; log: Log; notes: readonly string[] },
+  ) {
     this.#config = config
     this.#plan = plan
     this.#log = log
     const memberPhases = config.condor === undefined ? PHASES : POOL_PHASES
     this.#phases = new Phases(plan.membership === undefined ? PLAIN_PHASES : memberPhases)
-    this.#consoles = new Consoles(config.console, log)
+    this.#consoles = consoles
+    if (config.screen !== undefined) {
+      const parts = { path: config.screen, clock: this.#clock, random: this.#random }
+      this.#screen = new StatusScreen({ ...parts, facts: () => this.#facts() })
+      for (const note of notes) this.#screen.line(note)
+    }
     this.broken = new Promise((_, reject) => {
       this.#break = reject
     })
     this.broken.catch(() => {}) // It may reject before anybody waits for it; `runAgent` does in the end.
     this.#phases.onReached((reached) => {
-      this.#consoles.line(phaseLine(reached))
+      this.#say(phaseLine(reached))
       if (config.log === 'text') process.stdout.write(`${phaseLine(reached)}\n`)
       else log.info(`phase ${reached.name}`, { phase: reached.name, ms: reached.ms, ...reached.fields })
     })
+  }
+
+  /** One line for whoever sits at the machine. */
+  #say(line: string): void {
+    this.#consoles.line(line)
+    this.#screen?.line(line)
   }
 
   async start(): Promise<void> {
@@ -118,8 +144,12 @@ class Agent {
 
   async #identify(): Promise<LoadedIdentity> {
     const identity = await loadOrCreateIdentity(this.#plan.state.path, machineFingerprint())
-    if (identity.replaced)
+    if (identity.replaced) {
       this.#log.warn('this is a copy on another machine: it gets an identity and leases of its own')
+      // With their passwords this node would take the addresses of the one that it was copied from.
+      this.#plan.membership?.leases.save([])
+      this.#say('wow: copy=true message="The state is that of another machine: this node gets an identity of its own."')
+    }
     this.#identity = identity
     return identity
   }
@@ -205,12 +235,13 @@ class Agent {
 
   fail(error: unknown): void {
     if (!(error instanceof WowError)) return
-    this.#consoles.line(failureLine(this.#phases.fail(error)))
+    this.#say(failureLine(this.#phases.fail(error)))
   }
 
   /** Leaves the ring, keeps the leases on disk, removes the tap. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) timer.cancel()
+    this.#screen?.close()
     if (this.#node !== undefined) this.#remember(this.#node)
     await this.#member?.stop()
     if (this.#member === undefined) this.#tap?.close()

@@ -4,51 +4,33 @@
  * Checks everything first, has Packer run the steps (packer/core.pkr.hcl), and publishes the result by a rename.
  */
 
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { $ } from 'zx'
-import { writeWhole } from '../agent/core/files.ts'
 import { containersOf } from './appliance/bake.ts'
 import { baseKey, hasBase } from './appliance/base.ts'
+import { customBaseFacts } from './appliance/custom-base.ts'
 import { hasDisk } from './appliance/disks/disk-cache.ts'
 import { type Flavour, readFlavour } from './appliance/flavour.ts'
 import { type Inputs, readInputs } from './appliance/inputs.ts'
 import { createNamespace, findNamespace, type Namespace } from './appliance/namespace.ts'
-import { cacheFolder, distFolder, inRoot, lockFile } from './appliance/paths.ts'
+import { distFolder, lockFile } from './appliance/paths.ts'
 import { complete, freshFolder, replaceFolder } from './appliance/publish.ts'
 import { sourceDateEpoch } from './appliance/reproducible.ts'
 import { fileStem, type Request } from './appliance/request.ts'
+import { runSteps } from './appliance/run-packer.ts'
+import { checkSignKey, sign } from './appliance/signature.ts'
+import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { withLock } from './lib/lock.ts'
-import { Explained, run } from './lib/main.ts'
-import { follow, say, sinceStart, step } from './lib/steps.ts'
-
-/** Debian 12 packages that the pipeline calls. */
-const TOOLS = [
-  'debian-archive-keyring',
-  'dosfstools',
-  'e2fsprogs',
-  'fdisk',
-  'grub-common',
-  'grub-efi-amd64-bin',
-  'grub-pc-bin',
-  'mmdebstrap',
-  'mtools',
-  'packer',
-  'procps',
-  'qemu-utils',
-  'zstd',
-]
-/** What an ordinary user needs besides, to own files as root does. */
-const ROOTLESS_TOOLS = ['uidmap']
-
-const isRoot = process.getuid?.() === 0
+import { run } from './lib/main.ts'
+import { say, sinceStart, step } from './lib/steps.ts'
 
 await run(async () => {
   const inputs = readInputs(process.env)
-  const flavour = readFlavour(inputs.flavour)
+  const flavour = readFlavour(inputs.base === undefined ? inputs.flavour : customBaseFacts(inputs.base).flavour)
   sourceDateEpoch()
-  await ensurePackages(isRoot ? TOOLS : [...TOOLS, ...ROOTLESS_TOOLS])
+  await ensurePackages(PIPELINE_TOOLS)
+  if (inputs.signKey !== undefined) checkSignKey(inputs.signKey)
   const namespace = inputs.namespace === undefined ? await makeNamespace() : await findNamespace(inputs.namespace)
 
   const target = join(distFolder, namespace.id)
@@ -59,6 +41,7 @@ await run(async () => {
       const request: Request = {
         namespace: { id, name, pool, token },
         flavour: flavour.name,
+        base: inputs.base,
         formats: [...inputs.formats],
         bootstrap: [...inputs.bootstrap],
         sshKeys: [...inputs.sshKeys],
@@ -66,8 +49,9 @@ await run(async () => {
         basename: fileStem(name, id),
         folder,
       }
-      await build(request, stagesOf(flavour, inputs))
+      await runSteps(request, stagesOf(flavour, inputs))
       await step('sums', () => complete(folder))
+      if (inputs.signKey !== undefined) sign(join(folder, 'SHA256SUMS'), inputs.signKey)
       replaceFolder(folder, target)
     } finally {
       rmSync(folder, { recursive: true, force: true })
@@ -84,45 +68,11 @@ async function makeNamespace(): Promise<Namespace> {
 }
 
 /** The steps whose result is not in the cache, and the bake, which makes good what is damaged. */
-function stagesOf(flavour: Flavour, { mirror, formats }: Inputs): string[] {
-  const id = baseKey(flavour, mirror)
+function stagesOf(flavour: Flavour, { base, mirror, formats }: Inputs): string[] {
+  if (base !== undefined) return ['disks', 'bake']
   if (!hasBase(flavour, mirror)) return ['packages', 'base', 'disks', 'bake']
-  if (!containersOf(formats).every((name) => hasDisk(flavour.name, id, name))) return ['disks', 'bake']
-  return ['bake']
-}
-
-/** Hands the order to Packer and shows what its steps say. */
-async function build(request: Request, stages: readonly string[]): Promise<void> {
-  const orders = join(cacheFolder, 'requests')
-  mkdirSync(orders, { recursive: true, mode: 0o700 })
-  const order = join(orders, `${process.pid}.json`)
-  writeWhole(order, JSON.stringify(request), 0o600)
-  const vars = {
-    request: order,
-    stages: JSON.stringify(stages),
-    steps: `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'steps.ts')}'`,
-  }
-  const args = Object.entries(vars).flatMap(([name, value]) => ['-var', `${name}=${value}`])
-  try {
-    const env = { ...process.env, CHECKPOINT_DISABLE: '1', PACKER_CACHE_DIR: join(cacheFolder, 'packer') }
-    const shell = $({ quiet: true, nothrow: true, cwd: inRoot(), env })
-    const packer = shell`packer build -color=false ${args} ${inRoot('packer', 'core.pkr.hcl')}`
-    let failure: string | undefined
-    follow(packer.stdout, (line) => {
-      // What a step printed comes indented under the builder's name; Packer's own chatter is left out.
-      const spoken = /^\s*null\.appliance: (.*)$/.exec(line)?.[1]
-      if (spoken !== undefined) return spoken.startsWith('==>') ? spoken : `    ${spoken.trim()}`
-      if (/rror/.test(line)) failure ??= line
-      return undefined
-    })
-    const { exitCode, stderr } = await packer
-    if (exitCode === 0) return
-    const why = `${failure ?? ''}\n${stderr}`.trim()
-    if (why !== '') say(why)
-    throw new Explained(1)
-  } finally {
-    rmSync(order, { force: true })
-  }
+  const named = { name: flavour.name, id: baseKey(flavour, mirror) }
+  return containersOf(formats).every((name) => hasDisk(named, name)) ? ['bake'] : ['disks', 'bake']
 }
 
 function finish(namespace: Namespace, flavour: Flavour, target: string): void {

@@ -2,6 +2,7 @@
  * `make test`: everything that proves it, in named stages.
  *
  *   ONLY=unit,sim npx tsx scripts/test.ts     # some stages
+ *   ONLY=images npx tsx scripts/test.ts       # the long matrix of images, which no other call runs
  *   FAILFAST=1 npx tsx scripts/test.ts        # stop at the first stage that fails
  *
  * Each stage ends with the closing lines of Node's own test runner; a table of all stages comes last. The exit code is 0
@@ -35,9 +36,13 @@ interface Stage {
   readonly concurrency: number
   /** A stage that takes longer hangs, min. */
   readonly limitMin: number
+  /** `make test` leaves it out. */
+  readonly onlyIfAsked?: boolean
 }
 
 const isMachine = (file: string) => file.startsWith('image/') && file.endsWith('.e2e.test.ts')
+/** What takes long and is not run unless it is asked for. */
+const isMatrix = (file: string) => file.startsWith('image/') && file.endsWith('.long.test.ts')
 const isLab = (file: string) => file.startsWith('lab/')
 const isSim = (file: string) => file.startsWith('sim/')
 
@@ -47,7 +52,7 @@ const STAGES: readonly Stage[] = [
     name: 'unit',
     about: 'each part by itself',
     packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES],
-    has: (file) => !isMachine(file) && !isLab(file) && !isSim(file),
+    has: (file) => !isMachine(file) && !isMatrix(file) && !isLab(file) && !isSim(file),
     concurrency: 2,
     limitMin: 15,
   },
@@ -74,6 +79,15 @@ const STAGES: readonly Stage[] = [
     has: isMachine,
     concurrency: 1,
     limitMin: 60,
+  },
+  {
+    name: 'images',
+    about: 'every format on the hardware it is for, VirtualBox as a judge, copies, customised bases',
+    packages: [...LAB_PACKAGES, ...MACHINE_PACKAGES, 'genisoimage', 'mtools'],
+    has: isMatrix,
+    concurrency: 1,
+    limitMin: 120,
+    onlyIfAsked: true,
   },
 ]
 
@@ -117,7 +131,7 @@ function wantedStages(only: string): Stage[] {
     const known = STAGES.map(({ name }) => name).join(', ')
     throw new InputError('STAGE_UNKNOWN', `ONLY=${only}: there is no stage ${unknown}.`, `Give some of: ${known}.`)
   }
-  return STAGES.filter(({ name }) => names.length === 0 || names.includes(name))
+  return STAGES.filter(({ name, onlyIfAsked }) => names.includes(name) || (names.length === 0 && onlyIfAsked !== true))
 }
 
 async function runStage(stage: Stage): Promise<Result> {

@@ -31,6 +31,8 @@ export interface AgentConfig {
   readonly condor: CondorSettings | undefined
   /** Shell command that makes the DHCP client ask again when its address was lost; undefined: the carrier alone tells it. */
   readonly onLost: string | undefined
+  /** A terminal that shows the status; undefined: none. */
+  readonly screen: string | undefined
 }
 
 const strings = v.array(v.string())
@@ -55,6 +57,7 @@ const optionsSchema = v.object({
   console: v.optional(strings),
   condor: v.optional(condorSchema),
   onLost: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
+  screen: v.optional(v.string()),
 })
 /** In the same file, but read by others: by first boot. */
 const SLOT_FIELDS = ['flavour', 'sshKeys']
@@ -86,6 +89,7 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
     console: over('console') ?? [],
     condor: condorOf(over('condor'), over('token')),
     onLost: over('onLost'),
+    screen: over('screen'),
   }
 }
 

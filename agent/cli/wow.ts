@@ -90,6 +90,8 @@ function addUp(program: Command): void {
     .option('--state <dir>', STATE_HELP)
     .option('--log <format>', 'json or text (default: text)')
     .option('--config <file>', 'JSON file with the same fields; options here override it')
+    .option('--overrides <dir>', 'folder of more such files, which override it in the order of their names')
+    .option('--screen <path>', 'a terminal that shows the status')
     .option('--console <path>', 'a terminal or file that gets a line a phase; repeat for more', collect)
     .option(
       '--on-lost <command>',

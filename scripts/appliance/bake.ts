@@ -5,7 +5,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { chmodSync, constants, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from './base.ts'
@@ -14,13 +14,13 @@ import { CONTAINERS, type ContainerName, fill } from './disks/container.ts'
 import { type CachedDisk, cachedDisk } from './disks/disk-cache.ts'
 import type { Flavour } from './flavour.ts'
 import { FORMATS, type FormatName } from './formats/format.ts'
-import { type ApplianceConfig, slotBytes } from './slot.ts'
 
 export interface BakeInput {
   readonly base: Base
   readonly flavour: Flavour
   readonly formats: readonly FormatName[]
-  readonly config: ApplianceConfig
+  /** What goes into the slot. */
+  readonly slot: Uint8Array
   /** Stem of all file names, such as `wow-lab`. */
   readonly basename: string
   /** One line that says what this is; no secret. */
@@ -29,11 +29,10 @@ export interface BakeInput {
 }
 
 /** Fills `folder`; what holds the disk is 0600, because the disk holds the namespace's secret. */
-export async function bake({ base, flavour, formats, config, basename, title, folder }: BakeInput): Promise<void> {
-  const slot = slotBytes(config)
+export async function bake({ base, flavour, formats, slot, basename, title, folder }: BakeInput): Promise<void> {
   const id = createHash('sha256').update(base.id).update(slot).digest().subarray(0, 16)
   const disks = new Map<ContainerName, CachedDisk>()
-  for (const name of containersOf(formats)) disks.set(name, await cachedDisk(flavour.name, base, name))
+  for (const name of containersOf(formats)) disks.set(name, await cachedDisk(base, name))
 
   const disk = async (container: ContainerName, path: string, name: string) => {
     const source = disks.get(container)
@@ -51,6 +50,7 @@ export async function bake({ base, flavour, formats, config, basename, title, fo
       await FORMATS[name].bake({ flavour, basename, title, folder, scratch: own, capacity, disk })
     }),
   )
+  copyFileSync(base.sbom, join(folder, `${basename}.spdx.json`))
   rmSync(scratch, { recursive: true })
 }
 

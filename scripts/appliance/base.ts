@@ -19,18 +19,23 @@ import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
-import { step } from '../lib/steps.ts'
+import { say, step, tail } from '../lib/steps.ts'
+import { readExt4 } from '../verify/ext4.ts'
+import { breaches } from '../verify/hygiene.ts'
 import { cached, has, isIntact, KeyBuilder } from './cache.ts'
-import { ESP_LABEL, makeDisk, ROOT_LABEL } from './disk.ts'
+import { ESP_LABEL, makeDisk, ROOT_LABEL, rootOffset } from './disk.ts'
 import type { CachedDisk } from './disks/disk-cache.ts'
 import { qcow2 } from './disks/qcow2.ts'
-import type { Flavour } from './flavour.ts'
+import { type Flavour, permittedBy } from './flavour.ts'
 import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
 import { agentBundle, agentFiles, inRoot, templatesFolder } from './paths.ts'
 import { renderTree } from './render.ts'
 import { sourceDateEpoch } from './reproducible.ts'
+import { parsePackageList, sbom } from './sbom.ts'
 
 export interface Base {
+  /** The flavour's, or `custom`. */
+  readonly name: string
   /** Names everything that went into it. */
   readonly id: string
   /** As qcow2. */
@@ -38,12 +43,23 @@ export interface Base {
   /** Where the slot is on the disk, bytes. */
   readonly slotAt: number
   readonly packageListDigest: string
+  /** SPDX document. */
+  readonly sbom: string
 }
 
 const factsSchema = v.object({ slotAt: v.number(), at: v.number(), packageListDigest: v.string() })
 
 /** Modules of this folder that decide what the disk looks like. */
-const SHAPING = ['base.ts', 'bios-boot.ts', 'disk.ts', 'disks/qcow2.ts', 'render.ts', 'slot.ts']
+const SHAPING = [
+  'base.ts',
+  'bios-boot.ts',
+  'disk.ts',
+  'disks/qcow2.ts',
+  'render.ts',
+  'sbom.ts',
+  'slot.ts',
+  '../verify/hygiene.ts',
+]
 
 /** @throws WowError when the agent has not been built. */
 export function baseKey(flavour: Flavour, mirror: string | undefined): string {
@@ -77,12 +93,25 @@ export async function intactBase(flavour: Flavour, mirror: string | undefined): 
 /** The base from the cache, or built; @throws WowError when the agent has not been built. */
 export async function base(flavour: Flavour, mirror: string | undefined): Promise<Base> {
   const id = baseKey(flavour, mirror)
-  const folder = await cached({ kind: kind(flavour), key: id, build: (to) => build(flavour, mirror, to) })
+  const folder = await cached({ kind: kind(flavour), key: id, build: (to) => build({ flavour, mirror, id, to }) })
   const { at, ...facts } = v.parse(factsSchema, JSON.parse(readFileSync(join(folder, 'base.json'), 'utf8')))
-  return { id, disk: { path: join(folder, 'disk.qcow2'), at }, ...facts }
+  return {
+    name: flavour.name,
+    id,
+    disk: { path: join(folder, 'disk.qcow2'), at },
+    sbom: join(folder, 'sbom.spdx.json'),
+    ...facts,
+  }
 }
 
-async function build(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
+interface Build {
+  readonly flavour: Flavour
+  readonly mirror: string | undefined
+  readonly id: string
+  readonly to: string
+}
+
+async function build({ flavour, mirror, id, to }: Build): Promise<void> {
   const packages = await packageLayer(flavour, mirror)
   const scratch = join(to, 'scratch')
   const tree = join(scratch, 'tree')
@@ -97,13 +126,34 @@ async function build(flavour: Flavour, mirror: string | undefined, to: string): 
     await furnish(flavour, tree)
   })
   const slotAt = await step('disk: partitions, GRUB for BIOS and UEFI, file systems', () =>
-    makeDisk(flavour, { tree, disk: raw, scratch }),
+    makeDisk(flavour, { tree, tools: packages.tools, disk: raw, scratch }),
   )
+  await step('hygiene: nothing in it that should not be', () => checkHygiene(flavour, raw))
   const disk = join(to, 'disk.qcow2')
   const at = await step('qcow2', () => qcow2.convert({ path: raw, slotAt }, disk))
   const facts = { slotAt, at, packageListDigest: packageListDigest(packages) }
+  const contents = parsePackageList(readFileSync(packages.list, 'utf8'))
+  const document = sbom({ flavour: flavour.name, suite: flavour.suite, baseId: id, packages: contents })
+  writeFileSync(join(to, 'sbom.spdx.json'), document)
   writeFileSync(join(to, 'base.json'), `${JSON.stringify(facts, null, 2)}\n`)
   rmSync(scratch, { recursive: true })
+}
+
+/** @throws WowError that says what the first broken rule found. */
+export async function checkHygiene(flavour: Flavour, raw: string): Promise<void> {
+  const tree = await readExt4(raw, rootOffset(flavour))
+  const broken = await breaches(tree, permittedBy(flavour))
+  for (const { code, promise, found } of broken) {
+    say(`    ${code}: ${promise}; found:`)
+    for (const line of found) say(`      ${line}`)
+  }
+  if (broken.length === 0) return
+  const codes = broken.map(({ code }) => code).join(', ')
+  throw new WowError(
+    'IMAGE_UNCLEAN',
+    `The flavour ${flavour.name} leaves things in the image that must not be in it: ${codes}`,
+    'Remove them in a hook of the flavour, or name them in its flavour.json where that is meant',
+  )
 }
 
 /** Turns a bare Debian tree into the flavour's. */
@@ -132,9 +182,26 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   await sh`chroot ${tree} systemctl --quiet disable ${flavour.units.disable}`
   await sh`chroot ${tree} systemctl --quiet enable ${flavour.units.enable}`
   await sh`chroot ${tree} systemctl --quiet mask ${flavour.units.mask}`
+  for (const folder of flavour.folders) await runHook(join(folder, 'hook'), tree)
   await writeCodeCache(tree)
-  const epoch = `@${sourceDateEpoch()}`
-  await sh`find ${tree} -newermt ${epoch} -exec touch --no-dereference --date ${epoch} {} +`
+}
+
+/** A flavour's own last word on its tree, said inside it: an executable that the flavour may have. */
+async function runHook(hook: string, tree: string): Promise<void> {
+  if (!existsSync(hook)) return
+  const inside = join(tree, 'hook')
+  copyFileSync(hook, inside)
+  chmodSync(inside, 0o700)
+  const env = { PATH: '/usr/sbin:/usr/bin', SYSTEMD_OFFLINE: '1', SOURCE_DATE_EPOCH: String(sourceDateEpoch()) }
+  const { exitCode, stdout, stderr } = await $({ quiet: true, nothrow: true, env })`/usr/sbin/chroot ${tree} /hook`
+  rmSync(inside)
+  if (exitCode === 0) return
+  say(tail(stderr || stdout))
+  throw new WowError(
+    'HOOK_FAILED',
+    `${hook} ended with exit code ${exitCode}`,
+    'See what it said above, and correct it',
+  )
 }
 
 /**

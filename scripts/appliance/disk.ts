@@ -8,7 +8,7 @@
  * The same disk boots under BIOS and UEFI.
  */
 
-import { mkdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $, type Shell } from 'zx'
 import { installBiosBoot } from './bios-boot.ts'
@@ -57,15 +57,20 @@ export function diskLayout({ espMiB, rootMiB }: Flavour['disk']): DiskLayout {
   return { size: (2 + espMiB + rootMiB + 1) * MIB, espSectors, rootAt: ESP_AT + espSectors, rootSectors }
 }
 
+/** Where the root file system begins on the disk, bytes. */
+export const rootOffset = (flavour: Flavour): number => diskLayout(flavour.disk).rootAt * SECTOR
+
 /** Where the root file system comes from, where the disk goes, and a folder for what is needed in between. */
 export interface DiskParts {
   readonly tree: string
+  /** Folder with the mke2fs to use (packages.ts). */
+  readonly tools: string
   readonly disk: string
   readonly scratch: string
 }
 
 /** Writes the raw disk and returns the offset of its slot in bytes, a multiple of 64 KiB. */
-export async function makeDisk(flavour: Flavour, { tree, disk, scratch }: DiskParts): Promise<number> {
+export async function makeDisk(flavour: Flavour, { tree, tools, disk, scratch }: DiskParts): Promise<number> {
   const epoch = String(sourceDateEpoch())
   const sh = $({
     quiet: true,
@@ -106,10 +111,30 @@ export async function makeDisk(flavour: Flavour, { tree, disk, scratch }: DiskPa
   await sh`mkfs.vfat -F 32 -s 1 -n ${ESP_LABEL} --invariant --offset=${ESP_AT} ${disk} ${layout.espSectors / 2}`
   const slotAt = await fillEsp(sh, { disk, scratch, efi, end: layout.rootAt * SECTOR })
 
-  // GRUB 2.06 cannot read metadata_csum_seed and orphan_file. Inode tables are zero in a fresh file already.
-  const options = `offset=${layout.rootAt * SECTOR},hash_seed=${HASH_SEED},lazy_itable_init=0,root_owner=0:0`
-  await sh`mkfs.ext4 -q -F -L ${ROOT_LABEL} -U ${ROOT_ID} -O ^metadata_csum_seed,^orphan_file -m 0 -i 16384 -J size=16 -E ${options} -d ${tree} ${disk} ${layout.rootSectors / 2}k`
+  await fillRoot(sh, { tree, disk, scratch, tools, layout })
   return slotAt
+}
+
+interface RootParts extends DiskParts {
+  readonly layout: DiskLayout
+}
+
+/**
+ * The root file system, the same bytes for the same tree: by the image's own mke2fs, since older ones copy the build's
+ * inode times and the order of its folders.
+ */
+async function fillRoot(sh: Shell, { tree, disk, scratch, tools, layout }: RootParts): Promise<void> {
+  const tar = join(scratch, 'root.tar')
+  const form = ['--sort=name', '--format=posix', '--pax-option=delete=atime,delete=ctime', '--numeric-owner']
+  form.push(`--mtime=@${sourceDateEpoch()}`, '--clamp-mtime', '--xattrs', '--xattrs-include=*')
+  await sh`tar --create ${form} --directory ${tree} --file ${tar} .`
+  // GRUB 2.06 cannot read metadata_csum_seed and orphan_file. Inode tables are zero in a fresh file already.
+  const features = '^metadata_csum_seed,^orphan_file'
+  const extended = `offset=${layout.rootAt * SECTOR},hash_seed=${HASH_SEED},lazy_itable_init=0,root_owner=0:0`
+  const own = [join(tools, 'ld-linux-x86-64.so.2'), '--library-path', tools, join(tools, 'mke2fs')]
+  const options = ['-q', '-F', '-t', 'ext4', '-L', ROOT_LABEL, '-U', ROOT_ID, '-O', features, '-m', '0']
+  await sh`${own} ${options} -i 16384 -J size=16 -E ${extended} -d ${tar} ${disk} ${layout.rootSectors / 2}k`
+  rmSync(tar)
 }
 
 interface EspParts {

@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, InputError, messageOf } from '../../agent/core/errors.ts'
+import type { Permitted } from '../verify/hygiene.ts'
 import { imagesFolder } from './paths.ts'
 
 const name = (pattern: RegExp, what: string) => v.pipe(v.string(), v.regex(pattern, `is no ${what}`))
@@ -25,14 +26,17 @@ export const flavourSchema = v.strictObject({
   /** Kernel modules that must be there to reach the root file system. */
   bootModules: v.array(name(/^[\w-]+$/, 'kernel module')),
   /** Paths that dpkg never unpacks, now and at any upgrade. */
-  excludePaths: v.array(name(/^\/[\w./*-]+$/, 'absolute path')),
+  excludePaths: v.array(name(/^\/[\w.@/*-]+$/, 'absolute path')),
   /** Folders of kernel modules that no virtual machine has the hardware for. */
   excludeModules: v.array(relativePath),
+  /** `enable` names every unit that a package or hook lets start by itself: any other that does fails the build. */
   units: v.strictObject({
     enable: v.array(unitName),
     disable: v.array(unitName),
     mask: v.array(unitName),
   }),
+  /** Programs that may be setuid or setgid; any other fails the build. */
+  privileged: v.array(name(/^\/[\w.@/+-]+$/, 'absolute path')),
   /** Partition sizes; the file system for the firmware must be large enough for FAT32, which is 33 MiB. */
   disk: v.strictObject({ espMiB: mebibytes(34), rootMiB: mebibytes(512) }),
   machine: v.strictObject({ memoryMiB: mebibytes(256), cpus: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
@@ -45,6 +49,12 @@ export interface Flavour extends FlavourSettings {
   readonly name: string
   /** images/<name> of the flavour that it extends, then its own; files under their `root` are laid over templates/root. */
   readonly folders: readonly string[]
+}
+
+/** What the hygiene gate lets pass. */
+export function permittedBy({ privileged, units }: Flavour): Permitted {
+  // What is masked may be wanted as much as anybody likes: it does not start.
+  return { privileged, units: [...units.enable, ...units.mask] }
 }
 
 /** What a flavour that extends another may say. */
@@ -87,6 +97,7 @@ function merged(base: FlavourSettings, own: Extension): FlavourSettings {
     bootModules: both(base.bootModules, own.bootModules),
     excludePaths: [...base.excludePaths, ...(own.excludePaths ?? [])],
     excludeModules: both(base.excludeModules, own.excludeModules),
+    privileged: both(base.privileged, own.privileged),
     units: {
       enable: both(base.units.enable, own.units?.enable),
       disable: both(base.units.disable, own.units?.disable),

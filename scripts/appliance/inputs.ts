@@ -3,6 +3,7 @@
  */
 
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
 import { DEFAULT_FORMATS, FORMAT_NAMES, type FormatName } from './formats/format.ts'
@@ -11,9 +12,13 @@ export interface Inputs {
   /** Id, name or token of a namespace; undefined: make one. */
   readonly namespace: string | undefined
   readonly flavour: string
+  /** Folder of a customised base, absolute; undefined: the flavour's own. */
+  readonly base: string | undefined
   readonly formats: readonly FormatName[]
   readonly bootstrap: readonly string[]
   readonly sshKeys: readonly string[]
+  /** SSH key that signs the result; undefined: nothing is signed. */
+  readonly signKey: string | undefined
   /** URL of a Debian mirror; undefined: mmdebstrap's own choice. */
   readonly mirror: string | undefined
 }
@@ -24,11 +29,23 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   return {
     namespace: text('NS') || undefined,
     flavour: text('FLAVOUR') || 'minimal',
+    base: parseBase(text('BASE'), text('FLAVOUR')),
     formats: parseFormats(text('FORMATS')),
     bootstrap: parseBootstrap(text('BOOTSTRAP')),
     sshKeys: text('SSH_KEY') === '' ? [] : readSshKeys(text('SSH_KEY')),
+    signKey: text('SIGN_KEY') || undefined,
     mirror: parseMirror(text('MIRROR')),
   }
+}
+
+function parseBase(folder: string, flavour: string): string | undefined {
+  if (folder === '') return undefined
+  if (flavour === '') return resolve(folder)
+  throw new InputError(
+    'BASE_AND_FLAVOUR',
+    'FLAVOUR: a customised base has one already',
+    'Give BASE or FLAVOUR, not both',
+  )
 }
 
 function words(list: string): string[] {

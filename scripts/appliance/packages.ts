@@ -19,12 +19,16 @@ export interface PackageLayer {
   readonly key: string
   /** The root file system, owners and modes as they must be. */
   readonly tar: string
-  /** Lines of `name version`, sorted. */
+  /** Lines of `name version architecture source`, separated by tabs, sorted. */
   readonly list: string
+  /** Folder with the release's mke2fs and all that it loads. */
+  readonly tools: string
 }
 
 /** Raise it when this module builds something else from the same settings. */
-const REVISION = 1
+const REVISION = 2
+/** What the image's own mke2fs needs to read a tar, which gives the same bytes each time; it does not stay in the image. */
+const BUILD_ONLY = 'libarchive13t64'
 
 const packageTemplates = join(templatesFolder, 'packages')
 
@@ -49,12 +53,22 @@ export async function packageLayer(flavour: Flavour, mirror: string | undefined)
     key,
     build: (to) => step(`packages: Debian ${flavour.suite} by mmdebstrap`, () => bootstrap(flavour, mirror, to)),
   })
-  return { key, tar: join(folder, 'root.tar'), list: join(folder, 'packages.txt') }
+  return { key, tar: join(folder, 'root.tar'), list: join(folder, 'packages.txt'), tools: join(folder, 'tools') }
 }
 
 /** SHA-256 of the package list, in hex: says which packages an image was made of. */
 export function packageListDigest(layer: PackageLayer): string {
   return createHash('sha256').update(readFileSync(layer.list)).digest('hex')
+}
+
+/** Copies mke2fs and the libraries it loads out of the tree, the loader among them. */
+function takeTools(to: string): string {
+  return [
+    `mkdir -p ${to}`,
+    `chroot "$1" sh -c "ldd /usr/sbin/mke2fs /usr/lib/x86_64-linux-gnu/libarchive.so.13" | grep -o "/[^ )]*" | sed "s/:$//"` +
+      ` | sort -u | while read -r file; do cp -L "$1$file" ${to}; done`,
+    `cp "$1/usr/sbin/mke2fs" ${to}`,
+  ].join('; ')
 }
 
 async function bootstrap(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
@@ -71,15 +85,17 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
     `--mode=${process.getuid?.() === 0 ? 'root' : 'unshare'}`,
     '--variant=minbase',
     '--format=tar',
-    `--include=${flavour.packages.join(',')}`,
+    `--include=${[...flavour.packages, BUILD_ONLY].join(',')}`,
     '--aptopt=APT::Install-Recommends "false"',
     ...excluded.map((option) => `--dpkgopt=${option}`),
     // Before the kernel's own scripts make the initramfs.
     `--essential-hook=mkdir -p "$1"/etc/initramfs-tools && cp -r ${join(hooks, 'initramfs-tools')} "$1"/etc/`,
+    `--customize-hook=${takeTools(join(to, 'tools'))}`,
+    `--customize-hook=chroot "$1" apt-get --yes --quiet purge --autoremove ${BUILD_ONLY}`,
     '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --password "*" wow',
     '--customize-hook=chroot "$1" passwd --lock root >/dev/null',
     '--customize-hook=rm -rf "$1"/etc/ssh/ssh_host_* "$1"/etc/.resolv.conf.* "$1"/var/log/*.log "$1"/var/log/apt',
-    `--customize-hook=chroot "$1" dpkg-query --show --showformat '\${Package} \${Version}\\n' >${join(to, 'packages.txt')}`,
+    `--customize-hook=chroot "$1" dpkg-query --show --showformat '\${Package}\\t\${Version}\\t\${Architecture}\\t\${source:Package}\\n' >${join(to, 'packages.txt')}`,
     flavour.suite,
     tar,
     ...(mirror === undefined ? [] : [mirror]),

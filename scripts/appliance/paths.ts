@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 export const root = resolve(import.meta.dirname, '../..')
 export const inRoot = (...parts: string[]): string => join(root, ...parts)
 
-/** Everything that can be built again; git ignores it. */
-export const cacheFolder = inRoot('.cache')
+/** Everything that can be built again; git ignores it. `WOW_CACHE` names another folder, to build as if for the first time. */
+export const cacheFolder = resolve(process.env.WOW_CACHE || inRoot('.cache'))
 export const lockFile = (name: string): string => join(cacheFolder, 'locks', name)
 /** Unfinished work; emptied by whoever holds the lock of its kind. */
 export const scratchFolder = (kind: string): string => join(cacheFolder, 'tmp', kind)

@@ -11,6 +11,8 @@ import { FORMAT_NAMES } from './formats/format.ts'
 export const requestSchema = v.object({
   namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),
   flavour: v.string(),
+  /** Folder of a customised base; undefined: the flavour's own. */
+  base: v.optional(v.string()),
   formats: v.array(v.picklist(FORMAT_NAMES)),
   bootstrap: v.array(v.string()),
   sshKeys: v.array(v.string()),

@@ -10,13 +10,14 @@ import { Explained, run } from '../lib/main.ts'
 import { follow, step } from '../lib/steps.ts'
 import { bake, containersOf } from './bake.ts'
 import { type Base, base, hasBase, intactBase } from './base.ts'
+import { readCustomBase } from './custom-base.ts'
 import { cachedDisk } from './disks/disk-cache.ts'
 import { type Flavour, readFlavour } from './flavour.ts'
 import { packageLayer } from './packages.ts'
 import { writeFacts } from './publish.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 import { type Request, readRequest } from './request.ts'
-import type { ApplianceConfig } from './slot.ts'
+import { type ApplianceConfig, slotBytes } from './slot.ts'
 
 const isRoot = process.getuid?.() === 0
 
@@ -34,7 +35,7 @@ await run(async () => {
       return
     case 'disks': {
       const made = await ownBase(flavour, request, path)
-      for (const container of containersOf(request.formats)) await cachedDisk(flavour.name, made, container)
+      for (const container of containersOf(request.formats)) await cachedDisk(made, container)
       return
     }
     case 'bake':
@@ -45,8 +46,9 @@ await run(async () => {
   }
 })
 
-/** The base; an ordinary user builds it in a user namespace, where it may own files as root does. */
+/** The base to bake; an ordinary user builds it in a user namespace, where it may own files as root does. */
 async function ownBase(flavour: Flavour, request: Request, path: string): Promise<Base> {
+  if (request.base !== undefined) return (await readCustomBase(request.base)).base
   if (!isRoot && !(await intactBase(flavour, request.mirror))) {
     const self = [process.execPath, ...process.execArgv, import.meta.filename]
     const building = $({ quiet: true, nothrow: true })`unshare --map-root-user --map-auto ${self} base ${path}`
@@ -74,7 +76,7 @@ async function bakeRequest(made: Base, flavour: Flavour, request: Request): Prom
   const title = `WOW appliance, flavour ${flavour.name}, of the namespace ${name} (${id})`
   const { formats, basename, folder } = request
   await step(`bake namespace ${name} (${id}) as ${formats.join(', ')}`, () =>
-    bake({ base: made, flavour, formats, config, basename, title, folder }),
+    bake({ base: made, flavour, formats, slot: slotBytes(config), basename, title, folder }),
   )
   writeFacts(folder, {
     namespace: { id, name, pool },

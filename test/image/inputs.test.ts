@@ -35,9 +35,11 @@ describe('what a user may say to make appliance', () => {
     assert.deepEqual(readInputs({}), {
       namespace: undefined,
       flavour: 'minimal',
+      base: undefined,
       formats: ['qcow2', 'ova'],
       bootstrap: [],
       sshKeys: [],
+      signKey: undefined,
       mirror: undefined,
     })
   })

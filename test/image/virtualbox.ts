@@ -43,10 +43,11 @@ export async function ensureVirtualBox(mirror: string | undefined): Promise<void
           '--format=directory',
           '--components=main,contrib',
           '--aptopt=APT::Install-Recommends "false"',
+          '--aptopt=Acquire::Check-Valid-Until "false"',
           '--dpkgopt=path-exclude=/usr/share/doc/*',
           '--dpkgopt=path-exclude=/usr/share/man/*',
           '--include=procps',
-          `--customize-hook=chroot "$1" sh -c ${JSON.stringify(INSTALL).replaceAll('$', '\\$')}`,
+          `--customize-hook=chroot "$1" sh -c ${JSON.stringify(INSTALL).replaceAll('$', '\\$')} >/dev/null`,
           'sid',
           join(scratch, 'root'),
           ...(mirror === undefined ? [] : [mirror]),
@@ -68,6 +69,10 @@ export class VirtualBox {
   readonly #home = mkdtempSync(join(root, 'tmp', 'home-'))
   readonly #inside = join('/tmp', basename(this.#home))
 
+  constructor() {
+    this.manage('setproperty', 'machinefolder', join(this.#inside, 'machines'))
+  }
+
   /** Copies a file to where VirtualBox sees it and returns its name there. */
   bring(path: string): string {
     execFileSync('cp', ['--reflink=auto', path, this.#home])
@@ -76,7 +81,7 @@ export class VirtualBox {
 
   manage(...argv: string[]): Verdict {
     // A process namespace takes the daemons along that VBoxManage starts.
-    const chroot = ['--pid', '--fork', '--mount-proc', '--kill-child', 'chroot', root]
+    const chroot = ['--pid', '--fork', `--mount-proc=${join(root, 'proc')}`, '--kill-child', 'chroot', root]
     const command = ['env', `HOME=${this.#inside}`, '/usr/lib/virtualbox/VBoxManage', ...argv]
     const { status, stdout, stderr } = spawnSync('unshare', [...chroot, ...command], { encoding: 'utf8' })
     return { ok: status === 0, output: `${stdout}${stderr}` }

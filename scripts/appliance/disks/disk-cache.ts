@@ -27,9 +27,12 @@ const MODULES: Readonly<Record<ContainerName, readonly string[]>> = {
   'raw.zst': ['raw-zst.ts'],
 }
 
+/** Bases of one name replace each other in the cache. */
+type BaseName = Pick<Base, 'id' | 'name'>
+
 const factsSchema = v.object({ at: v.number() })
 
-const kind = (flavour: string, name: ContainerName) => `disk-${flavour}-${name}`
+const kind = (base: BaseName, name: ContainerName) => `disk-${base.name}-${name}`
 const fileName = (name: ContainerName) => `disk.${CONTAINERS[name].suffix}`
 
 function diskKey(baseId: string, name: ContainerName): string {
@@ -39,14 +42,14 @@ function diskKey(baseId: string, name: ContainerName): string {
 }
 
 /** Whether it is in the cache; qcow2 is part of the base. */
-export function hasDisk(flavour: string, baseId: string, name: ContainerName): boolean {
-  return name === 'qcow2' || has(kind(flavour, name), diskKey(baseId, name))
+export function hasDisk(base: BaseName, name: ContainerName): boolean {
+  return name === 'qcow2' || has(kind(base, name), diskKey(base.id, name))
 }
 
-export async function cachedDisk(flavour: string, base: Base, name: ContainerName): Promise<CachedDisk> {
+export async function cachedDisk(base: Base, name: ContainerName): Promise<CachedDisk> {
   if (name === 'qcow2') return base.disk
   const folder = await cached({
-    kind: kind(flavour, name),
+    kind: kind(base, name),
     key: diskKey(base.id, name),
     build: (to) => step(`disk as ${name}`, () => convert(base, name, to)),
   })

@@ -1,18 +1,16 @@
 /**
  * Boots an appliance under QEMU and talks to it on its serial console, as a user at the machine would.
  *
- * The image is never written (snapshot=on). KVM is used only where a kernel proves within seconds that it works;
- * otherwise the machine is emulated, which takes a minute to boot.
+ * The image is never written (snapshot=on), unless it is to be.
  */
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-
-export type Accelerator = 'kvm' | 'tcg'
+import type { Accelerator } from '../lib/accelerator.ts'
 
 /**
  * A network behind QEMU's NAT: of one machine's own, or one LAN for several, on which one machine is the host and the
@@ -25,8 +23,16 @@ export interface BootOptions {
   readonly accelerator: Accelerator
   readonly firmware?: 'bios' | 'uefi'
   readonly memoryMiB?: number
-  /** What makes a copy another machine; random when not given. */
-  readonly uuid?: string
+  /** What makes a copy another machine; random when not given, and null for a machine that has none. */
+  readonly uuid?: string | null
+  /** Keep what the machine writes. */
+  readonly writes?: boolean
+  /** How the disk is attached; virtio when not given. */
+  readonly bus?: 'virtio' | 'ahci' | 'pvscsi'
+  /** The network card; virtio when not given. */
+  readonly card?: 'virtio-net-pci' | 'e1000' | 'vmxnet3'
+  /** What else the machine has, as arguments of QEMU. */
+  readonly more?: readonly string[]
   /** Hardware address of the uplink. */
   readonly mac?: string
   /** QEMU's own NAT when not given. */
@@ -38,53 +44,6 @@ export interface BootOptions {
 }
 
 const OVMF = '/usr/share/OVMF'
-/** Long enough for a kernel that works to get to the point of missing its root file system. */
-const KVM_PROBE_MS = 10_000
-
-/** Whether guests run under KVM here: a kernel is started and must get as far as looking for its root. */
-export async function chooseAccelerator(kernel: string): Promise<Accelerator> {
-  if (!existsSync('/dev/kvm')) return 'tcg'
-  const qemu = spawn('qemu-system-x86_64', [
-    ...[
-      '-accel',
-      'kvm',
-      '-cpu',
-      'host',
-      '-m',
-      '512',
-      '-display',
-      'none',
-      '-monitor',
-      'none',
-      '-no-reboot',
-      '-nic',
-      'none',
-    ],
-    ...['-serial', 'stdio', '-kernel', kernel, '-append', 'console=ttyS0 panic=-1'],
-  ])
-  const limit = setTimeout(() => qemu.kill('SIGKILL'), KVM_PROBE_MS)
-  try {
-    let text = ''
-    return await new Promise((resolve) => {
-      qemu.stdout.on('data', (chunk: Buffer) => {
-        text += chunk.toString('latin1')
-        if (/VFS: (Unable to mount|Cannot open) root/.test(text)) resolve('kvm')
-      })
-      qemu.once('error', () => resolve('tcg'))
-      qemu.once('exit', () => resolve(/VFS: (Unable to mount|Cannot open) root/.test(text) ? 'kvm' : 'tcg'))
-    })
-  } finally {
-    clearTimeout(limit)
-    qemu.kill('SIGKILL')
-  }
-}
-
-/** The kernel out of a package layer's tar, for `chooseAccelerator`. */
-export function extractKernel(tar: string, to: string): void {
-  const argv = ['--extract', '--to-stdout', '--wildcards', '--file', tar, './boot/vmlinuz-*']
-  writeFileSync(to, execFileSync('tar', argv, { maxBuffer: 1 << 27 }))
-}
-
 export class Machine {
   readonly #qemu: ChildProcess
   readonly #scratch: string
@@ -181,8 +140,8 @@ export class Machine {
 }
 
 function machineArguments(options: BootOptions, scratch: string): string[] {
-  const { image, accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
-  const argv = ['-machine', 'q35', '-m', String(memoryMiB), '-smp', '2', '-uuid', uuid]
+  const { accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
+  const argv = ['-machine', 'q35', '-m', String(memoryMiB), '-smp', '2', ...(uuid === null ? [] : ['-uuid', uuid])]
   // Under TCG, `max` and `qemu64` panic with kernel 6.12.
   argv.push(
     ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']),
@@ -193,11 +152,27 @@ function machineArguments(options: BootOptions, scratch: string): string[] {
     argv.push('-drive', `if=pflash,format=raw,readonly=on,file=${OVMF}/OVMF_CODE_4M.fd`)
     argv.push('-drive', `if=pflash,format=raw,file=${variables}`)
   }
-  argv.push('-drive', `if=virtio,format=qcow2,snapshot=on,file=${image}`)
+  argv.push(...diskArguments(options))
   for (const netdev of uplinkNetdevs(options.uplink ?? { kind: 'own' })) argv.push('-netdev', netdev)
-  argv.push('-device', `virtio-net-pci,netdev=uplink${options.mac === undefined ? '' : `,mac=${options.mac}`}`)
+  const mac = options.mac === undefined ? '' : `,mac=${options.mac}`
+  argv.push('-device', `${options.card ?? 'virtio-net-pci'},netdev=uplink${mac}`)
   argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
+  argv.push(...(options.more ?? []))
   return argv
+}
+
+function diskArguments({ image, bus = 'virtio', writes = false }: BootOptions): string[] {
+  const drive = `if=none,id=disk,snapshot=${writes ? 'off' : 'on'},file=${image}`
+  switch (bus) {
+    case 'virtio':
+      return ['-drive', drive, '-device', 'virtio-blk-pci,drive=disk,bootindex=1']
+    case 'ahci': {
+      const controller = ['-device', 'ich9-ahci,id=sata']
+      return [...controller, '-drive', drive, '-device', 'ide-hd,drive=disk,bus=sata.0,bootindex=1']
+    }
+    case 'pvscsi':
+      return ['-device', 'pvscsi,id=scsi', '-drive', drive, '-device', 'scsi-hd,drive=disk,bus=scsi.0,bootindex=1']
+  }
 }
 
 /** The `-netdev`s whose last has the id `uplink`. */

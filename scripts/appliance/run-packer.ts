@@ -1,0 +1,46 @@
+/** Packer, which runs the steps of an image (packer/core.pkr.hcl) or boots one to customise it (packer/custom.pkr.hcl). */
+
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { $ } from 'zx'
+import { writeWhole } from '../../agent/core/files.ts'
+import { Explained } from '../lib/main.ts'
+import { follow, say } from '../lib/steps.ts'
+import { cacheFolder, inRoot } from './paths.ts'
+import type { Request } from './request.ts'
+
+/** Hands the order to Packer and shows what its steps say. */
+export async function runSteps(request: Request, stages: readonly string[]): Promise<void> {
+  const orders = join(cacheFolder, 'requests')
+  mkdirSync(orders, { recursive: true, mode: 0o700 })
+  const order = join(orders, `${process.pid}.json`)
+  writeWhole(order, JSON.stringify(request), 0o600)
+  const steps = `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'steps.ts')}'`
+  try {
+    await packer('core.pkr.hcl', { request: order, stages: JSON.stringify(stages), steps })
+  } finally {
+    rmSync(order, { force: true })
+  }
+}
+
+/** Runs a template of packer/; `only` picks one of its sources. @throws Explained when it fails: why has been said. */
+export async function packer(template: string, vars: Readonly<Record<string, string>>, only?: string): Promise<void> {
+  const args = Object.entries(vars).flatMap(([name, value]) => ['-var', `${name}=${value}`])
+  if (only !== undefined) args.push(`-only=${only}`)
+  const env = { ...process.env, CHECKPOINT_DISABLE: '1', PACKER_CACHE_DIR: join(cacheFolder, 'packer') }
+  const shell = $({ quiet: true, nothrow: true, cwd: inRoot(), env })
+  const running = shell`packer build -color=false ${args} ${inRoot('packer', template)}`
+  let failure: string | undefined
+  follow(running.stdout, (line) => {
+    // What a step printed comes indented under the builder's name; Packer's own chatter is left out.
+    const spoken = /^\s*(?:==> )?[\w-]+\.\w+: (.*)$/.exec(line)?.[1]
+    if (spoken !== undefined) return spoken.startsWith('==>') ? spoken : `    ${spoken.trim()}`
+    if (/rror/.test(line)) failure ??= line
+    return undefined
+  })
+  const { exitCode, stderr } = await running
+  if (exitCode === 0) return
+  const why = `${failure ?? ''}\n${stderr}`.trim()
+  if (why !== '') say(why)
+  throw new Explained(1)
+}

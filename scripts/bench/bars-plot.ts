@@ -1,0 +1,46 @@
+/** Measurements of different kinds, each as a bar relative to its target, as one SVG from `bench/bars.svg.hbs`. */
+
+import { inRoot } from '../appliance/paths.ts'
+import { render } from '../appliance/render.ts'
+
+export interface Figure {
+  readonly name: string
+  readonly unit: string
+  /** What it shall stay under. */
+  readonly target: number
+  readonly measured: number
+  readonly met: boolean
+}
+
+/** Pixels. */
+const ROW = 24
+const LABELS = 330
+/** Where every bar would end that just met its target. */
+const TARGET = 280
+const TEXT = 120
+const GAP = 8
+const FOOT = 48
+/** A bar that missed its target by more is cut off. */
+const LONGEST = 1.4
+
+export function barsPlot(caption: string, figures: readonly Figure[]): string {
+  const barX = LABELS + GAP
+  const bars = figures.map(({ name, unit, target, measured, met }, index) => {
+    const length = Math.round(Math.min(measured / target, LONGEST) * TARGET)
+    const colour = met ? '#3a7' : '#c63'
+    return { name, unit, measured, length, colour, y: index * ROW + GAP, textX: barX + length + GAP }
+  })
+  const lineY = figures.length * ROW + GAP
+  return render(inRoot('bench', 'bars.svg.hbs'), {
+    caption,
+    bars,
+    labelX: LABELS,
+    barX,
+    lineY,
+    width: barX + TARGET * LONGEST + TEXT,
+    height: lineY + FOOT,
+    targetX: barX + TARGET,
+    targetY: lineY + 14,
+    captionY: lineY + FOOT - 8,
+  })
+}

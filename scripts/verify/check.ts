@@ -1,0 +1,42 @@
+/** A check of a dist/ folder: what was looked at, whether it holds, and what was found. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ProcessOutput } from 'zx'
+import { messageOf } from '../../agent/core/errors.ts'
+import { tail } from '../lib/steps.ts'
+
+export interface Check {
+  readonly code: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+/** A check did not hold; the message is its detail. */
+export class Failure extends Error {}
+
+/** Runs `look`, which returns what it found or throws why not. */
+export async function check(code: string, look: () => Promise<string> | string): Promise<Check> {
+  try {
+    return { code, ok: true, detail: await look() }
+  } catch (error) {
+    const detail = error instanceof ProcessOutput ? tail(error.stderr || error.stdout, 1) : messageOf(error)
+    return { code, ok: false, detail }
+  }
+}
+
+/** @throws Failure unless `holds`. */
+export function must(holds: boolean, otherwise: string): asserts holds {
+  if (!holds) throw new Failure(otherwise)
+}
+
+/** Gives `work` a folder on the disk (images are large) that is gone afterwards. */
+export async function withScratch<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(parent === '' ? tmpdir() : parent, 'wow-verify-'))
+  try {
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

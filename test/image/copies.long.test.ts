@@ -1,0 +1,100 @@
+/** A disk is booted, copied, and the copy boots in another machine beside the original (DESIGN 10: a copy is a new node). */
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { Machine } from '../../scripts/lab/qemu.ts'
+import type { Accelerator } from '../../scripts/lib/accelerator.ts'
+import { BOOT_MS, COMMAND_MS, consoleLog, TestAppliance } from './appliance.ts'
+
+const LAN_PORT = 4098
+
+interface Self {
+  readonly ip: string
+  readonly address: string
+  readonly machineId: string
+  readonly hostKey: string
+  readonly hostname: string
+}
+
+describe('a copy of a disk that has been booted', () => {
+  const appliance = new TestAppliance('copies', '10.204.0.0/16')
+  const original = join(appliance.scratch, 'original.qcow2')
+  const copy = join(appliance.scratch, 'copy.qcow2')
+  const running: Machine[] = []
+  let accelerator: Accelerator
+  let before1: Self
+  let one: Machine
+  let two: Machine
+
+  const boot = (image: string, uuid: string, kind: 'lan-host' | 'lan-guest', mac: string, log: string) => {
+    const uplink = { kind, port: LAN_PORT } as const
+    const machine = Machine.boot({ image, accelerator, uuid, writes: true, uplink, mac, log: consoleLog(log) })
+    running.push(machine)
+    return machine
+  }
+  const ready = async (machine: Machine): Promise<Self> => {
+    const [, ip = ''] = await machine.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)
+    await machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)
+    const say = async (command: string) => (await machine.run(command, COMMAND_MS)).output.trim()
+    return {
+      ip,
+      address: await say('sudo wow status --state /var/lib/wow --json | grep \'"address"\''),
+      machineId: await say('cat /etc/machine-id'),
+      hostKey: await say('cat /etc/ssh/ssh_host_ed25519_key.pub'),
+      hostname: await say('hostname'),
+    }
+  }
+  const off = async (machine: Machine) => {
+    await machine.run('sudo sync', COMMAND_MS)
+    await machine.stop()
+  }
+
+  before(async () => {
+    appliance.bake({ FORMATS: 'qcow2' })
+    accelerator = await appliance.accelerator()
+    execFileSync('qemu-img', [
+      'create',
+      '-q',
+      '-f',
+      'qcow2',
+      '-b',
+      appliance.file('qcow2'),
+      '-F',
+      'qcow2',
+      original,
+      '6G',
+    ])
+  })
+  after(async () => {
+    for (const machine of running) await machine.stop()
+    appliance.remove()
+  })
+
+  test('was a machine of its own, and its root file system filled the larger disk', async () => {
+    const first = boot(original, '11111111-1111-4111-8111-111111111111', 'lan-host', '52:54:00:00:01:01', 'first')
+    before1 = await ready(first)
+    assert.match(before1.machineId, /^[0-9a-f]{32}$/)
+    const { output } = await first.run('df --output=size -BM / | tail -n 1', COMMAND_MS)
+    assert.ok(Number.parseInt(output, 10) > 5000, output)
+    await off(first)
+    copyFileSync(original, copy)
+  })
+
+  test('becomes a node of its own beside the original, and says so; the original stays what it was', async () => {
+    one = boot(original, '11111111-1111-4111-8111-111111111111', 'lan-host', '52:54:00:00:01:01', 'original')
+    await new Promise((resolve) => setTimeout(resolve, 2000))
+    two = boot(copy, '22222222-2222-4222-8222-222222222222', 'lan-guest', '52:54:00:00:01:02', 'copy')
+    await two.waitFor(/wow: copy=true message="This disk comes from another machine/, BOOT_MS)
+    const [same, other] = [await ready(one), await ready(two)]
+    assert.deepEqual(same, before1)
+    for (const what of ['ip', 'address', 'machineId', 'hostKey', 'hostname'] as const) {
+      assert.notEqual(other[what], same[what], what)
+    }
+    assert.doesNotMatch(one.console, /copy=true/)
+    const { output } = await two.run(`for i in $(seq 10); do ping -c 3 -W 10 ${same.ip} && break; done`, COMMAND_MS)
+    assert.match(output, / [123] received/)
+  })
+})

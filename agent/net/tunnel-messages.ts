@@ -26,7 +26,8 @@ const nonce = fixed(NONCE_BYTES)
 const proof = fixed(PROOF_BYTES)
 const ip4 = u32 as Codec<Ip4>
 
-const message = union({
+/** Everything behind the tag. */
+export const tunnelMessageCodec = union({
   /** IP packets, each with its length (u16) in front. */
   data: struct({ session: u32, packets: rest }),
   hello: struct({ nonce }),
@@ -42,9 +43,9 @@ const message = union({
   /** Bytes of data messages of this session that arrived, in all. */
   ack: struct({ session: u32, received: u48 }),
 })
-const datagram = struct({ tag: fixed(TAG_BYTES), message })
+const datagram = struct({ tag: fixed(TAG_BYTES), message: tunnelMessageCodec })
 
-export type TunnelMessage = Decoded<typeof message>
+export type TunnelMessage = Decoded<typeof tunnelMessageCodec>
 
 /** The tag of a namespace; public, like its id. */
 export function tagOf(keys: NamespaceKeys): Uint8Array {

@@ -3,14 +3,14 @@
  * O(log² n / k) hops (paper section 4, reference 27).
  */
 
-import { decode, encode } from '../core/codec.ts'
+import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
 import { NEAR_PER_SIDE } from './constants.ts'
-import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
-import type { Reach } from './reach.ts'
+import { decodeContacts, type Reach } from './reach.ts'
 import type { Router } from './router.ts'
 
 /** How many far links a node of a ring of `size` nodes wants. */
@@ -63,7 +63,7 @@ export class FarLinks {
     const target = drawFarTarget(this.#self, size, this.#random)
     const body = encode(ringRequestCodec, { kind: 'contact', of: target })
     const answer = await this.#router.request(SERVICES.ring, target, body)
-    const contact = decode(ringAnswerCodec, answer.body).contacts[0]
+    const contact = decodeContacts(answer.body)[0]
     if (contact === undefined || contact.address === this.#self || isNear(contact.address)) return
     await this.#reach.reach(contact.address, undefined, contact)
     this.#peers.get(contact.address)?.roles.add('far')

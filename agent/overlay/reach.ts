@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
-import { decode, encode } from '../core/codec.ts'
+import { DecodeError, decode, encode } from '../core/codec.ts'
 import { type Address, formatAddress } from './address.ts'
 import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS } from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
@@ -104,7 +104,7 @@ export class Reach {
   async #contactOf(peer: Address, via: Address | undefined): Promise<Contact> {
     const body = encode(ringRequestCodec, { kind: 'contact', of: peer })
     const answer = await this.#router.request(SERVICES.ring, via ?? peer, body, { delivery: 'exact' })
-    const contact = decode(ringAnswerCodec, answer.body).contacts.find(({ address }) => address === peer)
+    const contact = decodeContacts(answer.body).find(({ address }) => address === peer)
     if (contact === undefined) throw new DeliveryError('no-route', `nobody knows node ${formatAddress(peer)}`)
     return contact
   }
@@ -158,6 +158,16 @@ export class Reach {
         resolve(true)
       })
     })
+  }
+}
+
+/** @throws DeliveryError when the bytes are no contacts: whoever answered so has not answered. */
+export function decodeContacts(body: Uint8Array): readonly Contact[] {
+  try {
+    return decode(ringAnswerCodec, body).contacts
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw new DeliveryError('no-answer', `the answer makes no sense: ${error.message}`)
   }
 }
 

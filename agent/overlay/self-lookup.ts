@@ -1,12 +1,13 @@
 /** Looking for this node's own place on the ring: finds the neighbours that nobody told it of. */
 
-import { DecodeError, decode, encode } from '../core/codec.ts'
+import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
-import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
+import { ringRequestCodec } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
+import { decodeContacts } from './reach.ts'
 import type { Router } from './router.ts'
 
 export class SelfLookup {
@@ -32,9 +33,9 @@ export class SelfLookup {
     const body = encode(ringRequestCodec, { kind: 'neighbors' })
     try {
       const answer = await this.#router.request(SERVICES.ring, this.#self, body, { through: first })
-      this.#near.suggest(decode(ringAnswerCodec, answer.body).contacts)
+      this.#near.suggest(decodeContacts(answer.body))
     } catch (error) {
-      if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
+      if (!(error instanceof DeliveryError)) throw error
     }
   }
 }

@@ -22,8 +22,8 @@ export interface Asking {
 export class Stranger {
   readonly address: Address
   readonly victim: Address
-  /** Frames that came, without those that answer his requests. */
-  heard = 0
+  /** What he says to a frame that answers none of his requests. */
+  onHeard: (frame: Frame) => void = () => {}
   readonly #sim: SimRing
   readonly #link: Link
   readonly #waiting = new Map<number, (frame: FrameOf<'answer'> | FrameOf<'failure'>) => void>()
@@ -43,28 +43,24 @@ export class Stranger {
     return new Stranger(sim, victim, address, link)
   }
 
-  send(frame: Frame): void {
-    this.raw(encode(frameCodec, frame))
+  send(frame: Frame): boolean {
+    return this.raw(encode(frameCodec, frame))
   }
 
-  raw(bytes: Uint8Array): void {
-    this.#link.send(bytes)
+  /** False when the victim closed the link. */
+  raw(bytes: Uint8Array): boolean {
+    return this.#link.send(bytes)
   }
 
   close(): void {
     this.#link.close()
   }
 
-  /** The body of the answer; undefined when it is refused, or nothing comes. */
-  async ask(request: DhtRequest, asking: Asking): Promise<Uint8Array | undefined> {
-    const id = this.#id++
-    const answer = new Promise<Uint8Array | undefined>((resolve) => {
-      this.#waiting.set(id, (frame) => resolve(frame.kind === 'answer' ? frame.body : undefined))
-      this.#sim.clock.after(PATIENCE_MS, () => resolve(undefined))
-    })
+  /** Asks without waiting for the answer. */
+  tell(request: DhtRequest, asking: Asking): void {
     this.send({
       kind: 'request',
-      id,
+      id: this.#id++,
       source: asking.source ?? this.address,
       target: asking.target,
       delivery: asking.delivery ?? 'closest',
@@ -73,6 +69,16 @@ export class Stranger {
       patienceMs: PATIENCE_MS,
       body: encode(dhtRequestCodec, request),
     })
+  }
+
+  /** The body of the answer; undefined when it is refused, or nothing comes. */
+  async ask(request: DhtRequest, asking: Asking): Promise<Uint8Array | undefined> {
+    const id = this.#id
+    const answer = new Promise<Uint8Array | undefined>((resolve) => {
+      this.#waiting.set(id, (frame) => resolve(frame.kind === 'answer' ? frame.body : undefined))
+      this.#sim.clock.after(PATIENCE_MS, () => resolve(undefined))
+    })
+    this.tell(request, asking)
     const body = await this.#sim.clock.complete(answer)
     this.#waiting.delete(id)
     return body
@@ -81,8 +87,10 @@ export class Stranger {
   #onFrame(bytes: Uint8Array): void {
     try {
       const frame = decode(frameCodec, bytes)
-      if (frame.kind === 'answer' || frame.kind === 'failure') this.#waiting.get(frame.id)?.(frame)
-      else this.heard++
+      const isReply = frame.kind === 'answer' || frame.kind === 'failure'
+      const waiting = isReply ? this.#waiting.get(frame.id) : undefined
+      if (isReply && waiting !== undefined) waiting(frame)
+      else this.onHeard(frame)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
     }

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
 import { decode, encode } from '../../agent/core/codec.ts'
 import type { Ip4 } from '../../agent/core/ip.ts'
-import { MAX_SERIAL } from '../../agent/dht/constants.ts'
+import { MAX_ENTRIES_PER_PUBLISHER, MAX_SERIAL } from '../../agent/dht/constants.ts'
 import { MAJORITY, type SubKey } from '../../agent/dht/dht.ts'
 import {
   type Change,
@@ -28,6 +28,7 @@ const KEY = sha256(utf8('the key'))
 const PASSWORD = utf8('password')
 const VALUE = utf8('value')
 const HOUR = 3_600_000
+const MINUTE = 60_000
 /** Older than anything that the ring has seen. */
 const AGES_AGO = 10 * 365 * 24 * HOUR
 
@@ -208,5 +209,31 @@ describe('a stranger', () => {
       assert.deepEqual(found?.value, value)
       assert.equal(openOwner(sim.keys, free, found!.value), undefined)
     }
+  })
+
+  test('makes a node store no more than his quota, and others go on storing there', async () => {
+    const sim = await clusterOf(2, 7)
+    const [victim, member] = sim.hosts()
+    const stranger = await Stranger.at(sim, victim!.address)
+    const isClosest = (subKey: SubKey) => isCloser(subKey, victim!.address, member!.address)
+    let told = 0
+    let last: Change | undefined
+    for (let i = 0; told < MAX_ENTRIES_PER_PUBLISHER + 200; i++) {
+      const key = sha256(utf8(`mine ${i}`))
+      if (!isClosest(subKeyOf(key, 0))) continue
+      last = signed('create', 'm', { key, ttlMs: MINUTE, publisher: stranger.address })
+      stranger.tell({ kind: 'change', place: 0, change: last }, { target: subKeyOf(key, 0) })
+      // Within what a stranger is listened to.
+      if (++told % 40 === 0) await sim.clock.runFor(100)
+    }
+    await sim.clock.runFor(2_000)
+    for (const { dht } of [victim!, member!]) assert.ok(dht.store.size <= MAX_ENTRIES_PER_PUBLISHER)
+    const { key } = last!.statement
+    const again = signed('create', 'm', { key, ttlMs: MINUTE, publisher: stranger.address })
+    const answer = await stranger.ask({ kind: 'change', place: 0, change: again }, { target: subKeyOf(key, 0) })
+    assert.equal(decode(changeAnswerCodec, answer!).verdict, 'full')
+    assert.equal((await sim.clock.complete(member!.dht.create(KEY, PASSWORD, VALUE, HOUR))).won, true)
+    await sim.clock.runFor(1.5 * MINUTE)
+    assert.ok(victim!.dht.store.size < 10, 'and nothing of it stays')
   })
 })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { encode } from '../../agent/core/codec.ts'
 import type { Address } from '../../agent/overlay/address.ts'
 import { frameCodec } from '../../agent/overlay/messages.ts'
+import { SERVICES } from '../../agent/overlay/overlay.ts'
 import { endpointOf } from '../../scripts/sim/sim-network.ts'
 import { SimRing } from '../../scripts/sim/sim-ring.ts'
 
@@ -73,4 +74,17 @@ describe('a frame from a stranger', () => {
     link.close()
     assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 30_000), 'whole again once the stranger is gone')
   })
+})
+
+test('an answer that makes no sense counts as none, whatever was asked', async () => {
+  const sim = new SimRing(3)
+  for (let i = 0; i < 12; i++) {
+    const { ring } = sim.join()
+    await sim.clock.runFor(100)
+    if (i >= 6) ring.serve(SERVICES.ring, () => Uint8Array.of(255))
+  }
+  await sim.clock.runFor(60_000)
+  // Had a promise been refused without anybody to hear it, it would have ended the process by now.
+  await new Promise(setImmediate)
+  assert.ok([...sim.nodes.values()].every(({ ring }) => ring.neighbor('left') !== undefined))
 })

@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images bench bench-join bench-bake check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-ring bench-bake check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -29,10 +29,16 @@ test: ensure ## everything that proves it
 test-images: ensure ## the long matrix of images: every format booted, VirtualBox, copies
 	@ONLY=images node --import tsx scripts/test.ts
 
-bench: bench-join bench-bake ## all benchmarks
+sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
+	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
+
+bench: bench-join bench-ring bench-bake ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx scripts/bench-join.ts
+
+bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm; writes bench/results/ring.json
+	@node --import tsx scripts/bench-ring.ts
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
 	@node --import tsx scripts/bench-bake.ts

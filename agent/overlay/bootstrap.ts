@@ -48,7 +48,7 @@ export class Bootstrap {
   }
 
   /** A node on the LAN announced itself. */
-  async offer(endpoint: string): Promise<void> {
+  async meet(endpoint: string): Promise<void> {
     if (!this.#stopped) await this.#dial(endpoint)
   }
 

@@ -53,6 +53,15 @@ export const LOST_RETRY_MIN_MS = 1_000
 export const LOST_RETRY_MAX_MS = 6_000
 export const LOST_TICK_MS = 1_000
 
+/**
+ * How often a node of a small ring looks for another ring, ms in the mean, and how often all nodes of a large ring do
+ * together: a bootstrap node pays about 25 ms of CPU for each.
+ */
+export const PROBE_MIN_MS = 60_000
+export const PROBES_PER_SECOND = 1
+/** Endpoints of nodes once met that are kept for that. */
+export const RENDEZVOUS_KEPT = 64
+
 /** Not correctly connected for longer than this, ms, is being cut off: what is held must be asked after. */
 export const CUT_OFF_AFTER_MS = 1_000
 

@@ -55,6 +55,12 @@ export class Peers {
     return this.#peers.has(address)
   }
 
+  /** Whether one of them says to listen there. */
+  listensAt(endpoint: string): boolean {
+    for (const { endpoints } of this.#peers.values()) if (endpoints.includes(endpoint)) return true
+    return false
+  }
+
   all(): IterableIterator<Peer> {
     return this.#peers.values()
   }

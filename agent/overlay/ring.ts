@@ -32,6 +32,7 @@ import {
 } from './overlay.ts'
 import { type Peer, Peers } from './peers.ts'
 import { Reach } from './reach.ts'
+import { Rendezvous } from './rendezvous.ts'
 import { ringService } from './ring-service.ts'
 import { type RingStatus, ringStatus } from './ring-status.ts'
 import { Router } from './router.ts'
@@ -60,6 +61,7 @@ export class Ring implements Overlay {
   readonly #gossip: Gossip
   readonly #liveness: Liveness
   readonly #bootstrap: Bootstrap
+  readonly #rendezvous: Rendezvous
   readonly #timers: Timer[] = []
   readonly #unlinked: ((peer: Address) => void)[] = []
   #onDatagram: (peer: Address, body: Uint8Array) => void = () => {}
@@ -127,14 +129,24 @@ export class Ring implements Overlay {
       adopt: (link) => this.#adopt(link)?.roles.add('bootstrap'),
       setAlone: () => this.#setAlone(),
     })
+    this.#rendezvous = new Rendezvous({
+      links,
+      clock,
+      random,
+      size: () => this.estimatedSize,
+      isLinked: (endpoint) => peers.listensAt(endpoint),
+      adopt,
+      lookUp: (through) => void this.#selfLookup.ask(through),
+    })
     router.serve(SERVICES.ring, ringService({ links, peers, near, reach }))
   }
 
   /** Starts answering others; `bootstrap` is what makes this node look for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
-    this.#links.onDiscovered = (endpoint) => void this.#bootstrap.offer(endpoint)
+    this.#links.onDiscovered = (endpoint) => void (this.#joined ? this.#rendezvous : this.#bootstrap).meet(endpoint)
     this.#liveness.start()
+    this.#rendezvous.start()
     this.#timers.push(
       every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#gossip.repeat()),
       every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
@@ -149,6 +161,7 @@ export class Ring implements Overlay {
   /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
   bootstrap(endpoints: readonly string[]): Promise<void> {
     this.#bootstrap.start(endpoints)
+    this.#rendezvous.remember(endpoints)
     if (this.#peers.size > 0 || this.#alone) return Promise.resolve()
     return new Promise((resolve) => this.#firstLink.push(resolve))
   }
@@ -234,6 +247,7 @@ export class Ring implements Overlay {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#bootstrap.stop()
+    this.#rendezvous.stop()
     this.#liveness.stop()
     for (const timer of this.#timers) timer.cancel()
     this.#router.stop()
@@ -330,6 +344,7 @@ export class Ring implements Overlay {
   #onClose(link: Link): void {
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
+    if (peer !== undefined) this.#rendezvous.remember(peer.endpoints.slice(0, 1))
     if (peer !== undefined && this.#near.isNear(peer.address)) this.#lost.remember(peer)
     this.#router.onUnlinked(link.peer)
     this.#near.evaluate()

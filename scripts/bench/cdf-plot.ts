@@ -5,10 +5,11 @@ import { render } from '../appliance/render.ts'
 
 export interface Curve {
   readonly title: string
-  /** Measurements in ms; not empty. */
+  /** Measurements; not empty. */
   readonly values: readonly number[]
-  /** What 90 % shall stay under, ms. */
-  readonly target: number
+  readonly unit?: string
+  /** A value to draw a line at, and what it stands for. */
+  readonly target?: { readonly at: number; readonly label: string }
 }
 
 /** Of one panel's drawing area, pixels. */
@@ -16,7 +17,7 @@ const WIDTH = 360
 const HEIGHT = 220
 const MARGIN = { left: 60, top: 50, right: 30, bottom: 60 }
 const PANEL = WIDTH + MARGIN.left + MARGIN.right
-const STEPS = [50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000]
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000]
 const MOST_TICKS = 7
 
 export function cdfPlot(caption: string, curves: readonly Curve[]): string {
@@ -29,9 +30,9 @@ export function cdfPlot(caption: string, curves: readonly Curve[]): string {
   })
 }
 
-function panel({ title, values, target }: Curve, x: number): Record<string, unknown> {
+function panel({ title, values, target, unit = 'ms' }: Curve, x: number): Record<string, unknown> {
   const sorted = [...values].sort((a, b) => a - b)
-  const largest = Math.max(target, sorted.at(-1) ?? 0)
+  const largest = Math.max(target?.at ?? 0, sorted.at(-1) ?? 0)
   const step = STEPS.find((candidate) => largest / candidate < MOST_TICKS) ?? largest
   const end = Math.ceil((largest * 1.02) / step) * step
   const across = (ms: number) => Math.round((ms / end) * WIDTH * 10) / 10
@@ -49,7 +50,8 @@ function panel({ title, values, target }: Curve, x: number): Record<string, unkn
     labelY: HEIGHT + 34,
     title,
     path: `M0 ${HEIGHT} ${stairs.join(' ')} H${WIDTH}`,
-    target: { x: across(target), label: `target ${target} ms` },
+    target: target === undefined ? undefined : { x: across(target.at), label: target.label },
+    unit,
     times: times.map((ms) => ({ x: across(ms), label: ms })),
     shares: [0, 0.25, 0.5, 0.75, 0.9, 1].map((share) => ({ y: up(share), label: `${share * 100} %` })),
   }

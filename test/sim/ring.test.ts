@@ -135,3 +135,31 @@ describe('ring in virtual time', () => {
     assert.deepEqual(await run(), await run())
   })
 })
+
+describe('two rings that both believe they are whole', () => {
+  test('become one when a node of one knows where a node of the other listens', async () => {
+    const sim = new SimRing(13)
+    const gate = sim.join([])
+    for (let i = 1; i < 20; i++) sim.join([gate.address])
+    const first = new Set(sim.nodes.keys())
+    sim.network.canTalk = (a, b) => first.has(a) === first.has(b)
+    const other = sim.join([])
+    for (let i = 1; i < 20; i++) sim.join([gate.address, other.address])
+    await sim.clock.runFor(20_000)
+    assert.ok(
+      [...sim.nodes.values()].every(({ ring }) => ring.correctlyConnected),
+      'each of the two is whole by itself',
+    )
+    sim.network.canTalk = () => true
+    await becomesWhole(sim, 4 * 60_000)
+  })
+
+  test('find each other again after half an hour apart', async () => {
+    const sim = await ringOf(20, 14)
+    const half = new Map([...sim.nodes.keys()].map((address) => [address, sim.random.below(2)]))
+    sim.network.canTalk = (a, b) => half.get(a) === half.get(b)
+    await sim.clock.runFor(30 * 60_000)
+    sim.network.canTalk = () => true
+    await becomesWhole(sim, 4 * 60_000)
+  })
+})

@@ -1,0 +1,89 @@
+/**
+ * How two rings meet that both believe they are whole: a node dials, now and then, somebody it knows of and is not
+ * linked to, and looks for its own place through that link. In its own ring it finds what it knows; in another it finds
+ * nearer neighbours, and the two rings grow into one.
+ *
+ * Guarantees: as long as one node of one ring knows where one node of the other listens, they meet, however long they
+ * were apart; all nodes of a ring together dial about `PROBES_PER_SECOND` at most, whatever its size.
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import type { Address } from './address.ts'
+import { DIAL_TIMEOUT_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
+import type { Link, LinkLayer } from './link.ts'
+
+export class Rendezvous {
+  readonly #links: LinkLayer
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #size: () => number
+  readonly #isLinked: (endpoint: string) => boolean
+  readonly #adopt: (link: Link) => void
+  readonly #lookUp: (through: Address) => void
+  /** Where others listen or listened, oldest first. */
+  readonly #known = new Set<string>()
+  #timer: Timer | undefined
+
+  constructor(parts: {
+    links: LinkLayer
+    clock: Clock
+    random: Random
+    /** About how many nodes this ring has. */
+    size: () => number
+    isLinked: (endpoint: string) => boolean
+    adopt: (link: Link) => void
+    /** Looks for this node's place as seen from another. */
+    lookUp: (through: Address) => void
+  }) {
+    this.#links = parts.links
+    this.#clock = parts.clock
+    this.#random = parts.random
+    this.#size = parts.size
+    this.#isLinked = parts.isLinked
+    this.#adopt = parts.adopt
+    this.#lookUp = parts.lookUp
+  }
+
+  start(): void {
+    const meanMs = Math.max(PROBE_MIN_MS, (this.#size() / PROBES_PER_SECOND) * 1_000)
+    this.#timer = this.#clock.after(meanMs * (0.5 + this.#random.float()), () => {
+      this.start()
+      this.#probe()
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
+
+  remember(endpoints: readonly string[]): void {
+    for (const endpoint of endpoints) {
+      this.#known.delete(endpoint)
+      this.#known.add(endpoint)
+      if (this.#known.size > RENDEZVOUS_KEPT) this.#known.delete(this.#known.values().next().value!)
+    }
+  }
+
+  /** Links to whoever listens there, and looks for this node's place from there. */
+  async meet(endpoint: string): Promise<void> {
+    const abort = new AbortController()
+    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    try {
+      const link = await this.#links.dialEndpoint(endpoint, abort.signal)
+      if (link.peer === this.#links.self) this.#known.delete(endpoint)
+      this.#adopt(link)
+      this.#lookUp(link.peer)
+    } catch {
+      // Nobody there now; there are others, and other times.
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  #probe(): void {
+    const strangers = [...this.#known].filter((endpoint) => !this.#isLinked(endpoint))
+    const endpoint = strangers[this.#random.below(strangers.length)]
+    if (endpoint !== undefined) void this.meet(endpoint)
+  }
+}

@@ -1,0 +1,29 @@
+/** Figures beside what was asked of them. */
+
+export interface Target {
+  readonly name: string
+  readonly unit: string
+  readonly target: number
+  readonly measured: number
+  readonly met: boolean
+}
+
+export function under(name: string, unit: string, target: number, measured: number): Target {
+  return { name, unit, target, measured, met: measured < target }
+}
+
+export function atMost(name: string, unit: string, target: number, measured: number): Target {
+  return { name, unit, target, measured, met: measured <= target }
+}
+
+export const TARGET_HEADER = ['TARGET', 'UNDER', 'MEASURED', '']
+
+export function targetRow({ name, unit, target, measured, met }: Target): string[] {
+  return [name, `${rounded(target)} ${unit}`.trim(), `${rounded(measured)} ${unit}`.trim(), met ? 'met' : 'MISSED']
+}
+
+/** Two decimals under ten, else one: more than these measurements are good for. */
+export function rounded(value: number): number {
+  const scale = Math.abs(value) < 10 ? 100 : 10
+  return Math.round(value * scale) / scale
+}

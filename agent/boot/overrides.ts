@@ -24,6 +24,8 @@ export interface Overridden {
   readonly sources: readonly Source[]
 }
 
+/** What one copy may be told; the rest is how the image is made, and a mistake there would take the machine away. */
+const FIELDS: readonly string[] = ['token', 'bootstrap', 'listen', 'announce', 'mdns', 'mtu', 'condor']
 /** `20-cidata.json`. */
 const FILE = /^(?:\d+-)?(.+)\.json$/
 
@@ -35,7 +37,9 @@ export function override(image: UpOptions, folder: string, warn: (sentence: stri
     const name = FILE.exec(file)?.[1]
     if (name === undefined) continue
     try {
-      const given = readConfigFile(join(folder, file), warn)
+      const given = Object.fromEntries(
+        Object.entries(readConfigFile(join(folder, file), warn)).filter(([field]) => FIELDS.includes(field)),
+      )
       options = { ...options, ...given }
       sources.push({ name, fields: Object.keys(given) })
     } catch (error) {

@@ -31,9 +31,10 @@ export async function packer(template: string, vars: Readonly<Record<string, str
   const shell = $({ quiet: true, nothrow: true, cwd: inRoot(), env })
   const running = shell`packer build -color=false ${args} ${inRoot('packer', template)}`
   let failure: string | undefined
+  // What a step printed comes indented under the builder's name. Packer's own words count where it boots a machine.
+  const heard = only === undefined ? /^\s+[\w-]+\.\w+: (.*)$/ : /^(?:==>)?\s+[\w-]+\.\w+: (.*)$/
   follow(running.stdout, (line) => {
-    // What a step printed comes indented under the builder's name; Packer's own chatter is left out.
-    const spoken = /^\s*(?:==> )?[\w-]+\.\w+: (.*)$/.exec(line)?.[1]
+    const spoken = heard.exec(line)?.[1]
     if (spoken !== undefined) return spoken.startsWith('==>') ? spoken : `    ${spoken.trim()}`
     if (/rror/.test(line)) failure ??= line
     return undefined

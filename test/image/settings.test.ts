@@ -84,9 +84,9 @@ describe('what one copy is told at boot', () => {
 describe('the agent', () => {
   const give = (name: string, content: string) => writeFileSync(join(folder, name), content)
 
-  test('takes the fields of a later source over those of an earlier one, and of all over the image', () => {
+  test('takes the fields of a later source over those of an earlier one, and of all over the image, but not every field', () => {
     give('10-guestinfo.json', '{"token":"wow1ovf","mtu":1300}')
-    give('40-kernel.json', '{"token":"wow1kernel"}')
+    give('40-kernel.json', '{"token":"wow1kernel","state":"/elsewhere"}')
     const { options, sources } = override({ token: 'wow1image', tap: 'wow0' }, folder, assert.fail)
     assert.deepEqual(options, { token: 'wow1kernel', tap: 'wow0', mtu: 1300 })
     assert.deepEqual(sources.map(sourceLine), [

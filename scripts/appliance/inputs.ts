@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
+import { looksLikeToken } from '../../agent/namespace/token.ts'
 import { DEFAULT_FORMATS, FORMAT_NAMES, type FormatName } from './formats/format.ts'
 
 export interface Inputs {
@@ -23,9 +24,17 @@ export interface Inputs {
   readonly mirror: string | undefined
 }
 
+/** Where a token does not belong. */
+const TOKENLESS = ['NAME', 'POOL', 'LEASE', 'FLAVOUR', 'BASE', 'FORMATS', 'BOOTSTRAP', 'SSH_KEY', 'SIGN_KEY', 'MIRROR']
+
 /** @throws InputError that names the variable. */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   const text = (name: string) => (env[name] ?? '').trim()
+  for (const name of TOKENLESS) {
+    if (!looksLikeToken(text(name))) continue
+    // What is wrong is quoted elsewhere; a token must not be.
+    throw new InputError('TOKEN_MISPLACED', `${name}: this is a join token, which is a secret`, 'Give it as NS=<token>')
+  }
   return {
     namespace: text('NS') || undefined,
     flavour: text('FLAVOUR') || 'minimal',

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx'
+import { WowError } from '../../agent/core/errors.ts'
 import { follow, step } from '../lib/steps.ts'
 import { cached, KeyBuilder } from './cache.ts'
 import type { Flavour } from './flavour.ts'
@@ -106,6 +107,20 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
   follow(running.stderr, (line) =>
     line.startsWith('I: ') && !/hook|tempdir|sign/.test(line) ? `    ${line.slice('I: '.length)}` : undefined,
   )
-  await running
+  const { exitCode, stderr } = await running.nothrow()
+  if (exitCode !== 0) throw failed(mirror, stderr)
   await $({ quiet: true })`rm -r ${hooks}`
+}
+
+/** What mmdebstrap and apt say last is that they failed; before that they say why. */
+function failed(mirror: string | undefined, stderr: string): Error {
+  if (/No space left on device/.test(stderr)) return new Error('No space left on device')
+  const why = stderr
+    .split('\n')
+    .findLast((line) => /^(E: (?!mmdebstrap failed|apt-get .* failed)|Err:|dpkg: error)/.test(line))
+  return new WowError(
+    'PACKAGES_FAILED',
+    `The Debian packages could not be installed from ${mirror ?? "mmdebstrap's own mirror"}: ${why ?? 'mmdebstrap did not say why'}`,
+    'Check the mirror and the network, or give another one with MIRROR=',
+  )
 }

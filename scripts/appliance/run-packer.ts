@@ -31,10 +31,12 @@ export async function packer(template: string, vars: Readonly<Record<string, str
   const shell = $({ quiet: true, nothrow: true, cwd: inRoot(), env })
   const running = shell`packer build -color=false ${args} ${inRoot('packer', template)}`
   let failure: string | undefined
+  let explained = false
   // What a step printed comes indented under the builder's name. Packer's own words count where it boots a machine.
   const heard = only === undefined ? /^\s+[\w-]+\.\w+: (.*)$/ : /^(?:==>)?\s+[\w-]+\.\w+: (.*)$/
   follow(running.stdout, (line) => {
     const spoken = heard.exec(line)?.[1]
+    if (spoken?.trim().startsWith('error: ')) explained = true
     if (spoken !== undefined) return spoken.startsWith('==>') ? spoken : `    ${spoken.trim()}`
     if (/rror/.test(line)) failure ??= line
     return undefined
@@ -42,6 +44,6 @@ export async function packer(template: string, vars: Readonly<Record<string, str
   const { exitCode, stderr } = await running
   if (exitCode === 0) return
   const why = `${failure ?? ''}\n${stderr}`.trim()
-  if (why !== '') say(why)
+  if (why !== '' && !explained) say(why)
   throw new Explained(1)
 }

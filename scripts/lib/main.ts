@@ -3,7 +3,7 @@
  */
 
 import { ProcessOutput, ps } from 'zx'
-import { InputError, messageOf, WowError } from '../../agent/core/errors.ts'
+import { codeOf, InputError, messageOf, WowError } from '../../agent/core/errors.ts'
 import { say, tail } from './steps.ts'
 
 /** A command that has already said what is wrong: only its exit code is passed on. */
@@ -25,6 +25,11 @@ export function report(error: unknown): number {
     say(`  ${error.hint}`)
     return error instanceof InputError ? 2 : 1
   }
+  if (isDiskFull(error)) {
+    say('error: The disk is full')
+    say('  Free some space and run it again: it goes on from the last whole step')
+    return 1
+  }
   if (error instanceof ProcessOutput) {
     say(`error: a command ended with exit code ${error.exitCode ?? error.signal}`)
     say(tail(error.stderr || error.stdout))
@@ -33,6 +38,12 @@ export function report(error: unknown): number {
   say(`error: ${messageOf(error)}`)
   if (process.env.DEBUG && error instanceof Error) say(error.stack ?? '')
   return 1
+}
+
+/** Our own writing, or a command's that we called. */
+function isDiskFull(error: unknown): boolean {
+  const said = error instanceof ProcessOutput ? `${error.stderr}${error.stdout}` : messageOf(error)
+  return codeOf(error) === 'ENOSPC' || /No space left on device/.test(said)
 }
 
 /** As a shell says it: 128 plus the number of SIGINT. */

@@ -37,7 +37,7 @@ bench: bench-join bench-ring bench-bake ## all benchmarks
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx scripts/bench-join.ts
 
-bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm; writes bench/results/ring.json
+bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm; writes bench/results/ring-*.json
 	@node --import tsx scripts/bench-ring.ts
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json

@@ -16,6 +16,11 @@ export function quantile(values: readonly number[], share: number): number {
   return value
 }
 
+/** `values` is not empty. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
 export function summarize(values: readonly number[]): Summary {
   return {
     count: values.length,

@@ -10,7 +10,7 @@ import { SimRing } from '../sim/sim-ring.ts'
 /** Nodes that join in a second, of their time. */
 const JOINS_PER_SECOND = 100
 /** A ring has all its far links after this, ms. */
-const SETTLE_MS = 90_000
+const SETTLE_MS = 60_000
 const WHOLE_WITHIN_MS = 120_000
 const LOOK_EVERY_MS = 100
 const IDLE_MS = 60_000

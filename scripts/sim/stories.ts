@@ -17,7 +17,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('boot' as const),
-      count: span(10, 30),
+      count: span(10, 20),
       nat: fc.constant('open' as const),
     }),
   },
@@ -67,8 +67,8 @@ const step: fc.Arbitrary<Step> = fc.record({ afterMs: span(0, 3_000), fault })
 export const stories: fc.Arbitrary<Story> = fc.record({
   seed: fc.nat({ max: 2 ** 31 - 1 }),
   hosts: fc.oneof(
-    { weight: 40, arbitrary: span(20, 40) },
-    { weight: 8, arbitrary: span(40, 80) },
+    { weight: 60, arbitrary: span(20, 30) },
+    { weight: 8, arbitrary: span(30, 80) },
     { weight: 1, arbitrary: span(80, 200) },
   ),
   natEvery: fc.constantFrom(0, 0, 4, 2),

@@ -32,6 +32,8 @@ export const BATCH_BYTES = 60_000
 /** A hello is repeated this often, ms, up to HELLO_TRIES times; then the peer counts as unreachable. */
 export const HELLO_RETRY_MS = 400
 export const HELLO_TRIES = 6
+/** A peer begins no handshake sooner after its last one, ms: it has a reason to only every `BACKOFF_MIN_MS`. */
+export const HANDSHAKE_SPACING_MS = 100
 /** How long the carrier may take to reach the peer, ms. */
 export const CONNECT_TIMEOUT_MS = 6_000
 /** Pause before the next attempt after a peer was unreachable, ms: doubles from the first to the last. */

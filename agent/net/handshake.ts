@@ -52,9 +52,14 @@ export class Responder {
     this.#parts = parts
   }
 
+  /** Whether a hello with this nonce belongs to the handshake under way. */
+  knows(nonce: Uint8Array): boolean {
+    return this.#open !== undefined && equal(this.#open.initiatorNonce, nonce)
+  }
+
   /** A repeated hello gets the same welcome. */
   welcome(nonce: Uint8Array): Welcome {
-    const open = this.#open !== undefined && equal(this.#open.initiatorNonce, nonce) ? this.#open : this.#begin(nonce)
+    const open = this.#open !== undefined && this.knows(nonce) ? this.#open : this.#begin(nonce)
     this.#open = open
     return {
       kind: 'welcome',

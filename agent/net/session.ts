@@ -20,6 +20,7 @@ import {
   BATCH_BYTES,
   COMPLAINT_MS,
   CONNECT_TIMEOUT_MS,
+  HANDSHAKE_SPACING_MS,
   HEARTBEAT_MS,
   HELLO_RETRY_MS,
   HELLO_TRIES,
@@ -76,6 +77,8 @@ export class Session {
   #lastHeard = Number.NEGATIVE_INFINITY
   #lastPing = Number.NEGATIVE_INFINITY
   #lastComplaint = Number.NEGATIVE_INFINITY
+  /** When the peer last began a handshake. */
+  #lastBegun = Number.NEGATIVE_INFINITY
 
   constructor(peer: Address, parts: SessionParts) {
     this.peer = peer
@@ -279,6 +282,15 @@ export class Session {
       if (this.#parts.self < this.peer) return
       this.#awaitWelcome(this.#phase.nonce)
     }
+    if (!this.#responder.knows(nonce)) {
+      // Each handshake costs three HMACs: a stranger must not make us work much either.
+      const now = this.#parts.clock.now()
+      if (now - this.#lastBegun < HANDSHAKE_SPACING_MS) {
+        this.#parts.counters.add('handshake-too-soon')
+        return
+      }
+      this.#lastBegun = now
+    }
     this.#send(this.#responder.welcome(nonce))
   }
 
@@ -338,6 +350,8 @@ export class Session {
     if (this.#phase.name === 'linking') return // It is being looked for already.
     this.#dropBatch()
     this.#responder.forget()
+    // A new link has its own handshake, at once.
+    this.#lastBegun = Number.NEGATIVE_INFINITY
     this.#enter({ name: 'idle' })
     if (this.#held.size > 0) void this.#link()
   }

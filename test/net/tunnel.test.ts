@@ -5,7 +5,14 @@ import type { Ip4 } from '../../agent/core/ip.ts'
 import { leaseKey, sealOwner } from '../../agent/lease/lease-entry.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { destinationOf, openIpv4, sourceOf } from '../../agent/net/ipv4.ts'
-import { dataPrefix, decodeMessage, encodeMessage, sessionId, tagOf } from '../../agent/net/tunnel-messages.ts'
+import {
+  dataPrefix,
+  decodeMessage,
+  encodeMessage,
+  NONCE_BYTES,
+  sessionId,
+  tagOf,
+} from '../../agent/net/tunnel-messages.ts'
 import { addressBytes } from '../../agent/overlay/address.ts'
 import { echoRequest, frameOf, PROTOCOL_TCP, packet, tcpSyn, udpFrame } from './frames.ts'
 import { type Host, ip, Lab } from './lab.ts'
@@ -151,6 +158,19 @@ describe('the handshake', () => {
       b.tap.take()
       assert.equal((await lab.ping(a, b)).length, 1, `after a lost ${lost}`)
     }
+  })
+
+  test('is begun by a peer no more often than it has reason to', async () => {
+    const { lab, a } = pair()
+    const stranger = lab.world.node(99n)
+    await lab.clock.complete(stranger.connect(a.overlay.self))
+    for (let i = 0; i < 1_000; i++) {
+      const nonce = lab.random.bytes(NONCE_BYTES)
+      stranger.datagram(a.overlay.self, encodeMessage(tagOf(lab.keys), { kind: 'hello', nonce }))
+      await lab.clock.runFor(1)
+    }
+    const welcomes = lab.world.sent.filter(({ to }) => to === stranger.self)
+    assert.ok(welcomes.length > 0 && welcomes.length <= 11, `${welcomes.length} in a second`)
   })
 
   test('no packet passes in either direction when the secrets differ', async () => {

@@ -80,8 +80,13 @@ export class VirtualClock implements Clock {
   }
 }
 
+/** So many moments pass between two turns of Node's event loop: a signal and true time must come through. */
+const MOMENTS_PER_TURN = 1_000
+let moments = 0
+
 /** Lets every promise that can go on do so: Node runs a tick only when no microtask is left. */
 function settle(): Promise<void> {
+  if (++moments % MOMENTS_PER_TURN === 0) return new Promise((resolve) => setImmediate(resolve))
   return new Promise((resolve) => process.nextTick(resolve))
 }
 

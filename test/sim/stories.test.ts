@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { stories } from '../../scripts/sim/stories.ts'
@@ -72,6 +74,15 @@ describe('wow sim', () => {
     const one = await run('1')
     assert.equal(one.stories, 3)
     assert.deepEqual(one, await run('2'))
+  })
+
+  test('ends when it is asked to, in the middle of a story', async () => {
+    const story = JSON.stringify({ ...QUIET, hosts: 2_000 })
+    const child = spawn(process.execPath, [WOW, 'sim', '--replay', story], { stdio: 'ignore' })
+    await sleep(2_000)
+    child.kill('SIGTERM')
+    const [code] = await once(child, 'exit')
+    assert.notEqual(code, 0)
   })
 
   test('names what is wrong with a story or an option, and ends with 2', async () => {

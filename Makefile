@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-ring bench-bake check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-ring bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -11,7 +11,7 @@ help: ## this list
 namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…]
 	@node --import tsx scripts/namespace.ts
 
-appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal] [FORMATS=qcow2,ova] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [SIGN_KEY=file] [MIRROR=url]
+appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal|condor] [FORMATS=qcow2,ova] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [CONDOR=role=worker,…] [SIGN_KEY=file] [MIRROR=url]
 	@node --import tsx scripts/appliance.ts
 
 custom: ensure ## boot a base, run a script in it, keep the result as a base: [BASE=flavour] SCRIPT=file [NAME=…] [BUILDER=qemu|virtualbox|vmware]
@@ -20,7 +20,7 @@ custom: ensure ## boot a base, run a script in it, keep the result as a base: [B
 verify: ensure ## look at an image as an outsider would: NS=id or name [SIGN_KEY=public key] [JSON=1]
 	@node --import tsx scripts/verify.ts
 
-demo: ensure ## five hosts on this machine, in network namespaces
+demo: ensure ## five hosts on this machine, in network namespaces; [FLAVOUR=condor]: a pool of HTCondor [HOSTS=n]
 	@node --import tsx scripts/demo.ts
 
 test: ensure ## everything that proves it
@@ -32,7 +32,7 @@ test-images: ensure ## the long matrix of images: every format booted, VirtualBo
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
 
-bench: bench-join bench-ring bench-bake ## all benchmarks
+bench: bench-join bench-ring bench-bake bench-condor ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx scripts/bench-join.ts
@@ -42,6 +42,9 @@ bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
 	@node --import tsx scripts/bench-bake.ts
+
+bench-condor: ensure ## how fast a pool of HTCondor assembles itself; writes bench/results/condor.json
+	@node --import tsx scripts/bench-condor.ts
 
 check: ensure ## types, lint, format
 	@npx tsc --noEmit

@@ -6,6 +6,8 @@
 
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import type { CondorOptions } from '../agent/condor/settings.ts'
+import { InputError } from '../agent/core/errors.ts'
 import { containersOf } from './appliance/bake.ts'
 import { baseKey, hasBase } from './appliance/base.ts'
 import { customBaseFacts } from './appliance/custom-base.ts'
@@ -28,6 +30,7 @@ import { say, sinceStart, step } from './lib/steps.ts'
 await run(async () => {
   const inputs = readInputs(process.env)
   const flavour = readFlavour(inputs.base === undefined ? inputs.flavour : customBaseFacts(inputs.base).flavour)
+  const condor = poolSettings(flavour, inputs)
   sourceDateEpoch()
   await ensurePackages(PIPELINE_TOOLS)
   if (inputs.signKey !== undefined) checkSignKey(inputs.signKey)
@@ -45,6 +48,7 @@ await run(async () => {
         formats: [...inputs.formats],
         bootstrap: [...inputs.bootstrap],
         sshKeys: [...inputs.sshKeys],
+        condor,
         mirror: inputs.mirror,
         basename: fileStem(name, id),
         folder,
@@ -59,6 +63,13 @@ await run(async () => {
   })
   finish(namespace, flavour, target)
 })
+
+/** The flavour's settings of the pool under the user's. @throws InputError when the flavour has no HTCondor. */
+function poolSettings(flavour: Flavour, { condor }: Inputs): CondorOptions | undefined {
+  if (flavour.condor !== undefined) return { ...flavour.condor, ...condor }
+  if (condor === undefined) return undefined
+  throw new InputError('CONDOR_FLAVOUR', `CONDOR: the flavour ${flavour.name} has no HTCondor`, 'Give FLAVOUR=condor')
+}
 
 async function makeNamespace(): Promise<Namespace> {
   const { NAME: name, POOL: pool, LEASE: lease } = process.env

@@ -8,13 +8,14 @@
  */
 
 import { mkdirSync } from 'node:fs'
-import { cpus, freemem, loadavg } from 'node:os'
+import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InputError, WowError } from '../agent/core/errors.ts'
+import { WowError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { inRoot } from './appliance/paths.ts'
 import { cdfPlot } from './bench/cdf-plot.ts'
+import { machineFacts, wholeNumber } from './bench/environment.ts'
 import { type JoinSample, measureJoin, measureMemory, measureStart, type Ring, startRing } from './bench/join-lab.ts'
 import { quantile, summarize } from './bench/quantiles.ts'
 import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './bench/targets.ts'
@@ -57,7 +58,7 @@ await run(async () => {
 })
 
 async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
-  const machine = { cpu: cpus()[0]?.model ?? '', cores: cpus().length, node: process.version, load: loadavg()[0] ?? 0 }
+  const machine = machineFacts()
   const when = new Date().toISOString()
   const starts = await step(`start a node ${STARTS} times`, () => measureStart(lab, STARTS))
   const ring = await step(`a ring of ${nodes} nodes`, () => startRing(lab, nodes, (now) => sayEvery(20, now)))
@@ -159,14 +160,6 @@ function firstOf<T>(values: readonly T[]): T {
   const [first] = values
   if (first === undefined) throw new RangeError('nothing there')
   return first
-}
-
-/** @throws InputError */
-function wholeNumber(name: string, otherwise: number, most: number): number {
-  const text = process.env[name]
-  const value = text === undefined || text === '' ? otherwise : Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new InputError(`${name}_INVALID`, `${name}=${text} is not a number of them.`, `Give 1 to ${most}.`)
 }
 
 function show(text: string): void {

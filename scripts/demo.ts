@@ -2,7 +2,7 @@
  * `make demo`: the whole thing on one machine. A bootstrap node and five hosts, each in a network namespace with its own
  * agent, tap and unmodified dhclient; then everybody pings everybody over the virtual network.
  *
- *   HOSTS=5 FLAVOUR=minimal npx tsx scripts/demo.ts
+ *   HOSTS=5 FLAVOUR=minimal npx tsx scripts/demo.ts      # FLAVOUR=condor: see demo/pool.ts
  *
  * The table and the ping matrix go to standard output, the same as JSON to dist/demo/report.json. Exit code 1 when a host
  * got no address or a ping no answer. Nothing stays behind, also when it is interrupted.
@@ -13,7 +13,9 @@ import { join } from 'node:path'
 import { InputError, messageOf, WowError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { distFolder } from './appliance/paths.ts'
+import { poolDemo } from './demo/pool.ts'
 import { type Bootstrap, type Host, Lab, labMissing } from './lab/lab.ts'
+import { ROOT_PACKAGES } from './lab/machine-root.ts'
 import { LAB_PACKAGES } from './lab/packages.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { run } from './lib/main.ts'
@@ -21,7 +23,7 @@ import { say, sinceStart, step } from './lib/steps.ts'
 import { columns } from './lib/table.ts'
 
 const POOL = '10.128.0.0/9'
-const DEFAULT_HOSTS = 5
+const DEFAULT_HOSTS = { minimal: 5, condor: 3 }
 /** Each host is a process of 80 MB, and the matrix grows with the square. */
 const MAX_HOSTS = 50
 
@@ -35,10 +37,11 @@ interface HostReport {
 }
 
 await run(async () => {
-  const count = wishes(process.env)
+  const { flavour, count } = wishes(process.env)
   const missing = labMissing()
   if (missing !== false) throw new WowError('LAB_MISSING', `The demo ${missing}.`, 'Run it as root: sudo make demo')
-  await ensurePackages(LAB_PACKAGES)
+  await ensurePackages([...LAB_PACKAGES, ...(flavour === 'condor' ? ROOT_PACKAGES : [])])
+  if (flavour === 'condor') return await poolDemo(count)
   const lab = await Lab.open()
   try {
     await demo(lab, count)
@@ -71,24 +74,27 @@ async function demo(lab: Lab, count: number): Promise<void> {
   if (leased < count || answered < count * count) process.exitCode = 1
 }
 
-/** How many hosts. @throws InputError */
-function wishes({ HOSTS, FLAVOUR }: NodeJS.ProcessEnv): number {
-  if (FLAVOUR === 'condor') {
-    const hint = 'Leave FLAVOUR out: the demo of the network alone works.'
-    throw new InputError('FLAVOUR_NOT_YET', 'FLAVOUR=condor: there is no condor flavour yet.', hint)
-  }
-  if (FLAVOUR !== undefined && FLAVOUR !== '' && FLAVOUR !== 'minimal') {
+interface Wishes {
+  readonly flavour: keyof typeof DEFAULT_HOSTS
+  readonly count: number
+}
+
+/** @throws InputError */
+function wishes({ HOSTS, FLAVOUR }: NodeJS.ProcessEnv): Wishes {
+  const flavour = FLAVOUR || 'minimal'
+  if (flavour !== 'minimal' && flavour !== 'condor') {
     throw new InputError(
       'FLAVOUR_UNKNOWN',
       `FLAVOUR=${FLAVOUR} is no flavour.`,
-      'Give FLAVOUR=minimal or leave it out.',
+      'Give FLAVOUR=minimal or FLAVOUR=condor.',
     )
   }
-  const count = HOSTS === undefined || HOSTS === '' ? DEFAULT_HOSTS : Number(HOSTS)
-  if (!Number.isInteger(count) || count < 1 || count > MAX_HOSTS) {
-    throw new InputError('HOSTS_INVALID', `HOSTS=${HOSTS} is not a number of hosts.`, `Give 1 to ${MAX_HOSTS}.`)
+  const least = flavour === 'condor' ? 2 : 1
+  const count = HOSTS === undefined || HOSTS === '' ? DEFAULT_HOSTS[flavour] : Number(HOSTS)
+  if (!Number.isInteger(count) || count < least || count > MAX_HOSTS) {
+    throw new InputError('HOSTS_INVALID', `HOSTS=${HOSTS} is not a number of hosts.`, `Give ${least} to ${MAX_HOSTS}.`)
   }
-  return count
+  return { flavour, count }
 }
 
 async function ready(bootstrap: Bootstrap): Promise<Bootstrap> {

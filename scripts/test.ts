@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, WowError } from '../agent/core/errors.ts'
 import { inRoot } from './appliance/paths.ts'
+import { ROOT_PACKAGES } from './lab/machine-root.ts'
 import { LAB_PACKAGES } from './lab/packages.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { run } from './lib/main.ts'
@@ -43,7 +44,8 @@ interface Stage {
 const isMachine = (file: string) => file.startsWith('image/') && file.endsWith('.e2e.test.ts')
 /** What takes long and is not run unless it is asked for. */
 const isMatrix = (file: string) => file.startsWith('image/') && file.endsWith('.long.test.ts')
-const isLab = (file: string) => file.startsWith('lab/')
+const isPool = (file: string) => file === 'lab/condor.test.ts'
+const isLab = (file: string) => file.startsWith('lab/') && !isPool(file)
 const isSim = (file: string) => file.startsWith('sim/')
 
 const STAGES: readonly Stage[] = [
@@ -52,7 +54,7 @@ const STAGES: readonly Stage[] = [
     name: 'unit',
     about: 'each part by itself',
     packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES],
-    has: (file) => !isMachine(file) && !isMatrix(file) && !isLab(file) && !isSim(file),
+    has: (file) => ![isMachine, isMatrix, isLab, isPool, isSim].some((is) => is(file)),
     concurrency: 2,
     limitMin: 15,
   },
@@ -73,8 +75,16 @@ const STAGES: readonly Stage[] = [
     limitMin: 15,
   },
   {
+    name: 'condor',
+    about: 'HTCondor on whole machines, over real agents and taps',
+    packages: [...LAB_PACKAGES, ...ROOT_PACKAGES],
+    has: isPool,
+    concurrency: 1,
+    limitMin: 20,
+  },
+  {
     name: 'image',
-    about: 'an appliance, built and booted twice',
+    about: 'appliances, built and booted',
     packages: [...LAB_PACKAGES, ...MACHINE_PACKAGES],
     has: isMachine,
     concurrency: 1,

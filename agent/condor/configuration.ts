@@ -21,6 +21,8 @@ export interface CondorPaths {
   readonly machineAd: string
   /** Where the host reports what its owner does. */
   readonly owner: string
+  /** The program that tells whether HTCondor is installed. */
+  readonly master: string
 }
 
 export const CONDOR_PATHS: CondorPaths = {
@@ -32,6 +34,7 @@ export const CONDOR_PATHS: CondorPaths = {
   hosts: '/etc/hosts',
   machineAd: '/run/wow/machine.ad',
   owner: '/run/wow/owner.json',
+  master: '/usr/sbin/condor_master',
 }
 
 /** From systeminformation; undefined: not known yet, or the machine does not say. */

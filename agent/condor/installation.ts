@@ -10,8 +10,6 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { CondorPaths } from './configuration.ts'
 import { mintToken, poolKeyFile } from './tokens.ts'
 
-/** The program that tells whether HTCondor is installed. */
-const MASTER = '/usr/sbin/condor_master'
 /** The template that says where HTCondor listens. */
 const POOL_FILE = '90-wow-pool.conf'
 /** The daemons run as these. */
@@ -27,19 +25,18 @@ export interface Secrets {
 
 export class Installation {
   readonly #paths: CondorPaths
-  readonly #master: string
 
-  constructor(paths: CondorPaths, master = MASTER) {
+  constructor(paths: CondorPaths) {
     this.#paths = paths
-    this.#master = master
   }
 
   /** @throws WowError when HTCondor is not installed. */
   check(): void {
-    if (existsSync(this.#master)) return
+    const { master } = this.#paths
+    if (existsSync(master)) return
     throw new WowError(
       'CONDOR_MISSING',
-      `HTCondor is not installed: there is no ${this.#master}.`,
+      `HTCondor is not installed: there is no ${master}.`,
       'Install the package condor (Debian 13), or leave the condor settings out.',
     )
   }

@@ -8,6 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { condorSchema } from '../../agent/condor/settings.ts'
 import { codeOf, InputError, messageOf } from '../../agent/core/errors.ts'
 import type { Permitted } from '../verify/hygiene.ts'
 import { imagesFolder } from './paths.ts'
@@ -42,6 +43,8 @@ export const flavourSchema = v.strictObject({
   machine: v.strictObject({ memoryMiB: mebibytes(256), cpus: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   /** The interface of the virtual network, at most 15 characters (IFNAMSIZ). */
   tap: name(/^[a-z][a-z0-9]{0,14}$/, 'interface name'),
+  /** Its machines are a pool of HTCondor, with these settings unless the user says others. */
+  condor: v.optional(condorSchema),
 })
 
 export type FlavourSettings = v.InferOutput<typeof flavourSchema>

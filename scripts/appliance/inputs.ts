@@ -5,6 +5,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
+import * as v from 'valibot'
+import { type CondorOptions, condorSchema, condorSection } from '../../agent/condor/settings.ts'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
 import { looksLikeToken } from '../../agent/namespace/token.ts'
 import { DEFAULT_FORMATS, FORMAT_NAMES, type FormatName } from './formats/format.ts'
@@ -20,6 +22,8 @@ export interface Inputs {
   readonly sshKeys: readonly string[]
   /** SSH key that signs the result; undefined: nothing is signed. */
   readonly signKey: string | undefined
+  /** Settings of the pool of HTCondor; undefined: the flavour's. */
+  readonly condor: CondorOptions | undefined
   /** URL of a Debian mirror; undefined: mmdebstrap's own choice. */
   readonly mirror: string | undefined
 }
@@ -43,6 +47,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     bootstrap: parseBootstrap(text('BOOTSTRAP')),
     sshKeys: text('SSH_KEY') === '' ? [] : readSshKeys(text('SSH_KEY')),
     signKey: text('SIGN_KEY') || undefined,
+    condor: text('CONDOR') === '' ? undefined : parseCondor(text('CONDOR')),
     mirror: parseMirror(text('MIRROR')),
   }
 }
@@ -119,6 +124,19 @@ export function readSshKeys(file: string): string[] {
     )
   })
   return keys
+}
+
+/** `role=worker,group=lab`, as `wow up --condor` takes it. */
+export function parseCondor(text: string): CondorOptions {
+  const result = v.safeParse(condorSchema, condorSection(text))
+  if (result.success) return result.output
+  const issue = result.issues[0]
+  const message = issue.message.startsWith('must') ? issue.message : `must be ${issue.expected ?? 'something else'}`
+  throw new InputError(
+    'CONDOR_INVALID',
+    `CONDOR: ${v.getDotPath(issue) ?? 'it'} ${message}`,
+    'Write it like role=worker,group=lab (see docs/condor.md)',
+  )
 }
 
 export function parseMirror(text: string): string | undefined {

@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
+import { condorSchema } from '../../agent/condor/settings.ts'
 import { FORMAT_NAMES } from './formats/format.ts'
 
 export const requestSchema = v.object({
@@ -16,6 +17,7 @@ export const requestSchema = v.object({
   formats: v.array(v.picklist(FORMAT_NAMES)),
   bootstrap: v.array(v.string()),
   sshKeys: v.array(v.string()),
+  condor: v.optional(condorSchema),
   mirror: v.optional(v.string()),
   /** Stem of the file names. */
   basename: v.string(),

@@ -7,6 +7,7 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
+import type { CondorOptions } from '../../agent/condor/settings.ts'
 import { utf8 } from '../../agent/core/bytes.ts'
 import { InputError } from '../../agent/core/errors.ts'
 
@@ -26,6 +27,7 @@ export interface ApplianceConfig {
   readonly flavour: string
   /** Public keys that may log in as `wow`. */
   readonly sshKeys: readonly string[]
+  readonly condor: CondorOptions | undefined
 }
 
 /** @throws InputError when the settings do not fit. */

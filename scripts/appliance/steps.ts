@@ -72,6 +72,7 @@ async function bakeRequest(made: Base, flavour: Flavour, request: Request): Prom
     mdns: true,
     flavour: flavour.name,
     sshKeys: request.sshKeys,
+    condor: request.condor,
   }
   const title = `WOW appliance, flavour ${flavour.name}, of the namespace ${name} (${id})`
   const { formats, basename, folder } = request

@@ -16,7 +16,7 @@ export type ClientKind = 'dhclient' | 'udhcpc' | 'dhcpcd'
 /** How often a client that does not say so is looked at for its address, ms. */
 const LOOK_MS = 100
 /** Beyond this something hangs, ms. */
-const PATIENCE_MS = 60_000
+const PATIENCE_MS = 120_000
 
 export interface Bound {
   readonly ip: string
@@ -77,8 +77,8 @@ export class DhcpClient {
   launch(): void {
     mkdirSync(join(this.#folder, 'scratch'), { recursive: true })
     const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), ...this.#command()]
-    // A host name of its own, for a client's script may set it.
-    const child = this.#netns.spawn('unshare', ['--uts', 'sh', ...argv])
+    // A host name and mounts of its own, for a client's script may set the one, and we the others.
+    const child = this.#netns.spawn('unshare', ['--mount', '--uts', 'sh', ...argv])
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
@@ -128,7 +128,7 @@ export class DhcpClient {
   async release(): Promise<void> {
     const [program, ...args] = this.#command()
     const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), program ?? '', '-r', ...args]
-    await this.#netns.run('unshare', '--uts', 'sh', ...argv)
+    await this.#netns.run('unshare', '--mount', '--uts', 'sh', ...argv)
     await this.stop()
   }
 

@@ -40,6 +40,7 @@ describe('what a user may say to make appliance', () => {
       bootstrap: [],
       sshKeys: [],
       signKey: undefined,
+      condor: undefined,
       mirror: undefined,
     })
   })

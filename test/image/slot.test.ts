@@ -20,6 +20,7 @@ const config: ApplianceConfig = {
   mdns: true,
   flavour: 'minimal',
   sshKeys: [],
+  condor: { role: 'worker' },
 }
 
 describe('the slot', () => {

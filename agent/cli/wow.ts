@@ -28,6 +28,7 @@ function buildProgram(): Command {
   addNamespace(program)
   addUp(program)
   addInspection(program)
+  addBundle(program)
   addCondor(program)
   addSim(program)
   return program
@@ -166,6 +167,17 @@ function addSim(program: Command): void {
     .option('--json', JSON_HELP)
     .addHelpText('after', example('wow sim --stories 1000 --seed 7'))
     .action(async (options) => (await import('./sim.ts')).simulate(options))
+}
+
+function addBundle(program: Command): void {
+  program
+    .command('bundle')
+    .description('one file for whoever helps: status, doctor, peers, metrics and log, without a secret')
+    .option('--state <dir>', STATE_HELP)
+    .option('--out <file>', 'where to (default: wow-bundle-TIME.json in this folder)')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('sudo wow bundle --out /tmp/wow-bundle.json'))
+    .action(async (options) => (await import('./bundle.ts')).bundle(options))
 }
 
 function example(line: string): string {

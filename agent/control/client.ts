@@ -8,9 +8,7 @@ const TIMEOUT_MS = 5_000
 
 /** @throws WowError (`AGENT_NOT_RUNNING`) when nobody answers at the folder's socket. */
 export async function askAgent(stateFolder: string, page: string): Promise<unknown> {
-  const text = await get(join(stateFolder, 'control.sock'), page).catch((error: unknown) => {
-    throw explain(error, stateFolder)
-  })
+  const text = await askAgentText(stateFolder, page)
   try {
     return JSON.parse(text)
   } catch {
@@ -20,6 +18,13 @@ export async function askAgent(stateFolder: string, page: string): Promise<unkno
       'Restart it.',
     )
   }
+}
+
+/** The same for a page that is no JSON, as it comes. @throws WowError */
+export async function askAgentText(stateFolder: string, page: string): Promise<string> {
+  return await get(join(stateFolder, 'control.sock'), page).catch((error: unknown) => {
+    throw explain(error, stateFolder)
+  })
 }
 
 function get(socketPath: string, path: string): Promise<string> {

@@ -15,9 +15,9 @@ import { codeOf } from '../core/errors.ts'
 import type { Cidr, Ip4, Mac } from '../core/ip.ts'
 import type { Random } from '../core/random.ts'
 import type { Dht } from '../dht/dht.ts'
-import { subKeysOf } from '../dht/sub-keys.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
+import { Doubts } from './doubts.ts'
 import { type Held, HeldLeases } from './held-leases.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
 import { leaseKey, sealOwner } from './lease-entry.ts'
@@ -54,8 +54,7 @@ export class LeaseManager implements Leases {
   readonly #declined = new Map<Ip4, number>()
   /** Addresses that a claim of this node is under way for. */
   readonly #claiming = new Set<Ip4>()
-  /** Leases that are being asked after: a peer that cries wolf costs one question at a time. */
-  readonly #verifying = new Set<Ip4>()
+  readonly #doubts: Doubts
   onLost: (lease: Lease) => void = () => {}
 
   constructor(parts: {
@@ -78,11 +77,8 @@ export class LeaseManager implements Leases {
     this.#leaseMs = parts.leaseMs
     this.#store = parts.store
     this.#held = new HeldLeases(parts.clock)
-    this.#dht.onContested = (subKey) => {
-      for (const held of this.#held.all()) {
-        if (subKeysOf(leaseKey(this.#keys, held.lease.ip)).includes(subKey)) void this.#verify(held)
-      }
-    }
+    this.#doubts = new Doubts({ clock: parts.clock, keys: parts.keys, ask: (ip) => this.#verify(ip) })
+    this.#dht.onContested = (subKey) => this.#doubts.onContested(subKey, this.#ips())
     for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
   }
 
@@ -152,7 +148,7 @@ export class LeaseManager implements Leases {
    * got them. `onLost` is called for those that are gone.
    */
   async verify(): Promise<void> {
-    await Promise.all(this.#held.all().map((held) => this.#verify(held)))
+    await Promise.all(this.#ips().map((ip) => this.#doubts.raise(ip)))
   }
 
   held(): Lease[] {
@@ -235,21 +231,20 @@ export class LeaseManager implements Leases {
   }
 
   /** Renews the entry as it is; the client's own time does not grow by that. */
-  async #verify(held: Held): Promise<void> {
+  async #verify(ip: Ip4): Promise<void> {
+    const held = this.#held.ofIp(ip)
+    if (held === undefined || held.lease.offered) return
     const { lease, password } = held
-    const { client, ip, offered } = lease
-    if (offered || this.#verifying.has(ip)) return
-    this.#verifying.add(ip)
-    try {
-      const value = sealOwner(this.#keys, ip, this.#self, this.#random)
-      const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
-      if (outcome.lost && this.#held.ofClient(client)?.password === password) {
-        this.#lose(held)
-        this.#forget(client, ip)
-      }
-    } finally {
-      this.#verifying.delete(ip)
+    const value = sealOwner(this.#keys, ip, this.#self, this.#random)
+    const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
+    if (outcome.lost && this.#held.ofClient(lease.client)?.password === password) {
+      this.#lose(held)
+      this.#forget(lease.client, ip)
     }
+  }
+
+  #ips(): Ip4[] {
+    return this.#held.all().map(({ lease }) => lease.ip)
   }
 
   /** Deletes in the background what a claim left behind; what cannot be reached expires by itself. */

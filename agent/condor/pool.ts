@@ -17,16 +17,15 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import { reservedOf, type SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import { type Commands, SystemCommands } from './commands.ts'
-import { CONDOR_PATHS, type CondorPaths, type Hardware, hostNameOf, paceOf, templateValues } from './configuration.ts'
+import { CONDOR_PATHS, type CondorPaths, hostNameOf, paceOf, templateValues } from './configuration.ts'
 import { Daemons } from './daemons.ts'
 import { Election, type Standing, type View } from './election.ts'
 import type { CondorFacts, PoolState } from './facts.ts'
 import { setFence } from './fence.ts'
-import { askHardware, askPower } from './hardware.ts'
 import { writeHosts } from './hosts-file.ts'
 import { Installation } from './installation.ts'
 import { Lookout } from './lookout.ts'
-import { machineAd, readReport } from './owner.ts'
+import { MachineWatch } from './machine-watch.ts'
 import type { CondorSettings } from './settings.ts'
 import { renderAll } from './templates.ts'
 
@@ -45,13 +44,8 @@ const UNFIT_MS = 300_000
 const COUNT_PERIOD_MS = 20_000
 /** In a larger pool a newcomer goes by the manager's count, which is a little old, instead of asking for all slots. */
 const COUNT_HOSTS = 100
-/** The machine is asked what it is when it has joined and the rush is over, and for its battery so often, ms. */
-const HARDWARE_DELAY_MS = 10_000
-const POWER_PERIOD_MS = 60_000
 /** Whoever asked the agent to stop waits no longer for the role to be handed over, ms. */
 const HAND_OVER_LIMIT_MS = 700
-/** How often the owner's report is passed on, ms. */
-const OWNER_PERIOD_MS = 5_000
 
 export interface CondorParts {
   readonly dht: Dht
@@ -78,11 +72,10 @@ export class CondorPool {
   readonly #installation: Installation
   readonly #daemons: Daemons
   readonly #lookout: Lookout
-  readonly #timers: Timer[] = []
+  readonly #machine: MachineWatch
   #ip: Ip4 | undefined
   #election: Election | undefined
-  #hardware: Hardware | undefined
-  #onBattery = false
+  #counting: Timer | undefined
   #state: PoolState = 'waiting'
   #problem: WowError | undefined
   #slots = 0
@@ -105,6 +98,12 @@ export class CondorPool {
     this.#installation = new Installation(this.#paths)
     this.#daemons = new Daemons(this.#commands)
     const { dht, clock, random, keys, settings } = parts
+    this.#machine = new MachineWatch({
+      ...{ clock, random, log: parts.log, owner: settings.policy === 'idle' ? this.#paths.owner : undefined },
+      // What is known only after the first join is told with the next change, or now.
+      onHardware: () => this.#joined !== undefined && this.#change(),
+      onReport: (ad) => this.#installation.report(ad),
+    })
     this.#lookout = new Lookout({ dht, clock, random, keys, pools: settings.flock, onChange: () => this.#change() })
   }
 
@@ -130,7 +129,8 @@ export class CondorPool {
     this.#wish++
     this.#retry?.cancel()
     this.#lookout.stop()
-    for (const timer of this.#timers) timer.cancel()
+    this.#machine.stop()
+    this.#counting?.cancel()
     // Nobody waits for a DHT that does not answer: then the role ends with its entry.
     await Promise.race([this.#election?.stop(), sleep(this.#parts.clock, HAND_OVER_LIMIT_MS)])
   }
@@ -174,7 +174,7 @@ export class CondorPool {
     const { settings, clock } = this.#parts
     const named = settings.manager === undefined || settings.manager === ip
     const fit = named && settings.role !== 'submit' && clock.now() >= this.#unfitUntil
-    return { fit, onBattery: this.#onBattery, uptimeMs: uptime() * 1000 }
+    return { fit, onBattery: this.#machine.onBattery, uptimeMs: uptime() * 1000 }
   }
 
   #fault(ip: Ip4): string | undefined {
@@ -187,15 +187,10 @@ export class CondorPool {
 
   /** What goes on from the first address to the end. */
   #begin(): void {
-    const { clock, random, settings } = this.#parts
+    const { clock, random } = this.#parts
     this.#lookout.start()
-    this.#timers.push(
-      every(clock, random, COUNT_PERIOD_MS, () => void this.#count()),
-      clock.after(HARDWARE_DELAY_MS, () => void this.#learnHardware()),
-      every(clock, random, POWER_PERIOD_MS, () => void this.#learnPower()),
-    )
-    if (settings.policy === 'idle') this.#timers.push(every(clock, random, OWNER_PERIOD_MS, () => this.#passReport()))
-    if (settings.policy === 'idle') this.#passReport()
+    this.#machine.start()
+    this.#counting = every(clock, random, COUNT_PERIOD_MS, () => void this.#count())
   }
 
   /** Something that the configuration depends on is different. */
@@ -264,7 +259,7 @@ export class CondorPool {
     const domain = this.#domain
     const flock = this.#lookout.managers.map(({ ip }) => ip)
     const facts = { settings, paths, namespaceId: signed.id, domain, ip, node: self, manager, leading, hosts, flock }
-    const texts = await renderAll(templateValues({ ...facts, hardware: this.#hardware }), paths.templates)
+    const texts = await renderAll(templateValues({ ...facts, hardware: this.#machine.hardware }), paths.templates)
     const moved = this.#installation.configuredIp() !== formatIp4(ip)
     const authorized = this.#installation.authorize({ keys, domain, users: settings.users })
     if (this.#installation.configure(texts) || authorized) this.#pending ??= 'start'
@@ -303,33 +298,6 @@ export class CondorPool {
     this.#slots = size.slots
     election.setLoad({ hosts: Math.max(1, size.hosts), slots: size.slots })
     if (paceOf(before).hosts !== paceOf(size.hosts).hosts) this.#change()
-  }
-
-  async #learnHardware(): Promise<void> {
-    try {
-      this.#hardware = await askHardware()
-      await this.#learnPower()
-    } catch (error) {
-      this.#parts.log.warn('the machine says nothing about itself', { reason: messageOf(error) })
-      return
-    }
-    if (this.#joined !== undefined) this.#change()
-  }
-
-  async #learnPower(): Promise<void> {
-    if (this.#hardware?.hasBattery !== true) return
-    this.#onBattery = await askPower().then(
-      ({ onBattery }) => onBattery,
-      () => false,
-    )
-  }
-
-  #passReport(): void {
-    try {
-      this.#installation.report(machineAd(readReport(this.#paths.owner, Date.now()), this.#onBattery))
-    } catch (error) {
-      this.#problem ??= asProblem(error)
-    }
   }
 
   async #untilAnswers(ip: Ip4, limitMs: number, wish: number): Promise<boolean> {

@@ -30,10 +30,14 @@ export class Installation {
     this.#paths = paths
   }
 
+  get isThere(): boolean {
+    return existsSync(this.#paths.master)
+  }
+
   /** @throws WowError when HTCondor is not installed. */
   check(): void {
+    if (this.isThere) return
     const { master } = this.#paths
-    if (existsSync(master)) return
     throw new WowError(
       'CONDOR_MISSING',
       `HTCondor is not installed: there is no ${master}.`,

@@ -38,8 +38,8 @@ const ASK_AGAIN_MS = 400
 /** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
 const BACKOFF_MIN_MS = 2_000
 const BACKOFF_MAX_MS = 60_000
-/** A machine whose collector failed leaves the role to others for so long, ms. */
-const UNFIT_MS = 300_000
+/** A manager that cannot do its work leaves the role to others for so long, ms: they take it within a look and a campaign. */
+const UNFIT_MS = 30_000
 /** How often the manager counts, ms. */
 const COUNT_PERIOD_MS = 20_000
 /** In a larger pool a newcomer goes by the manager's count, which is a little old, instead of asking for all slots. */
@@ -116,6 +116,7 @@ export class CondorPool {
     this.#election = this.#stand(ip)
     this.#election.start()
     if (before === undefined) this.#begin()
+    this.#change()
   }
 
   /** This node may have missed what happened: looks now. */
@@ -173,7 +174,8 @@ export class CondorPool {
   #standing(ip: Ip4): Standing {
     const { settings, clock } = this.#parts
     const named = settings.manager === undefined || settings.manager === ip
-    const fit = named && settings.role !== 'submit' && clock.now() >= this.#unfitUntil
+    const able = settings.role !== 'submit' && this.#installation.isThere
+    const fit = named && able && clock.now() >= this.#unfitUntil
     return { fit, onBattery: this.#machine.onBattery, uptimeMs: uptime() * 1000 }
   }
 
@@ -215,6 +217,8 @@ export class CondorPool {
       } catch (error) {
         this.#problem = asProblem(error)
         this.#state = 'failed'
+        // Others may do better; whoever is alone gets its turn again.
+        if (this.#election?.view.leading === true) this.#unfitUntil = clock.now() + UNFIT_MS
         log.warn('the pool', { code: this.#problem.code, reason: this.#problem.message })
         if (wish !== this.#wish) continue
         this.#retry = clock.after(this.#backoffMs, () => void this.#work())
@@ -226,11 +230,14 @@ export class CondorPool {
 
   /** Brings this machine to where the view wants it; returns early when the view changes meanwhile. */
   async #apply(wish: number): Promise<void> {
+    this.#installation.check()
     const view = this.#election?.view
     const ip = this.#ip
-    if (view?.manager === undefined || ip === undefined) return
+    if (view?.manager === undefined || ip === undefined) {
+      this.#state = 'waiting'
+      return
+    }
     const { manager, leading } = view
-    this.#installation.check()
     if (this.#state !== 'joined') this.#state = 'joining'
     const running = this.#joined !== undefined
     if (running && !leading && manager.ip !== this.#joined?.ip) {
@@ -241,7 +248,6 @@ export class CondorPool {
     await this.#tellDaemons()
     if (!(await this.#untilAnswers(manager.ip, COLLECTOR_LIMIT_MS, wish))) {
       if (wish !== this.#wish) return
-      if (leading) this.#unfitUntil = this.#parts.clock.now() + UNFIT_MS
       throw silent(manager.ip)
     }
     const { role } = this.#parts.settings

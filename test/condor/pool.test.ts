@@ -184,6 +184,25 @@ describe('a machine on its way into the pool', () => {
     })
   }
 
+  test('a manager that cannot do its work leaves the role to others', async () => {
+    const at = await stage()
+    at.commands.answers.set('condor_reconfig', { kind: 'hung', said: 'no answer within 20 s' })
+    await joined(at)
+    await pass(at, 12_000)
+    assert.equal(at.pool.facts().leading, false)
+    assert.equal(at.pool.facts().problem?.code, 'CONDOR_RECONFIG_HUNG')
+    await at.pool.stop()
+  })
+
+  test('a machine without HTCondor never leads', async () => {
+    const at = await stage()
+    rmSync(at.paths.master)
+    await joined(at)
+    await pass(at, 20_000)
+    assert.equal(at.pool.facts().manager, undefined)
+    await at.pool.stop()
+  })
+
   test('makes no fence when jobs may use any network', async () => {
     const at = await stage({ network: 'any' })
     at.commands.answers.set('nft', { kind: 'failed', said: 'no nft' })

@@ -171,6 +171,7 @@ class Agent {
       OverlayNode.open({ ...common, listen, hiddenInterfaces: this.#tap === undefined ? [] : [this.#tap.name] })
     const node = await this.#openSomewhere(open)
     this.#node = node
+    node.ring.onTwin = () => this.#becomeAnother()
     if (this.#tap !== undefined && this.#plan.membership !== undefined) {
       const { membership } = this.#plan
       this.#member = new Member({
@@ -187,6 +188,19 @@ class Agent {
     const at = node.links.endpoints()[0] ?? 'nowhere'
     this.#phases.reach('listening', { address: formatAddress(identity.address), at })
     return node
+  }
+
+  /** The machine could not tell that its disk was copied, the ring could. */
+  #becomeAnother(): void {
+    this.#plan.state.disown()
+    this.#say('wow: copy=true message="Another node with this identity is on the ring: this one becomes a new node."')
+    this.#break(
+      new WowError(
+        'IDENTITY_TWICE',
+        'Another node with the identity of this one has been on the ring for longer; this one has given it up.',
+        'Start the agent again: it makes a new identity. Give copies of a machine a UUID of their own.',
+      ),
+    )
   }
 
   /** Where the user says; else at the port of the last run, at which others look for this node; else at any. */

@@ -126,6 +126,15 @@ export class StateFolder {
     rmSync(this.#lockFile, { force: true })
   }
 
+  /**
+   * Forgets who this node was, and its leases with it; the next start makes it anew. The marker tells the appliance
+   * (/usr/lib/wow/wake) to make its other parts anew as well when it boots.
+   */
+  disown(): void {
+    for (const file of ['identity.json', 'leases.json']) rmSync(join(this.path, file), { force: true })
+    writeWhole(join(this.path, 'copied'), '')
+  }
+
   /** What the last run learned. @throws InputError when the file is corrupt. */
   remembered(): Remembered {
     let text: string

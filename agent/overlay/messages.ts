@@ -44,6 +44,8 @@ export const frameCodec = union({
   answer: struct({ id: u32, from: addressCodec, hops: u8, body: bytes(MAX_BODY) }),
   failure: struct({ id: u32, failure: oneOf('no-route', 'no-answer', 'refused'), detail: string(255) }),
   datagram: struct({ body: bytes(MAX_BODY) }),
+  /** Another run of you, with the same identity, has been linked to me for longer and is alive. */
+  twin: struct({}),
 })
 
 export type Frame = Decoded<typeof frameCodec>

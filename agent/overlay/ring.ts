@@ -37,6 +37,7 @@ import { ringService } from './ring-service.ts'
 import { type RingStatus, ringStatus } from './ring-status.ts'
 import { Router } from './router.ts'
 import { SelfLookup } from './self-lookup.ts'
+import { Twins } from './twins.ts'
 import { Upgrades } from './upgrades.ts'
 
 /** A node that is still looking for its place asks again this often, ms. */
@@ -61,6 +62,7 @@ export class Ring implements Overlay {
   readonly #gossip: Gossip
   readonly #liveness: Liveness
   readonly #bootstrap: Bootstrap
+  readonly #twins: Twins
   readonly #rendezvous: Rendezvous
   readonly #timers: Timer[] = []
   readonly #unlinked: ((peer: Address) => void)[] = []
@@ -79,6 +81,8 @@ export class Ring implements Overlay {
   onReturn: () => void = () => {}
   /** A neighbour came, went or changed places; also when the node becomes alone or stops being so. */
   onNeighborsChange: () => void = () => {}
+  /** Another node with this identity has been on the ring for longer. */
+  onTwin: () => void = () => {}
 
   constructor(parts: { links: LinkLayer; clock: Clock; random: Random; onFault: (error: unknown) => void }) {
     const { links, clock, random } = parts
@@ -137,6 +141,11 @@ export class Ring implements Overlay {
       isLinked: (endpoint) => peers.listensAt(endpoint),
       adopt,
       lookUp: (through) => void this.#selfLookup.ask(through),
+    })
+    this.#twins = new Twins({
+      clock,
+      send: (link, frame) => void link.send(encode(frameCodec, frame), 'control'),
+      onTwin: () => this.onTwin(),
     })
     router.serve(SERVICES.ring, ringService({ links, peers, near, reach }))
   }
@@ -264,7 +273,8 @@ export class Ring implements Overlay {
     const peer = this.#peers.add(link)
     const superfluous = peer === undefined ? link : before
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
-    link.onFrame = (frame) => this.#onFrame(link.peer, frame)
+    this.#twins.onLink(link)
+    link.onFrame = (frame) => this.#onFrame(link, frame)
     link.onClose = () => this.#onClose(link)
     if (peer === undefined) return this.#peers.get(link.peer)
     this.#gossip.introduce(peer)
@@ -279,7 +289,8 @@ export class Ring implements Overlay {
     if (!this.#joined) void this.#selfLookup.ask(peer.address)
   }
 
-  #onFrame(from: Address, bytes: Uint8Array): void {
+  #onFrame(link: Link, bytes: Uint8Array): void {
+    const from = link.peer
     const peer = this.#peers.get(from)
     if (peer === undefined || this.#stopped) return
     let frame: Frame
@@ -299,13 +310,18 @@ export class Ring implements Overlay {
         peer.endpoints = frame.endpoints
         break
       case 'status':
+        this.#twins.onStatus(link, frame.epoch)
         if (!isNewer(frame, peer.status)) break
         this.#onStatus(peer, frame)
         break
       case 'ping':
         this.#send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
         break
+      case 'twin':
+        this.#twins.onTold()
+        break
       case 'pong':
+        this.#twins.onPong(link)
         this.#gossip.onSeen(peer, frame.seen)
         break
       case 'request':
@@ -342,6 +358,7 @@ export class Ring implements Overlay {
   }
 
   #onClose(link: Link): void {
+    this.#twins.onClose(link)
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
     if (peer !== undefined) this.#rendezvous.remember(peer.endpoints.slice(0, 1))

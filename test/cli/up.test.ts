@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -97,6 +97,27 @@ describe('wow up without a token', () => {
     await again.phase('ready')
     assert.equal(await again.stop('SIGTERM'), 0)
     assert.equal(await host.stop('SIGTERM'), 0)
+  })
+
+  test('gives its identity up when another node that came earlier has it too, and is a new node the next time', async () => {
+    const host = startAgent('meeting')
+    const at = / at=(\S+)/.exec(await host.phase('listening'))?.[1] ?? ''
+    const original = startAgent('original', '--bootstrap', at)
+    await original.phase('ready')
+    const { address } = (await ask('status', original.state)).answer
+    // A copied disk in a machine that cannot be told from the first one.
+    const copied = join(scratch, 'copied')
+    mkdirSync(copied)
+    copyFileSync(join(original.state, 'identity.json'), join(copied, 'identity.json'))
+    const copy = await runWow(['up', '--no-mdns', '--state', copied, '--bootstrap', at, '--json'], { home: scratch })
+    assert.equal(copy.code, 1)
+    assert.equal(JSON.parse(copy.stdout.trim().split('\n').at(-1) ?? '').error.code, 'IDENTITY_TWICE')
+    assert.equal((await ask('status', original.state)).answer.address, address)
+
+    const anew = startAgent('copied', '--bootstrap', at)
+    assert.doesNotMatch(await anew.phase('listening'), new RegExp(` address=${address} `))
+    await anew.phase('ready')
+    for (const agent of [anew, original, host]) assert.equal(await agent.stop('SIGTERM'), 0)
   })
 
   test('publishes a namespace for whoever asks, and keeps its state folder to itself', async () => {

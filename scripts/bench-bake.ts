@@ -2,15 +2,17 @@
  * `make bench-bake`: how fast images are made, how large they are, and what they cost when they run.
  *
  *   RUNS=5 COLD=5 BOOTS=5 npx tsx scripts/bench-bake.ts     # 0 leaves a part out
+ *   FLAVOURS=minimal npx tsx scripts/bench-bake.ts          # sizes of these alone
  *
- * Medians, beside the targets. Writes bench/results/bake.json and bake.svg, and prints a table. Cold builds go to a cache
+ * Medians, beside the targets; what is left out keeps the figure of the last time that it was measured. Writes bench/results/bake.json and bake.svg, and prints a table. Cold builds go to a cache
  * of their own, so yours stays; as root, since the plain Debian to compare with is built too.
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { InputError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { flavourNames, readFlavour } from './appliance/flavour.ts'
@@ -75,14 +77,14 @@ await run(async () => {
       for (let i = 0; i < cold; i++) rmSync(join(scratch, `cache${i}`), { recursive: true, force: true })
     })
     const every = FORMAT_NAMES.join(',')
-    await step('a cache to bake from', async () => void bake({ FORMATS: every }))
+    if (runs > 0) await step('a cache to bake from', async () => void bake({ FORMATS: every }))
     await step(`${runs} more namespaces, qcow2 + OVA`, async () =>
       note('one more namespace: qcow2 + OVA', 's', 3, times(runs, { FORMATS: 'qcow2,ova' })),
     )
     await step(`${runs} more namespaces, every format`, async () =>
       note('one more namespace: every format', 's', 8, times(runs, { FORMATS: every })),
     )
-    for (const flavour of flavourNames()) {
+    for (const flavour of wantedFlavours()) {
       await step(`size of ${flavour}`, async () => {
         bake({ FLAVOUR: flavour, FORMATS: 'qcow2' })
         note(`size of ${flavour}, qcow2`, 'MB', SIZE_TARGETS_MB[flavour] ?? 210, [sizeMb(made.at(-1) ?? '')])
@@ -105,6 +107,11 @@ function wholeNumber(name: string, fallback: number): number {
   if (text === '') return fallback
   if (/^\d{1,3}$/.test(text)) return Number(text)
   throw new InputError('NUMBER_INVALID', `${name}: "${text}" is no whole number below 1000`, 'Write it like 5')
+}
+
+function wantedFlavours(): string[] {
+  const wanted = process.env.FLAVOURS
+  return wanted === undefined ? flavourNames() : wanted.split(',').filter((name) => name !== '')
 }
 
 function imageOf(id: string): string {
@@ -171,6 +178,17 @@ async function idleMemory(machine: Machine): Promise<number> {
   return ((total - available) * 1024) / 1e6
 }
 
+const reportSchema = v.object({
+  targets: v.array(
+    v.object({ name: v.string(), unit: v.string(), target: v.number(), measured: v.number(), met: v.boolean() }),
+  ),
+  samples: v.record(v.string(), v.array(v.number())),
+})
+
+function formerReport(file: string): v.InferOutput<typeof reportSchema> {
+  return existsSync(file) ? v.parse(reportSchema, JSON.parse(readFileSync(file, 'utf8'))) : { targets: [], samples: {} }
+}
+
 function write(figures: readonly Figure[], samples: Readonly<Record<string, readonly number[]>>): void {
   const machine = {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -180,11 +198,15 @@ function write(figures: readonly Figure[], samples: Readonly<Record<string, read
   }
   const folder = inRoot('bench', 'results')
   mkdirSync(folder, { recursive: true })
-  const report = { when: new Date().toISOString(), machine, targets: figures, samples }
-  writeWhole(join(folder, 'bake.json'), `${JSON.stringify(report, null, 2)}\n`, 0o644)
+  const file = join(folder, 'bake.json')
+  const before = formerReport(file)
+  const measured = new Map([...before.targets, ...figures].map((figure) => [figure.name, figure]))
+  const all = [...measured.values()]
+  const targets = { targets: all, samples: { ...before.samples, ...samples } }
+  writeWhole(file, `${JSON.stringify({ when: new Date().toISOString(), machine, ...targets }, null, 2)}\n`, 0o644)
   const caption = `Medians on ${machine.cores} cores (${machine.cpu}), Node ${machine.node}`
-  writeWhole(join(folder, 'bake.svg'), barsPlot(caption, figures), 0o644)
-  const rows = figures.map(({ name, unit, target, measured, met }) => [
+  writeWhole(join(folder, 'bake.svg'), barsPlot(caption, all), 0o644)
+  const rows = all.map(({ name, unit, target, measured, met }) => [
     name,
     `${measured} ${unit}`,
     `${target} ${unit}`,

@@ -9,7 +9,7 @@ import * as v from 'valibot'
 import { type CondorOptions, condorSchema, condorSection } from '../../agent/condor/settings.ts'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
 import { looksLikeToken } from '../../agent/namespace/token.ts'
-import { DEFAULT_FORMATS, FORMAT_NAMES, type FormatName } from './formats/format.ts'
+import { DEFAULT_FORMATS, FORMAT_NAMES, FORMATS, type FormatName } from './formats/format.ts'
 
 export interface Inputs {
   /** Id, name or token of a namespace; undefined: make one. */
@@ -71,7 +71,11 @@ export function parseFormats(list: string): FormatName[] {
   for (const word of words(list)) {
     const format = FORMAT_NAMES.find((known) => known === word)
     if (format === undefined) {
-      throw new InputError('FORMAT_UNKNOWN', `FORMATS: "${word}" is no format`, `Choose of: ${FORMAT_NAMES.join(', ')}`)
+      throw new InputError(
+        'FORMAT_UNKNOWN',
+        `FORMATS: "${word}" is no format`,
+        `Choose of: ${FORMAT_NAMES.map((name) => `${name} (${FORMATS[name].about})`).join(', ')}`,
+      )
     }
     chosen.add(format)
   }

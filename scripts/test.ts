@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, WowError } from '../agent/core/errors.ts'
 import { inRoot } from './appliance/paths.ts'
+import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { ROOT_PACKAGES } from './lab/machine-root.ts'
 import { LAB_PACKAGES } from './lab/packages.ts'
 import { ensurePackages } from './lib/apt.ts'
@@ -53,7 +54,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'unit',
     about: 'each part by itself',
-    packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES],
+    packages: [...PIPELINE_TOOLS, ...LAB_PACKAGES, ...CLIENT_PACKAGES],
     has: (file) => ![isMachine, isMatrix, isLab, isPool, isSim].some((is) => is(file)),
     concurrency: 2,
     limitMin: 15,

@@ -1,5 +1,5 @@
-# Runs the build of an appliance without a hypervisor: the steps of scripts/appliance/steps.ts. `make appliance` writes
-# the request, calls this, and sums up what the steps made; Packer 1.6 and newer take it.
+# Builds what an appliance is baked from, without a hypervisor: the stages of scripts/appliance/steps.ts. `make appliance`
+# writes the request and calls this, and then bakes; Packer 1.6 and newer take it.
 
 variable "request" {
   type        = string
@@ -13,7 +13,7 @@ variable "steps" {
 
 variable "stages" {
   type        = list(string)
-  default     = ["packages", "base", "disks", "bake"]
+  default     = ["packages", "base", "disks"]
   description = "The steps to run; those whose result is cached are left out."
 }
 

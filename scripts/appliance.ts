@@ -1,17 +1,15 @@
 /**
  * `make appliance`: one namespace baked into one image, in dist/<namespace id>/.
  *
- * Checks everything first, has Packer run the steps (packer/core.pkr.hcl), and publishes the result by a rename.
+ * Checks everything first, has Packer run the slow stages whose result is not cached (packer/core.pkr.hcl), bakes, and
+ * publishes the result by a rename.
  */
 
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { CondorOptions } from '../agent/condor/settings.ts'
 import { InputError } from '../agent/core/errors.ts'
-import { containersOf } from './appliance/bake.ts'
-import { baseKey, hasBase } from './appliance/base.ts'
 import { customBaseFacts } from './appliance/custom-base.ts'
-import { hasDisk } from './appliance/disks/disk-cache.ts'
 import { type Flavour, readFlavour } from './appliance/flavour.ts'
 import { type Inputs, readInputs } from './appliance/inputs.ts'
 import { createNamespace, findNamespace, type Namespace } from './appliance/namespace.ts'
@@ -19,8 +17,9 @@ import { distFolder, lockFile } from './appliance/paths.ts'
 import { complete, freshFolder, replaceFolder } from './appliance/publish.ts'
 import { sourceDateEpoch } from './appliance/reproducible.ts'
 import { fileStem, type Request } from './appliance/request.ts'
-import { runSteps } from './appliance/run-packer.ts'
+import { runStages } from './appliance/run-packer.ts'
 import { checkSignKey, sign } from './appliance/signature.ts'
+import { bakeOrder, missingStages } from './appliance/stages.ts'
 import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { withLock } from './lib/lock.ts'
@@ -53,7 +52,8 @@ await run(async () => {
         basename: fileStem(name, id),
         folder,
       }
-      await runSteps(request, stagesOf(flavour, inputs))
+      await runStages(request, missingStages(request))
+      await bakeOrder(request)
       await step('sums', () => complete(folder))
       if (inputs.signKey !== undefined) sign(join(folder, 'SHA256SUMS'), inputs.signKey)
       replaceFolder(folder, target)
@@ -76,14 +76,6 @@ async function makeNamespace(): Promise<Namespace> {
   const made = await createNamespace({ name: name || undefined, pool: pool || undefined, lease: lease || undefined })
   say(`No NS given: made the namespace ${made.name}, pool ${made.pool}, id ${made.id}`)
   return made
-}
-
-/** The steps whose result is not in the cache, and the bake, which makes good what is damaged. */
-function stagesOf(flavour: Flavour, { base, mirror, formats }: Inputs): string[] {
-  if (base !== undefined) return ['disks', 'bake']
-  if (!hasBase(flavour, mirror)) return ['packages', 'base', 'disks', 'bake']
-  const named = { name: flavour.name, id: baseKey(flavour, mirror) }
-  return containersOf(formats).every((name) => hasDisk(named, name)) ? ['bake'] : ['disks', 'bake']
 }
 
 function finish(namespace: Namespace, flavour: Flavour, target: string): void {

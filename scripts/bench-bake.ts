@@ -120,7 +120,9 @@ function imageOf(id: string): string {
   return join(distFolder, id, name)
 }
 
-const sizeMb = (id: string) => statSync(imageOf(id)).size / 1e6
+function sizeMb(id: string): number {
+  return statSync(imageOf(id)).size / 1e6
+}
 
 interface BootParts {
   readonly image: string

@@ -19,7 +19,7 @@ import { parseMirror } from './appliance/inputs.ts'
 import { packageLayer } from './appliance/packages.ts'
 import { cacheFolder, distFolder } from './appliance/paths.ts'
 import { freshFolder, replaceFolder } from './appliance/publish.ts'
-import { packer, runSteps } from './appliance/run-packer.ts'
+import { packer, runStages } from './appliance/run-packer.ts'
 import { emptySlot } from './appliance/slot.ts'
 import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { chooseAccelerator, extractKernel } from './lib/accelerator.ts'
@@ -45,7 +45,7 @@ await run(async () => {
     throw new InputError('NAME_INVALID', `NAME: "${name}" is no name of a folder`, 'Use letters')
   await ensurePackages([...PIPELINE_TOOLS, ...builder.packages])
 
-  if (!hasBase(flavour, mirror)) await runSteps(orderOf(flavour.name, mirror), ['packages', 'base'])
+  if (!hasBase(flavour, mirror)) await runStages(orderOf(flavour.name, mirror), ['packages', 'base'])
   const base = await cachedBase(flavour, mirror)
   mkdirSync(cacheFolder, { recursive: true })
   const scratch = mkdtempSync(join(cacheFolder, 'custom-'))

@@ -4,10 +4,13 @@
  * It holds the namespace's token, so the file is 0600 and goes away with the run; Packer itself only sees its path.
  */
 
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import * as v from 'valibot'
 import { condorSchema } from '../../agent/condor/settings.ts'
+import { writeWhole } from '../../agent/core/files.ts'
 import { FORMAT_NAMES } from './formats/format.ts'
+import { cacheFolder } from './paths.ts'
 
 export const requestSchema = v.object({
   namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),
@@ -29,6 +32,19 @@ export type Request = v.InferOutput<typeof requestSchema>
 
 export function readRequest(path: string): Request {
   return v.parse(requestSchema, JSON.parse(readFileSync(path, 'utf8')))
+}
+
+/** Gives `work` the order as a file, which is gone afterwards. */
+export async function withOrder(request: Request, work: (path: string) => Promise<void>): Promise<void> {
+  const orders = join(cacheFolder, 'requests')
+  mkdirSync(orders, { recursive: true, mode: 0o700 })
+  const order = join(orders, `${process.pid}.json`)
+  writeWhole(order, JSON.stringify(request), 0o600)
+  try {
+    await work(order)
+  } finally {
+    rmSync(order, { force: true })
+  }
 }
 
 /** A namespace's name as part of a file name: whatever is not plain becomes a dash. */

@@ -1,26 +1,18 @@
 /** Packer, which runs the steps of an image (packer/core.pkr.hcl) or boots one to customise it (packer/custom.pkr.hcl). */
 
-import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx'
-import { writeWhole } from '../../agent/core/files.ts'
 import { Explained } from '../lib/main.ts'
 import { follow, say } from '../lib/steps.ts'
 import { cacheFolder, inRoot } from './paths.ts'
-import type { Request } from './request.ts'
+import { type Request, withOrder } from './request.ts'
+import type { Stage } from './stages.ts'
 
 /** Hands the order to Packer and shows what its steps say. */
-export async function runSteps(request: Request, stages: readonly string[]): Promise<void> {
-  const orders = join(cacheFolder, 'requests')
-  mkdirSync(orders, { recursive: true, mode: 0o700 })
-  const order = join(orders, `${process.pid}.json`)
-  writeWhole(order, JSON.stringify(request), 0o600)
+export async function runStages(request: Request, stages: readonly Stage[]): Promise<void> {
+  if (stages.length === 0) return
   const steps = `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'steps.ts')}'`
-  try {
-    await packer('core.pkr.hcl', { request: order, stages: JSON.stringify(stages), steps })
-  } finally {
-    rmSync(order, { force: true })
-  }
+  await withOrder(request, (order) => packer('core.pkr.hcl', { request: order, stages: JSON.stringify(stages), steps }))
 }
 
 /** Runs a template of packer/; `only` picks one of its sources. @throws Explained when it fails: why has been said. */

@@ -1,0 +1,90 @@
+/** What an order goes through: packages, base, disks, bake. Each takes what those before it left in the cache. */
+
+import { $ } from 'zx'
+import { Explained } from '../lib/main.ts'
+import { follow, step } from '../lib/steps.ts'
+import { bake, containersOf } from './bake.ts'
+import { type Base, base, baseKey, hasBase, intactBase } from './base.ts'
+import { readCustomBase } from './custom-base.ts'
+import { cachedDisk, hasDisk } from './disks/disk-cache.ts'
+import { readFlavour } from './flavour.ts'
+import { packageLayer } from './packages.ts'
+import { inRoot } from './paths.ts'
+import { writeFacts } from './publish.ts'
+import { sourceDateEpoch } from './reproducible.ts'
+import { type Request, withOrder } from './request.ts'
+import { type ApplianceConfig, slotBytes } from './slot.ts'
+
+const isRoot = process.getuid?.() === 0
+
+/** The stages before the bake whose result is not in the cache; the bake makes good what is damaged. */
+export function missingStages({ flavour: name, base: custom, mirror, formats }: Request): Stage[] {
+  if (custom !== undefined) return ['disks']
+  const flavour = readFlavour(name)
+  if (!hasBase(flavour, mirror)) return ['packages', 'base', 'disks']
+  const named = { name, id: baseKey(flavour, mirror) }
+  return containersOf(formats).every((container) => hasDisk(named, container)) ? [] : ['disks']
+}
+
+export const STAGES = ['packages', 'base', 'disks'] as const
+export type Stage = (typeof STAGES)[number]
+
+export async function runStage(stage: Stage, request: Request): Promise<void> {
+  const flavour = readFlavour(request.flavour)
+  // A base that is there needs no packages.
+  if (stage === 'packages' && !hasBase(flavour, request.mirror)) await packageLayer(flavour, request.mirror)
+  if (stage === 'base') await baseOf(request)
+  if (stage === 'disks') {
+    const made = await baseOf(request)
+    for (const container of containersOf(request.formats)) await cachedDisk(made, container)
+  }
+}
+
+/** The base to bake; an ordinary user builds it in a user namespace, where it may own files as root does. */
+async function baseOf(request: Request): Promise<Base> {
+  if (request.base !== undefined) return (await readCustomBase(request.base)).base
+  const flavour = readFlavour(request.flavour)
+  if (!isRoot && !(await intactBase(flavour, request.mirror))) {
+    await withOrder(request, async (order) => {
+      const steps = [process.execPath, '--import', 'tsx', inRoot('scripts', 'appliance', 'steps.ts')]
+      const building = $({ quiet: true, nothrow: true })`unshare --map-root-user --map-auto ${steps} base ${order}`
+      follow(building.stderr, (line) => line)
+      const { exitCode } = await building
+      if (exitCode !== 0) throw new Explained(exitCode ?? 1)
+    })
+  }
+  return await base(flavour, request.mirror)
+}
+
+/** Fills the order's folder with the image of its namespace. */
+export async function bakeOrder(request: Request): Promise<void> {
+  const { id, name, pool, token } = request.namespace
+  const flavour = readFlavour(request.flavour)
+  const config: ApplianceConfig = {
+    token,
+    bootstrap: request.bootstrap,
+    listen: [],
+    announce: [],
+    tap: flavour.tap,
+    state: '/var/lib/wow',
+    log: 'json',
+    mdns: true,
+    flavour: flavour.name,
+    sshKeys: request.sshKeys,
+    condor: request.condor,
+  }
+  const title = `WOW appliance, flavour ${flavour.name}, of the namespace ${name} (${id})`
+  const { formats, basename, folder } = request
+  const made = await baseOf(request)
+  await step(`bake namespace ${name} (${id}) as ${formats.join(', ')}`, () =>
+    bake({ base: made, flavour, formats, slot: slotBytes(config), basename, title, folder }),
+  )
+  writeFacts(folder, {
+    namespace: { id, name, pool },
+    flavour: flavour.name,
+    formats,
+    baseId: made.id,
+    packageListDigest: made.packageListDigest,
+    sourceDateEpoch: sourceDateEpoch(),
+  })
+}

@@ -1,11 +1,11 @@
 /**
  * Two copies of the condor appliance become one pool by themselves and run a job: whole machines, from the boot on.
  *
- * Both are on a LAN behind QEMU's NAT and find each other by mDNS: there is no other node.
+ * Everything runs in one network namespace: a bootstrap agent, and two machines on a LAN behind QEMU's NAT.
  */
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,13 +21,16 @@ import { ensurePackages } from '../../scripts/lib/apt.ts'
 const BOOT_MS = 15 * 60_000
 const COMMAND_MS = 5 * 60_000
 const LAN_PORT = 4098
+const BOOTSTRAP_PORT = 4001
+/** How the machines see the one that QEMU runs on. */
+const BOOTSTRAP = `/ip4/10.0.2.2/tcp/${BOOTSTRAP_PORT}`
 const MEMORY_MIB = 1_536
 
 const isRoot = process.getuid?.() === 0
 const netns = `wow-condor-${process.pid}`
 
 const JOB = `executable = /bin/sh
-arguments = "-c 'echo ran on $(hostname) as $(id -un)'"
+arguments = "-c 'hostname; id -un'"
 output = out
 error = err
 log = log
@@ -41,6 +44,7 @@ describe('two copies of the condor appliance', { skip: isRoot ? false : 'needs r
   const scratch = mkdtempSync(join(tmpdir(), 'wow-condor-'))
   const env = { ...process.env, WOW_HOME: join(scratch, 'home') }
   const machines: Machine[] = []
+  let bootstrap: ChildProcess | undefined
   let dist: string | undefined
   const pools: RegExpExecArray[] = []
 
@@ -50,7 +54,7 @@ describe('two copies of the condor appliance', { skip: isRoot ? false : 'needs r
     const { id } = JSON.parse(wow('namespace', 'create', '--name', 'pool', '--pool', '10.200.0.0/16', '--json'))
     dist = join(distFolder, id)
     execFileSync(process.execPath, ['--import', 'tsx', inRoot('scripts', 'appliance.ts')], {
-      env: { ...env, NS: id, FLAVOUR: 'condor', FORMATS: 'qcow2' },
+      env: { ...env, NS: id, FLAVOUR: 'condor', FORMATS: 'qcow2', BOOTSTRAP },
       cwd: inRoot(),
       stdio: ['ignore', 'ignore', 'inherit'],
     })
@@ -61,6 +65,9 @@ describe('two copies of the condor appliance', { skip: isRoot ? false : 'needs r
     const accelerator = await chooseAccelerator(kernel)
     execFileSync('ip', ['netns', 'add', netns])
     execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
+    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--announce', BOOTSTRAP]
+    up.push('--listen', `/ip4/127.0.0.1/tcp/${BOOTSTRAP_PORT}`)
+    bootstrap = spawn('ip', ['netns', 'exec', netns, process.execPath, agentBundle, ...up], { env, stdio: 'ignore' })
     const logs = inRoot('build', 'e2e')
     mkdirSync(logs, { recursive: true })
     for (const kind of ['lan-host', 'lan-guest'] as const) {
@@ -76,6 +83,7 @@ describe('two copies of the condor appliance', { skip: isRoot ? false : 'needs r
 
   after(async () => {
     for (const machine of machines) await machine.stop()
+    bootstrap?.kill('SIGKILL')
     if (readdirSync('/run/netns').includes(netns)) execFileSync('ip', ['netns', 'del', netns])
     if (dist !== undefined) rmSync(dist, { recursive: true, force: true })
     rmSync(scratch, { recursive: true, force: true })
@@ -103,7 +111,7 @@ describe('two copies of the condor appliance', { skip: isRoot ? false : 'needs r
     assert.ok(name)
     const submit = Buffer.from(`${JOB}requirements = Machine == "${name}"\nqueue\n`).toString('base64')
     await answers(one, `cd && echo ${submit} | base64 -d >job.sub && condor_submit job.sub`)
-    assert.match(await answers(one, 'condor_wait -wait 240 log && cat out err'), /^ran on wow as nobody$/m)
+    assert.match(await answers(one, 'condor_wait -wait 240 log && cat out err'), /^wow\nnobody$/m)
     assert.match(await answers(one, 'condor_history -af LastRemoteHost'), new RegExp(`@${name}`))
     for (const machine of machines) await answers(machine, 'sudo wow doctor')
   })

@@ -61,6 +61,8 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
     for (const { hostname, ip, host } of hosts) {
       const { address } = await host.agent.status()
       assert.ok(shown.includes(`${hostname} ${ip} ${address} ${pool.namespace.id}`), shown)
+      // It fails when any check does.
+      await host.machine.run(...host.machine.wow, 'doctor', '--state', host.agent.options.state)
     }
   })
 

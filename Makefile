@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-ring bench-bake bench-condor check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-churn bench-ring bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -32,10 +32,13 @@ test-images: ensure ## the long matrix of images: every format booted, VirtualBo
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
 
-bench: bench-join bench-ring bench-bake bench-condor ## all benchmarks
+bench: bench-join bench-churn bench-ring bench-bake bench-condor ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx scripts/bench-join.ts
+
+bench-churn: ensure ## leases while nodes die and join, and when all ask at once; writes bench/results/churn.json
+	@node --import tsx scripts/bench-churn.ts
 
 bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm; writes bench/results/ring-*.json
 	@node --import tsx scripts/bench-ring.ts

@@ -8,20 +8,17 @@
  */
 
 import { mkdirSync } from 'node:fs'
-import { freemem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { WowError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { inRoot } from './appliance/paths.ts'
+import { withLab } from './bench/bench-lab.ts'
 import { cdfPlot } from './bench/cdf-plot.ts'
 import { machineFacts, wholeNumber } from './bench/environment.ts'
 import { type JoinSample, measureJoin, measureMemory, measureStart, type Ring, startRing } from './bench/join-lab.ts'
 import { quantile, summarize } from './bench/quantiles.ts'
 import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './bench/targets.ts'
-import { type Host, Lab, labMissing } from './lab/lab.ts'
-import { LAB_PACKAGES } from './lab/packages.ts'
-import { ensurePackages } from './lib/apt.ts'
+import type { Host, Lab } from './lab/lab.ts'
 import { run } from './lib/main.ts'
 import { say, sinceStart, step } from './lib/steps.ts'
 import { columns } from './lib/table.ts'
@@ -34,27 +31,10 @@ const QUESTIONS = 50
 /** The ring is at rest when a machine joins it: after its own start, and after the machine before, ms. */
 const SETTLE_MS = 20_000
 const PAUSE_MS = 2_000
-/** Of one node, with room to spare. */
-const NODE_BYTES = 120 * 2 ** 20
-
 await run(async () => {
   const nodes = wholeNumber('NODES', 100, 240)
   const joins = wholeNumber('JOINS', 30, 100)
-  const missing = labMissing()
-  if (missing !== false) {
-    throw new WowError('LAB_MISSING', `The benchmark ${missing}.`, 'Run it as root: sudo make bench-join')
-  }
-  if (freemem() < (nodes + joins) * NODE_BYTES) {
-    const need = Math.ceil(((nodes + joins) * NODE_BYTES) / 2 ** 30)
-    throw new WowError('MEMORY_LOW', `${nodes} nodes need ${need} GiB of free memory.`, 'Give NODES a smaller number.')
-  }
-  await ensurePackages(LAB_PACKAGES)
-  const lab = await Lab.open()
-  try {
-    await bench(lab, nodes, joins)
-  } finally {
-    await step('clean up', async () => lab.close())
-  }
+  await withLab('bench-join', nodes + joins, (lab) => bench(lab, nodes, joins))
 })
 
 async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {

@@ -5,7 +5,7 @@
  * use is answered with NAK, what cannot be known now with silence, so that the client keeps its address and asks again.
  * One message of a client is in work at a time: repetitions are not worked twice, and of what comes meanwhile the latest
  * follows. Messages that come before the ring is ready wait, the latest of each client, and are answered at once then.
- * A DISCOVER that finds the pool exhausted waits for a lease to end, as long as clients commonly listen.
+ * A DISCOVER that finds the pool exhausted, or no majority in the DHT, is tried again as long as clients commonly listen.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -23,10 +23,10 @@ import { grant, inform, type NetworkFacts, nak } from './replies.ts'
 /** Pauses between attempts while the DHT gives no majority, ms; then silence, and the client's own retry. */
 const RETRY_MS = [200, 400, 800, 1_600]
 /** How long a client that got no offer still listens for one (isc dhclient's default, dhclient.conf(5)), ms. */
-const EXHAUSTED_PATIENCE_MS = 60_000
-/** Pause before an exhausted pool is searched again, ms; and at least this many times what the last search took. */
-const EXHAUSTED_PAUSE_MS = 2_000
-const EXHAUSTED_PAUSE_SHARE = 10
+const KEEP_MS = 60_000
+/** Pause before a kept DISCOVER is tried again, ms; and at least so many times what the last search of the pool took. */
+const KEEP_PAUSE_MS = 2_000
+const KEEP_PAUSE_SHARE = 2
 /** Clients that may have messages waiting or in work at once: a flood of made-up MACs stops here. */
 const MAX_CLIENTS = 1_024
 
@@ -192,7 +192,7 @@ export class DhcpServer {
     if (!claim.ok) {
       this.#problem = claim.why
       log.warn('no address to offer', { mac: packet.chaddr, reason: claim.why })
-      if (claim.why === 'pool-exhausted') claim = await this.#awaitRoom(desk, ask)
+      claim = await this.#keepTrying(desk, ask)
     }
     if (!claim.ok) return
     this.#problem = undefined
@@ -264,19 +264,20 @@ export class DhcpServer {
     return result
   }
 
-  /** Looks again and again whether a lease has ended, until the client stops listening or has something newer to say. */
-  async #awaitRoom<T>(desk: Desk, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
+  /** A lease may end, or the DHT find its majority: until then, or until the client stops listening or says something newer. */
+  async #keepTrying<T>(desk: Desk, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     const { clock } = this.#parts
-    const end = clock.now() + EXHAUSTED_PATIENCE_MS
+    const end = clock.now() + KEEP_MS
     let tookMs = 0
     for (;;) {
-      await desk.pause(clock, Math.max(EXHAUSTED_PAUSE_MS, tookMs * EXHAUSTED_PAUSE_SHARE))
+      await desk.pause(clock, Math.max(KEEP_PAUSE_MS, tookMs * KEEP_PAUSE_SHARE))
       const over = clock.now() >= end || desk.waiting || this.#stopped
-      if (over) return { ok: false, why: 'pool-exhausted' }
+      if (over) return { ok: false, why: 'unavailable' }
       const startedAt = clock.now()
       const result = await ask()
       if (result.ok) return result
-      tookMs = clock.now() - startedAt
+      this.#problem = result.why
+      tookMs = result.why === 'pool-exhausted' ? clock.now() - startedAt : 0
     }
   }
 

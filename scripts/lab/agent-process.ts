@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { PhaseName } from '../../agent/boot/phases.ts'
 import { askAgent } from '../../agent/control/client.ts'
+import type { Diagnosis } from '../../agent/control/doctor.ts'
 import type { PeerStatus, Status } from '../../agent/control/status.ts'
 import type { NamespaceChild, Place } from './network-namespace.ts'
 
@@ -92,6 +93,10 @@ export class AgentProcess {
 
   async peers(): Promise<PeerStatus[]> {
     return (await askAgent(this.options.state, '/peers')) as PeerStatus[]
+  }
+
+  async doctor(): Promise<Diagnosis> {
+    return (await askAgent(this.options.state, '/doctor')) as Diagnosis
   }
 
   /** Resident memory now, the most there ever was, or what of it is no page of a file, bytes (proc(5)). */

@@ -17,7 +17,7 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import { reservedOf, type SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import { type Commands, SystemCommands } from './commands.ts'
-import { CONDOR_PATHS, type CondorPaths, hostNameOf, paceOf, templateValues } from './configuration.ts'
+import { CONDOR_PATHS, type CondorPaths, type Hardware, hostNameOf, paceOf, templateValues } from './configuration.ts'
 import { Daemons } from './daemons.ts'
 import { Election, type Standing, type View } from './election.ts'
 import type { CondorFacts, PoolState } from './facts.ts'
@@ -87,6 +87,8 @@ export class CondorPool {
   /** What was written, and not yet taken by the daemons. */
   #pending: 'start' | 'restart' | undefined = 'start'
   #joined: View['manager']
+  /** What the configuration says of the machine. */
+  #told: Hardware | undefined
   #unfitUntil = Number.NEGATIVE_INFINITY
   #stopped = false
 
@@ -100,8 +102,8 @@ export class CondorPool {
     const { dht, clock, random, keys, settings } = parts
     this.#machine = new MachineWatch({
       ...{ clock, random, log: parts.log, owner: settings.policy === 'idle' ? this.#paths.owner : undefined },
-      // What is known only after the first join is told with the next change, or now.
-      onHardware: () => this.#joined !== undefined && this.#change(),
+      // Daemons that only start are not disturbed: they are told when they have joined.
+      onHardware: () => this.#state === 'joined' && this.#change(),
       onReport: (ad) => this.#installation.report(ad),
     })
     this.#lookout = new Lookout({ dht, clock, random, keys, pools: settings.flock, onChange: () => this.#change() })
@@ -265,7 +267,8 @@ export class CondorPool {
     const domain = this.#domain
     const flock = this.#lookout.managers.map(({ ip }) => ip)
     const facts = { settings, paths, namespaceId: signed.id, domain, ip, node: self, manager, leading, hosts, flock }
-    const texts = await renderAll(templateValues({ ...facts, hardware: this.#machine.hardware }), paths.templates)
+    this.#told = this.#machine.hardware
+    const texts = await renderAll(templateValues({ ...facts, hardware: this.#told }), paths.templates)
     const moved = this.#installation.configuredIp() !== formatIp4(ip)
     const authorized = this.#installation.authorize({ keys, domain, users: settings.users })
     if (this.#installation.configure(texts) || authorized) this.#pending ??= 'start'
@@ -289,6 +292,7 @@ export class CondorPool {
     const before = this.#joined
     this.#joined = manager
     this.#state = 'joined'
+    if (this.#told !== this.#machine.hardware) this.#change()
     if (before?.term === manager.term && before.node === manager.node) return
     this.#parts.onJoined({ manager: formatIp4(manager.ip), term: manager.term, slots: this.#slots })
     void this.#count()

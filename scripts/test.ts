@@ -57,7 +57,7 @@ const STAGES: readonly Stage[] = [
     packages: [...PIPELINE_TOOLS, ...LAB_PACKAGES, ...CLIENT_PACKAGES],
     has: (file) => ![isMachine, isMatrix, isLab, isPool, isSim].some((is) => is(file)),
     concurrency: 2,
-    limitMin: 15,
+    limitMin: 30,
   },
   {
     name: 'sim',
@@ -73,7 +73,7 @@ const STAGES: readonly Stage[] = [
     packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES],
     has: isLab,
     concurrency: 1,
-    limitMin: 15,
+    limitMin: 20,
   },
   {
     name: 'condor',

@@ -65,7 +65,7 @@ const STAGES: readonly Stage[] = [
     packages: [],
     has: isSim,
     concurrency: 2,
-    limitMin: 30,
+    limitMin: 40,
   },
   {
     name: 'lab',

@@ -50,7 +50,8 @@ export class Machine {
   readonly #log: string | undefined
   #console = ''
   #errors = ''
-  #ended = false
+  /** How QEMU ended: its exit code, or the signal. */
+  #ended: number | NodeJS.Signals | undefined
   #wake: () => void = () => {}
 
   private constructor(qemu: ChildProcess, scratch: string, log: string | undefined) {
@@ -61,8 +62,8 @@ export class Machine {
     qemu.stderr?.on('data', (chunk: Buffer) => {
       this.#errors += chunk.toString('utf8')
     })
-    qemu.once('exit', () => {
-      this.#ended = true
+    qemu.once('exit', (code, signal) => {
+      this.#ended = signal ?? code ?? 0
       this.#wake()
     })
     // A test that dies takes its machines along.
@@ -104,7 +105,9 @@ export class Machine {
       const match = pattern.exec(shown)
       if (match !== null) return match
       const broken = /Kernel panic|Give root password|\(initramfs\)|emergency mode|no bootable device/i.exec(shown)
-      const reason = broken?.[0] ?? (this.#ended ? 'QEMU ended' : Date.now() > deadline ? 'too late' : undefined)
+      const reason =
+        broken?.[0] ??
+        (this.#ended !== undefined ? `QEMU ended (${this.#ended})` : Date.now() > deadline ? 'too late' : undefined)
       if (reason !== undefined) {
         throw new Error(`${pattern} did not come: ${reason}\n${this.#errors}${this.#console.slice(-3000)}`)
       }
@@ -130,7 +133,7 @@ export class Machine {
 
   async stop(): Promise<void> {
     process.off('exit', this.#kill)
-    if (!this.#ended) {
+    if (this.#ended === undefined) {
       const ended = new Promise((resolve) => this.#qemu.once('exit', resolve))
       this.#kill()
       await ended

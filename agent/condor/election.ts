@@ -185,7 +185,11 @@ export class Election {
     if (mandate.node === self) return againMs
     if (mandate.term === 0) return CAMPAIGN_LOOK_MS
     this.#skewS = Math.round(wallS() - mandate.wallS - (MANAGER_TTL_MS - ttlMs) / 1000)
-    if (this.#terms.note(mandate)) await this.#terms.remind()
+    if (this.#terms.note(mandate)) {
+      // It counts on from before a partition: nobody follows it back; it takes a new term with its next renewal.
+      await this.#terms.remind()
+      return CAMPAIGN_LOOK_MS
+    }
     this.#follow(mandate)
     return this.#nextLookMs(mandate.hosts, ttlMs)
   }

@@ -8,8 +8,8 @@ import { type PoolHost, type PoolOptions, SimPool } from '../../scripts/sim/sim-
 
 /** From a manager's death until another leads and everybody follows it, ms: the entry's life, patience, a campaign, a look. */
 const SUCCESSION_MS = 45_000
-/** From the first host until all agree, ms. */
-const ASSEMBLY_MS = 25_000
+/** From the first host until all agree, ms: as long as a succession, for a campaign that came to nothing must expire first. */
+const ASSEMBLY_MS = SUCCESSION_MS
 
 async function poolOf(size: number, seed: number, options: (i: number) => PoolOptions = () => ({})): Promise<SimPool> {
   const sim = new SimPool(seed)

@@ -15,7 +15,7 @@
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { formatIp4, type Ip4 } from '../../agent/core/ip.ts'
 import type { SubKey } from '../../agent/dht/dht.ts'
-import { MAJORITY } from '../../agent/dht/dht.ts'
+import { MAJORITY, REMAP } from '../../agent/dht/dht.ts'
 import type { Proven } from '../../agent/dht/proof.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
 import type { Lease } from '../../agent/lease/lease.ts'
@@ -137,7 +137,7 @@ export class Watch {
     )
     if (outlived.length < MAJORITY) {
       this.violate(
-        `${formatIp4(ip)} of ${formatAddress(owner.address)} outlives its entry at ${5 - outlived.length} sub-keys`,
+        `${formatIp4(ip)} of ${formatAddress(owner.address)} outlives its entry at ${REMAP - outlived.length} sub-keys`,
       )
     }
   }

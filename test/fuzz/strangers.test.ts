@@ -20,8 +20,9 @@ import { leaseKey, openOwner, sealOwner } from '../../agent/lease/lease-entry.ts
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { type Address, isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { SimCluster, type SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { PLACES, signed } from '../dht/samples.ts'
+import { clusterOf } from '../sim/cluster.ts'
 import { Stranger } from './stranger.ts'
 
 const KEY = sha256(utf8('the key'))
@@ -31,17 +32,6 @@ const HOUR = 3_600_000
 const MINUTE = 60_000
 /** Older than anything that the ring has seen. */
 const AGES_AGO = 10 * 365 * 24 * HOUR
-
-async function clusterOf(size: number, seed: number): Promise<SimCluster> {
-  const sim = new SimCluster(seed)
-  for (let i = 0; i < size; i++) {
-    sim.boot()
-    await sim.clock.runFor(100)
-  }
-  const ready = () => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready)
-  assert.ok(await sim.clock.runUntilTrue(ready, 15_000), 'the cluster becomes whole')
-  return sim
-}
 
 /** A cluster in which the first host owns `KEY`. */
 async function ownedKey(seed: number, size = 30): Promise<{ sim: SimCluster; owner: SimHost }> {

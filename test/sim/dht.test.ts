@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
-import { SimCluster, type SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
+import { clusterOf } from './cluster.ts'
 
 const PASSWORD = utf8('password')
 const VALUE = utf8('value')
@@ -10,17 +11,6 @@ const HOUR = 3_600_000
 
 function key(name: string): Uint8Array {
   return sha256(utf8(name))
-}
-
-async function clusterOf(size: number, seed: number): Promise<SimCluster> {
-  const sim = new SimCluster(seed)
-  for (let i = 0; i < size; i++) {
-    sim.boot()
-    await sim.clock.runFor(100)
-  }
-  const ready = () => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready)
-  assert.ok(await sim.clock.runUntilTrue(ready, 15_000), 'the cluster becomes whole')
-  return sim
 }
 
 function anyHost(sim: SimCluster): SimHost {

@@ -9,24 +9,14 @@ import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { leaseKey } from '../../agent/lease/lease-entry.ts'
 import { isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { SimCluster, type SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { signed } from '../dht/samples.ts'
+import { clusterOf } from './cluster.ts'
 
 const PASSWORD = utf8('password')
 const VALUE = utf8('value')
 const TTL = 180_000
 const KEY = sha256(utf8('the key'))
-
-async function clusterOf(size: number, seed: number): Promise<SimCluster> {
-  const sim = new SimCluster(seed)
-  for (let i = 0; i < size; i++) {
-    sim.boot()
-    await sim.clock.runFor(100)
-  }
-  const ready = () => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready)
-  assert.ok(await sim.clock.runUntilTrue(ready, 15_000), 'the cluster becomes whole')
-  return sim
-}
 
 function holdersOf(sim: SimCluster, subKey: SubKey): SimHost[] {
   return sim.hosts().filter(({ dht }) => dht.store.get(subKey) !== undefined)

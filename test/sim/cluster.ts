@@ -1,0 +1,16 @@
+/** The cluster that most tests of the DHT begin with. */
+
+import assert from 'node:assert/strict'
+import { SimCluster } from '../../scripts/sim/sim-cluster.ts'
+
+/** Hosts that came one after another, with the ring whole and every one doing its share of the DHT. */
+export async function clusterOf(size: number, seed: number): Promise<SimCluster> {
+  const sim = new SimCluster(seed)
+  for (let i = 0; i < size; i++) {
+    sim.boot()
+    await sim.clock.runFor(100)
+  }
+  const ready = () => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready)
+  assert.ok(await sim.clock.runUntilTrue(ready, 15_000), 'the cluster becomes whole')
+  return sim
+}

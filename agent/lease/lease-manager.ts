@@ -111,6 +111,11 @@ export class LeaseManager implements Leases {
     const sentAt = this.#clock.now()
     const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
+    if (!this.#holdsOneOf(client, [held?.password, password])) {
+      // While the answers were on their way the client gave the lease back, or took another.
+      this.#takeBack(ip, password)
+      return failure('unavailable')
+    }
     if (outcome.lost) {
       if (same !== undefined) this.#lose(same)
       this.#forget(client, ip)
@@ -237,10 +242,15 @@ export class LeaseManager implements Leases {
     const { lease, password } = held
     const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
-    if (outcome.lost && this.#held.ofClient(lease.client)?.password === password) {
+    if (outcome.lost && this.#holdsOneOf(lease.client, [password])) {
       this.#lose(held)
       this.#forget(lease.client, ip)
     }
+  }
+
+  /** Whether the client holds what one of these passwords opens; undefined stands for holding nothing. */
+  #holdsOneOf(client: ClientId, passwords: readonly (Uint8Array | undefined)[]): boolean {
+    return passwords.includes(this.#held.ofClient(client)?.password)
   }
 
   #ips(): Ip4[] {

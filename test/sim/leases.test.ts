@@ -76,6 +76,21 @@ describe('leases in virtual time', () => {
     assert.equal((await sim.clock.complete(sim.renew(other!, ip))).ok, true)
   })
 
+  test('a lease that is given back while it is being renewed is held by nobody, and free for others', async () => {
+    const sim = new SimCluster(24)
+    for (let i = 0; i < 10; i++) sim.boot()
+    await sim.clock.runFor(3_000)
+    const [owner, other] = sim.hosts()
+    const { ip } = await sim.clock.complete(sim.lease(owner!))
+    const renewal = sim.renew(owner!, ip)
+    await sim.clock.runFor(20)
+    const released = sim.release(owner!, ip)
+    assert.deepEqual(await sim.clock.complete(renewal), { ok: false, why: 'unavailable' })
+    await sim.clock.complete(released)
+    assert.deepEqual(owner!.leases.held(), [])
+    assert.equal((await sim.clock.complete(sim.renew(other!, ip))).ok, true)
+  })
+
   test('no two hosts hold one address while hosts come and crash', async () => {
     const sim = new SimCluster(23, { pool: '10.9.0.0/25', leaseMs: 120_000 })
     for (let i = 0; i < 120; i++) {

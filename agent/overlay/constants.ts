@@ -7,7 +7,9 @@ export const NEAR_PER_SIDE = 2
 export const PING_NEIGHBOR_MS = 700
 /** Silence after which a neighbour counts as dead, ms: "noticed in about 2 s". */
 export const NEIGHBOR_DEAD_AFTER_MS = 2_000
-/** The same for every other link: only the neighbours decide where an entry lives, so the rest may be lazy. */
+/** A spare that becomes the neighbour may have been silent for longer: it has at least this time to answer a ping, ms. */
+export const NEIGHBOR_ANSWERS_WITHIN_MS = 600
+/** Both for every other link: only the neighbours decide where an entry lives, so the rest may be lazy. */
 export const PING_LINK_MS = 15_000
 export const LINK_DEAD_AFTER_MS = 40_000
 /** A link over which an answer did not come is dead when nothing comes within this, ms: a ping goes out at once. */

@@ -2,7 +2,8 @@
  * Who is still there. A neighbour is pinged when it was silent for `PING_NEIGHBOR_MS` and is dead after
  * `NEIGHBOR_DEAD_AFTER_MS`; every other link is looked after lazily.
  *
- * Guarantees that a process which itself stood still (a busy host, a laptop that slept) blames nobody for it.
+ * Guarantees that a process which itself stood still (a busy host, a laptop that slept) blames nobody for it, and that
+ * nobody counts as dead who was not asked first.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -10,6 +11,7 @@ import type { Address } from './address.ts'
 import {
   HEARTBEAT_TICK_MS,
   LINK_DEAD_AFTER_MS,
+  NEIGHBOR_ANSWERS_WITHIN_MS,
   NEIGHBOR_DEAD_AFTER_MS,
   PING_LINK_MS,
   PING_NEIGHBOR_MS,
@@ -70,20 +72,31 @@ export class Liveness {
     const stalledMs = now - this.#tickedAt - HEARTBEAT_TICK_MS
     this.#tickedAt = now
     for (const peer of [...this.#peers.all()]) {
-      if (stalledMs > STALL_MS) peer.heardAt = Math.min(now, peer.heardAt + stalledMs)
-      if (stalledMs > STALL_MS && peer.suspectSince !== undefined) peer.suspectSince = now
-      const neighbor = this.#isNeighbor(peer.address)
-      const silentMs = now - peer.heardAt
-      const suspectMs = now - (peer.suspectSince ?? now)
-      const deadAfterMs = neighbor ? NEIGHBOR_DEAD_AFTER_MS : LINK_DEAD_AFTER_MS
-      if (silentMs > deadAfterMs || suspectMs > SUSPECT_DEAD_AFTER_MS) this.#dead(peer)
-      else {
-        const every = neighbor ? PING_NEIGHBOR_MS : PING_LINK_MS
-        if (silentMs >= every && now - peer.pingedAt >= every) {
-          peer.pingedAt = now
-          this.#ping(peer)
-        }
-      }
+      if (stalledMs > STALL_MS) forgive(peer, now, stalledMs)
+      if (this.#isDead(peer, now)) this.#dead(peer)
     }
+    // Afterwards, for a death makes another the neighbour.
+    for (const peer of [...this.#peers.all()]) this.#askAfter(peer, now)
   }
+
+  #isDead({ address, heardAt, askedAt, suspectSince }: Peer, now: number): boolean {
+    if (now - (suspectSince ?? now) > SUSPECT_DEAD_AFTER_MS) return true
+    if (!this.#isNeighbor(address)) return now - heardAt > LINK_DEAD_AFTER_MS
+    return now - heardAt > NEIGHBOR_DEAD_AFTER_MS && now - (askedAt ?? now) >= NEIGHBOR_ANSWERS_WITHIN_MS
+  }
+
+  #askAfter(peer: Peer, now: number): void {
+    const every = this.#isNeighbor(peer.address) ? PING_NEIGHBOR_MS : PING_LINK_MS
+    if (now - peer.heardAt < every || now - peer.pingedAt < every) return
+    peer.pingedAt = now
+    peer.askedAt ??= now
+    this.#ping(peer)
+  }
+}
+
+/** This process stood still: nobody's silence counts for that time. */
+function forgive(peer: Peer, now: number, stalledMs: number): void {
+  peer.heardAt = Math.min(now, peer.heardAt + stalledMs)
+  if (peer.askedAt !== undefined) peer.askedAt = now
+  if (peer.suspectSince !== undefined) peer.suspectSince = now
 }

@@ -9,7 +9,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
-import { NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
+import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
 import { nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -31,8 +31,10 @@ export class NearLinks {
   readonly #clock: Clock
   readonly #reach: Reach
   readonly #changed: () => void
-  /** From lookups; statuses need no memory, they are read from the peers. */
-  readonly #lookedUp = new Map<Address, Contact>()
+  /** From lookups, and from near nodes that are gone; the statuses of linked nodes need no memory. */
+  readonly #named = new Map<Address, Contact | undefined>()
+  /** Since when a node is being dialled. */
+  readonly #dialing = new Map<Address, number>()
   readonly #failures = new Map<Address, Failure>()
   left: readonly Address[] = []
   right: readonly Address[] = []
@@ -61,8 +63,16 @@ export class NearLinks {
 
   /** A lookup named these nodes near us. */
   suggest(contacts: readonly Contact[]): void {
-    for (const contact of contacts) if (contact.address !== this.#self) this.#lookedUp.set(contact.address, contact)
+    for (const contact of contacts) if (contact.address !== this.#self) this.#named.set(contact.address, contact)
     this.evaluate()
+  }
+
+  /** A near node is gone: whom it knew on its far side comes next, and it is not dialled at once on the word of others. */
+  onLost({ address, status }: Peer): void {
+    const beyond = this.left.includes(address) ? status?.left : this.right.includes(address) ? status?.right : undefined
+    if (beyond === undefined) return
+    for (const next of beyond) if (!this.#named.has(next) && next !== this.#self) this.#named.set(next, undefined)
+    this.#pause(address)
   }
 
   /** A linked node told its view of the ring. `first`: it had told none before. */
@@ -99,16 +109,20 @@ export class NearLinks {
     }
   }
 
-  /** Nodes that are not linked, are not in a pause after a failure, and were named. */
+  /**
+   * Nodes that are not linked, are not in a pause after a failure, and were named. A dial that takes long holds up nobody:
+   * the dead are named for a while by those who have not noticed.
+   */
   #heardFrom(sources: Iterable<Peer>): Map<Address, Heard> {
     const heard = new Map<Address, Heard>()
     const now = this.#clock.now()
     const add = (address: Address, from: Heard) => {
       if (address === this.#self || this.#peers.has(address) || heard.has(address)) return
       const failure = this.#failures.get(address)
-      if (failure === undefined || failure.until <= now) heard.set(address, from)
+      const isSlow = now - (this.#dialing.get(address) ?? now) >= HEAD_START_MS
+      if (!isSlow && (failure === undefined || failure.until <= now)) heard.set(address, from)
     }
-    for (const [address, contact] of this.#lookedUp) add(address, { via: undefined, contact })
+    for (const [address, contact] of this.#named) add(address, { via: undefined, contact })
     for (const { address: via, status } of sources) {
       if (status === undefined) continue
       const from = { via, contact: undefined }
@@ -120,13 +134,20 @@ export class NearLinks {
 
   #dial(address: Address, { via, contact }: Heard): void {
     if (this.#reach.isTrying(address)) return
+    this.#dialing.set(address, this.#clock.now())
+    const slow = this.#clock.after(HEAD_START_MS, () => this.evaluate())
+    const end = () => {
+      slow.cancel()
+      this.#dialing.delete(address)
+      this.#named.delete(address)
+    }
     this.#reach.reach(address, via, contact).then(
       () => {
+        end()
         this.#failures.delete(address)
-        this.#lookedUp.delete(address)
       },
       () => {
-        this.#lookedUp.delete(address)
+        end()
         this.#pause(address)
         this.evaluate()
       },

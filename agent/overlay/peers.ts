@@ -27,6 +27,8 @@ export interface Peer {
   heardAt: number
   usedAt: number
   pingedAt: number
+  /** When it was first pinged since it was last heard. */
+  askedAt: number | undefined
   /** An answer did not come over this link and nothing was heard since: it is pinged, and requests go round it. */
   suspectSince: number | undefined
   /** Since when neither side has wanted the link. */
@@ -79,6 +81,7 @@ export class Peers {
         heardAt: now,
         usedAt: now,
         pingedAt: now,
+        askedAt: undefined,
         suspectSince: undefined,
         unwantedSince: now,
       }
@@ -89,6 +92,7 @@ export class Peers {
     if (!silent && !this.#replaces(link, known.link)) return undefined
     known.link = link
     known.heardAt = now
+    known.askedAt = undefined
     known.suspectSince = undefined
     return known
   }

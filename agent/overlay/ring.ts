@@ -301,8 +301,12 @@ export class Ring implements Overlay {
       this.#malformedFrames++
       return
     }
-    peer.heardAt = this.#clock.now()
-    peer.suspectSince = undefined
+    // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
+    if (link === peer.link) {
+      peer.heardAt = this.#clock.now()
+      peer.askedAt = undefined
+      peer.suspectSince = undefined
+    }
     const isReply = frame.kind === 'answer' || frame.kind === 'failure'
     if (frame.kind !== 'datagram' && !isReply && !this.#admission.hears(peer)) return
     switch (frame.kind) {
@@ -334,7 +338,7 @@ export class Ring implements Overlay {
         this.#router.onFailure(from, frame)
         break
       case 'datagram':
-        peer.usedAt = peer.heardAt
+        peer.usedAt = this.#clock.now()
         this.#onDatagram(from, frame.body)
         break
     }
@@ -362,7 +366,10 @@ export class Ring implements Overlay {
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
     if (peer !== undefined) this.#rendezvous.remember(peer.endpoints.slice(0, 1))
-    if (peer !== undefined && this.#near.isNear(peer.address)) this.#lost.remember(peer)
+    if (peer !== undefined && this.#near.isNear(peer.address)) {
+      this.#lost.remember(peer)
+      this.#near.onLost(peer)
+    }
     this.#router.onUnlinked(link.peer)
     this.#near.evaluate()
     this.#review()

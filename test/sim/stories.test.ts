@@ -103,6 +103,32 @@ describe('stories that once broke a promise, or seemed to', () => {
         ],
       },
     ],
+    [
+      'a link that is dead in one direction is not kept alive by those that are to replace it',
+      {
+        seed: 473190754,
+        hosts: 21,
+        natEvery: 0,
+        drift: 0,
+        leaseMs: 60000,
+        steps: [
+          { afterMs: 0, fault: { kind: 'crash', who: 439 } },
+          {
+            afterMs: 1265,
+            fault: { kind: 'weather', loss: 0, duplicate: 0.05, reorder: 0, delayMs: 166, forMs: 8650 },
+          },
+          { afterMs: 35, fault: { kind: 'kill', who: 360 } },
+          { afterMs: 368, fault: { kind: 'boot', count: 20, nat: 'open' } },
+          { afterMs: 1432, fault: { kind: 'kill', who: 891 } },
+          { afterMs: 2933, fault: { kind: 'leave', who: 626 } },
+          { afterMs: 644, fault: { kind: 'hold', who: 202, hold: 'sleep', forMs: 33402 } },
+          { afterMs: 1543, fault: { kind: 'partition', bit: 20, forMs: 24209 } },
+          { afterMs: 3, fault: { kind: 'partition', bit: 18, forMs: 25013 } },
+          { afterMs: 121, fault: { kind: 'wall', one: 27, other: 677, forMs: 18288 } },
+          { afterMs: 2073, fault: { kind: 'wall', one: 650, other: 573, forMs: 10405 } },
+        ],
+      },
+    ],
   ] satisfies [string, Story][]) {
     test(what, async () => {
       assert.deepEqual((await play(story)).violations, [])

@@ -4,8 +4,9 @@
  *   RUNS=5 COLD=5 BOOTS=5 npx tsx scripts/bench-bake.ts     # 0 leaves a part out
  *   FLAVOURS=minimal npx tsx scripts/bench-bake.ts          # sizes of these alone
  *
- * Medians, beside the targets; what is left out keeps the figure of the last time that it was measured. Writes bench/results/bake.json and bake.svg, and prints a table. Cold builds go to a cache
- * of their own, so yours stays; as root, since the plain Debian to compare with is built too.
+ * Medians, beside the targets; what is left out keeps the figure of the last time that it was measured. Writes
+ * bench/results/bake.json and bake.svg, and prints a table. Cold builds go to a cache of their own, so yours stays; as
+ * root, since the plain Debian to compare with is built too.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -34,6 +35,13 @@ const BOOT_MS = 15 * 60_000
 /** After its lease a machine is left alone for this long before its memory is read, ms. */
 const IDLE_MS = 60_000
 const SIZE_TARGETS_MB: Readonly<Record<string, number>> = { minimal: 160, condor: 210 }
+
+const reportSchema = v.object({
+  targets: v.array(
+    v.object({ name: v.string(), unit: v.string(), target: v.number(), measured: v.number(), met: v.boolean() }),
+  ),
+  samples: v.record(v.string(), v.array(v.number())),
+})
 
 await run(async () => {
   const runs = wholeNumber('RUNS', 5)
@@ -179,13 +187,6 @@ async function idleMemory(machine: Machine): Promise<number> {
   const [total = 0, available = 0] = output.trim().split(/\s+/).map(Number)
   return ((total - available) * 1024) / 1e6
 }
-
-const reportSchema = v.object({
-  targets: v.array(
-    v.object({ name: v.string(), unit: v.string(), target: v.number(), measured: v.number(), met: v.boolean() }),
-  ),
-  samples: v.record(v.string(), v.array(v.number())),
-})
 
 function formerReport(file: string): v.InferOutput<typeof reportSchema> {
   return existsSync(file) ? v.parse(reportSchema, JSON.parse(readFileSync(file, 'utf8'))) : { targets: [], samples: {} }

@@ -121,6 +121,12 @@ export class EntryStore {
       return { kept, rival: undefined }
     }
     const rivals = !isDeletion(ours) && !isDeletion(theirs)
+    if (rivals && trusted && change.statement.publisher === ours.proven.change.statement.publisher) {
+      // One publisher does not hold a key twice: it let go of the one that it signed first, and some replica missed that.
+      const kept = change.statement.serial > serialOf(ours)
+      if (kept) this.#put(theirs)
+      return { kept, rival: undefined }
+    }
     const kept = rivals ? trusted && isHeldLonger(theirs, ours) : !isDeletion(theirs)
     if (kept) this.#put(theirs)
     return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }

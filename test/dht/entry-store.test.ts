@@ -188,6 +188,18 @@ describe('an entry from another node', () => {
     assert.deepEqual(valueIn(one), valueIn(other))
   })
 
+  test('of one publisher that let go and claimed again: the later claim stays, though the former has been held longer', async () => {
+    const clock = new VirtualClock()
+    const [missedIt, other] = [new EntryStore(clock), new EntryStore(clock)]
+    missedIt.apply(create('first', { value: 'former', ttlMs: 60_000 }), LINK)
+    await clock.runFor(SAME_AGE_MS + 1)
+    other.apply(create('second', { value: 'later', ttlMs: 60_000 }), LINK)
+    const [former, later] = [offered(moving(missedIt)), offered(moving(other))]
+    assert.deepEqual(other.merge(former, LINK, true), { kept: false, rival: undefined })
+    assert.deepEqual(missedIt.merge(later, LINK, true), { kept: true, rival: undefined })
+    assert.deepEqual([valueIn(missedIt), valueIn(other)], [utf8('later'), utf8('later')])
+  })
+
   test('that nobody vouches for fills a hole, brings what the holder signed later, and never puts in another holder', () => {
     const stranger = setUp()
     const { store, apply } = setUp()

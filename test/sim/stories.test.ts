@@ -129,6 +129,38 @@ describe('stories that once broke a promise, or seemed to', () => {
         ],
       },
     ],
+    [
+      'a replica that missed how a lease was given back does not put it in place of the next one',
+      {
+        seed: 628298276,
+        hosts: 21,
+        natEvery: 2,
+        drift: 0.01,
+        leaseMs: 60000,
+        steps: [
+          {
+            afterMs: 282,
+            fault: { kind: 'weather', loss: 0.05, duplicate: 0.05, reorder: 0.05, delayMs: 141, forMs: 12965 },
+          },
+          { afterMs: 1810, fault: { kind: 'boot', count: 3, nat: 'cone' } },
+          { afterMs: 221, fault: { kind: 'churn', sessionMs: 180286, forMs: 24584 } },
+          { afterMs: 2991, fault: { kind: 'release', who: 95 } },
+          { afterMs: 1442, fault: { kind: 'hold', who: 74, hold: 'stall', forMs: 34461 } },
+          { afterMs: 2476, fault: { kind: 'kill', who: 470 } },
+          { afterMs: 2631, fault: { kind: 'hold', who: 489, hold: 'stall', forMs: 68691 } },
+          { afterMs: 517, fault: { kind: 'boot', count: 5, nat: 'symmetric' } },
+          { afterMs: 2804, fault: { kind: 'churn', sessionMs: 463073, forMs: 21888 } },
+          { afterMs: 2399, fault: { kind: 'renew', who: 129 } },
+          { afterMs: 1578, fault: { kind: 'hold', who: 985, hold: 'sleep', forMs: 43892 } },
+          {
+            afterMs: 1119,
+            fault: { kind: 'weather', loss: 0.1, duplicate: 0.05, reorder: 0.05, delayMs: 219, forMs: 5697 },
+          },
+          { afterMs: 850, fault: { kind: 'boot', count: 18, nat: 'open' } },
+          { afterMs: 1482, fault: { kind: 'boot', count: 3, nat: 'symmetric' } },
+        ],
+      },
+    ],
   ] satisfies [string, Story][]) {
     test(what, async () => {
       assert.deepEqual((await play(story)).violations, [])

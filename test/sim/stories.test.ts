@@ -10,7 +10,7 @@ import { stories } from '../../scripts/sim/stories.ts'
 import { play, type Story } from '../../scripts/sim/story.ts'
 
 /** `STORIES=1000` for a longer look, `STORY_SEED=7` for other stories. */
-const COUNT = process.env.STORIES ?? '100'
+const COUNT = process.env.STORIES ?? '500'
 const SEED = process.env.STORY_SEED ?? '1'
 
 const WOW = fileURLToPath(new URL('../../build/wow.mjs', import.meta.url))
@@ -166,6 +166,13 @@ describe('stories that once broke a promise, or seemed to', () => {
       assert.deepEqual((await play(story)).violations, [])
     })
   }
+})
+
+test('a ring that forms with every other host behind a NAT gives no address of one host to another', {
+  todo: 'at 2.2 s an address could be had by another at three sub-keys; found by wow sim --seed 4, not yet understood',
+}, async () => {
+  const story: Story = { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 }
+  assert.deepEqual((await play(story)).violations, [])
 })
 
 describe('wow sim', () => {

@@ -11,19 +11,20 @@
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { InputError } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
 import { flavourNames, readFlavour } from './appliance/flavour.ts'
 import { FORMAT_NAMES } from './appliance/formats/format.ts'
 import { parseMirror } from './appliance/inputs.ts'
 import { type PackageLayer, packageLayer } from './appliance/packages.ts'
 import { agentBundle, distFolder, inRoot } from './appliance/paths.ts'
-import { barsPlot, type Figure } from './bench/bars-plot.ts'
+import { barsPlot } from './bench/bars-plot.ts'
+import { machineFacts, wholeNumber } from './bench/environment.ts'
 import { plainDebian } from './bench/plain-debian.ts'
 import { quantile } from './bench/quantiles.ts'
+import { atMost, TARGET_HEADER, type Target, targetRow } from './bench/targets.ts'
 import { Machine } from './lab/qemu.ts'
 import { chooseAccelerator, extractKernel } from './lib/accelerator.ts'
 import { ensurePackages } from './lib/apt.ts'
@@ -34,6 +35,8 @@ import { columns } from './lib/table.ts'
 const BOOT_MS = 15 * 60_000
 /** After its lease a machine is left alone for this long before its memory is read, ms. */
 const IDLE_MS = 60_000
+/** Of each measurement. */
+const MOST = 999
 const SIZE_TARGETS_MB: Readonly<Record<string, number>> = { minimal: 160, condor: 210 }
 
 const reportSchema = v.object({
@@ -44,20 +47,19 @@ const reportSchema = v.object({
 })
 
 await run(async () => {
-  const runs = wholeNumber('RUNS', 5)
-  const cold = wholeNumber('COLD', 5)
-  const boots = wholeNumber('BOOTS', 5)
+  const runs = wholeNumber('RUNS', 5, MOST, 0)
+  const cold = wholeNumber('COLD', 5, MOST, 0)
+  const boots = wholeNumber('BOOTS', 5, MOST, 0)
   const mirror = parseMirror((process.env.MIRROR ?? '').trim())
   await ensurePackages(['qemu-system-x86', 'qemu-utils'])
   const scratch = mkdtempSync(join(tmpdir(), 'wow-bench-'))
   const made: string[] = []
-  const figures: Figure[] = []
+  const targets: Target[] = []
   const samples: Record<string, readonly number[]> = {}
   const note = (name: string, unit: string, target: number, values: readonly number[]) => {
     if (values.length === 0) return
     samples[name] = values
-    const measured = Math.round(quantile(values, 0.5) * 100) / 100
-    figures.push({ name, unit, target, measured, met: measured <= target })
+    targets.push(atMost(name, unit, target, Math.round(quantile(values, 0.5) * 100) / 100))
   }
   const home = join(scratch, 'home')
   const namespace = () => {
@@ -103,19 +105,12 @@ await run(async () => {
       bake({ FORMATS: 'qcow2' })
       await bootFigures({ image: imageOf(made.at(-1) ?? ''), layer, mirror, scratch, boots, note })
     }
-    write(figures, samples)
+    write(targets, samples)
   } finally {
     for (const id of made) rmSync(join(distFolder, id), { recursive: true, force: true })
     rmSync(scratch, { recursive: true, force: true })
   }
 })
-
-function wholeNumber(name: string, fallback: number): number {
-  const text = (process.env[name] ?? '').trim()
-  if (text === '') return fallback
-  if (/^\d{1,3}$/.test(text)) return Number(text)
-  throw new InputError('NUMBER_INVALID', `${name}: "${text}" is no whole number below 1000`, 'Write it like 5')
-}
 
 function wantedFlavours(): string[] {
   const wanted = process.env.FLAVOURS
@@ -192,29 +187,17 @@ function formerReport(file: string): v.InferOutput<typeof reportSchema> {
   return existsSync(file) ? v.parse(reportSchema, JSON.parse(readFileSync(file, 'utf8'))) : { targets: [], samples: {} }
 }
 
-function write(figures: readonly Figure[], samples: Readonly<Record<string, readonly number[]>>): void {
-  const machine = {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    cores: cpus().length,
-    node: process.version,
-    load: loadavg()[0],
-  }
+function write(targets: readonly Target[], samples: Readonly<Record<string, readonly number[]>>): void {
+  const machine = machineFacts()
   const folder = inRoot('bench', 'results')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'bake.json')
   const before = formerReport(file)
-  const measured = new Map([...before.targets, ...figures].map((figure) => [figure.name, figure]))
-  const all = [...measured.values()]
-  const targets = { targets: all, samples: { ...before.samples, ...samples } }
-  writeWhole(file, `${JSON.stringify({ when: new Date().toISOString(), machine, ...targets }, null, 2)}\n`, 0o644)
+  const all = [...new Map([...before.targets, ...targets].map((target) => [target.name, target])).values()]
+  const result = { when: new Date().toISOString(), machine, targets: all, samples: { ...before.samples, ...samples } }
+  writeWhole(file, `${JSON.stringify(result, null, 2)}\n`, 0o644)
   const caption = `Medians on ${machine.cores} cores (${machine.cpu}), Node ${machine.node}`
   writeWhole(join(folder, 'bake.svg'), barsPlot(caption, all), 0o644)
-  const rows = all.map(({ name, unit, target, measured, met }) => [
-    name,
-    `${measured} ${unit}`,
-    `${target} ${unit}`,
-    met ? 'met' : 'MISSED',
-  ])
-  process.stdout.write(`${columns(['FIGURE', 'MEASURED', 'TARGET', ''], rows)}\n`)
+  process.stdout.write(`${columns(TARGET_HEADER, all.map(targetRow))}\n`)
   say(`bench/results/bake.json and bake.svg written after ${sinceStart()}.`)
 }

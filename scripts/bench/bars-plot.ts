@@ -2,15 +2,7 @@
 
 import { inRoot } from '../appliance/paths.ts'
 import { render } from '../appliance/render.ts'
-
-export interface Figure {
-  readonly name: string
-  readonly unit: string
-  /** What it shall stay under. */
-  readonly target: number
-  readonly measured: number
-  readonly met: boolean
-}
+import type { Target } from './targets.ts'
 
 /** Pixels. */
 const ROW = 24
@@ -23,14 +15,14 @@ const FOOT = 48
 /** A bar that missed its target by more is cut off. */
 const LONGEST = 1.4
 
-export function barsPlot(caption: string, figures: readonly Figure[]): string {
+export function barsPlot(caption: string, targets: readonly Target[]): string {
   const barX = LABELS + GAP
-  const bars = figures.map(({ name, unit, target, measured, met }, index) => {
+  const bars = targets.map(({ name, unit, target, measured, met }, index) => {
     const length = Math.round(Math.min(measured / target, LONGEST) * TARGET)
     const colour = met ? '#3a7' : '#c63'
     return { name, unit, measured, length, colour, y: index * ROW + GAP, textX: barX + length + GAP }
   })
-  const lineY = figures.length * ROW + GAP
+  const lineY = targets.length * ROW + GAP
   return render(inRoot('bench', 'bars.svg.hbs'), {
     caption,
     bars,

@@ -3,12 +3,13 @@
 import { cpus, loadavg } from 'node:os'
 import { InputError } from '../../agent/core/errors.ts'
 
-/** A number of 1 to `most` from the environment. @throws InputError */
-export function wholeNumber(name: string, otherwise: number, most: number): number {
-  const text = process.env[name]
-  const value = text === undefined || text === '' ? otherwise : Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new InputError(`${name}_INVALID`, `${name}=${text} is not a number of them.`, `Give 1 to ${most}.`)
+/** A whole number of `least` to `most` from the environment. @throws InputError */
+export function wholeNumber(name: string, otherwise: number, most: number, least = 1): number {
+  const text = (process.env[name] ?? '').trim()
+  if (text === '') return otherwise
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw new InputError(`${name}_INVALID`, `${name}=${text} is not a number of them.`, `Give ${least} to ${most}.`)
 }
 
 export function machineFacts() {

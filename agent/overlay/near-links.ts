@@ -33,8 +33,8 @@ export class NearLinks {
   readonly #changed: () => void
   /** From lookups, and from near nodes that are gone; the statuses of linked nodes need no memory. */
   readonly #named = new Map<Address, Contact | undefined>()
-  /** Since when a node is being dialled. */
-  readonly #dialing = new Map<Address, number>()
+  /** Those whose dial takes longer than `HEAD_START_MS`. */
+  readonly #slow = new Set<Address>()
   readonly #failures = new Map<Address, Failure>()
   left: readonly Address[] = []
   right: readonly Address[] = []
@@ -119,8 +119,7 @@ export class NearLinks {
     const add = (address: Address, from: Heard) => {
       if (address === this.#self || this.#peers.has(address) || heard.has(address)) return
       const failure = this.#failures.get(address)
-      const isSlow = now - (this.#dialing.get(address) ?? now) >= HEAD_START_MS
-      if (!isSlow && (failure === undefined || failure.until <= now)) heard.set(address, from)
+      if (!this.#slow.has(address) && (failure === undefined || failure.until <= now)) heard.set(address, from)
     }
     for (const [address, contact] of this.#named) add(address, { via: undefined, contact })
     for (const { address: via, status } of sources) {
@@ -134,11 +133,13 @@ export class NearLinks {
 
   #dial(address: Address, { via, contact }: Heard): void {
     if (this.#reach.isTrying(address)) return
-    this.#dialing.set(address, this.#clock.now())
-    const slow = this.#clock.after(HEAD_START_MS, () => this.evaluate())
+    const patience = this.#clock.after(HEAD_START_MS, () => {
+      this.#slow.add(address)
+      this.evaluate()
+    })
     const end = () => {
-      slow.cancel()
-      this.#dialing.delete(address)
+      patience.cancel()
+      this.#slow.delete(address)
       this.#named.delete(address)
     }
     this.#reach.reach(address, via, contact).then(

@@ -35,6 +35,13 @@ export interface Peer {
   unwantedSince: number | undefined
 }
 
+/** Something came over the link: whatever was asked of the peer is answered. */
+export function hear(peer: Peer, now: number): void {
+  peer.heardAt = now
+  peer.askedAt = undefined
+  peer.suspectSince = undefined
+}
+
 export class Peers {
   readonly #peers = new Map<Address, Peer>()
   readonly #self: Address
@@ -91,9 +98,7 @@ export class Peers {
     const silent = now - known.heardAt > FRESH_MS
     if (!silent && !this.#replaces(link, known.link)) return undefined
     known.link = link
-    known.heardAt = now
-    known.askedAt = undefined
-    known.suspectSince = undefined
+    hear(known, now)
     return known
   }
 

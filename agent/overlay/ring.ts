@@ -30,7 +30,7 @@ import {
   SERVICES,
   type Service,
 } from './overlay.ts'
-import { type Peer, Peers } from './peers.ts'
+import { hear, type Peer, Peers } from './peers.ts'
 import { Reach } from './reach.ts'
 import { Rendezvous } from './rendezvous.ts'
 import { ringService } from './ring-service.ts'
@@ -302,11 +302,7 @@ export class Ring implements Overlay {
       return
     }
     // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
-    if (link === peer.link) {
-      peer.heardAt = this.#clock.now()
-      peer.askedAt = undefined
-      peer.suspectSince = undefined
-    }
+    if (link === peer.link) hear(peer, this.#clock.now())
     const isReply = frame.kind === 'answer' || frame.kind === 'failure'
     if (frame.kind !== 'datagram' && !isReply && !this.#admission.hears(peer)) return
     switch (frame.kind) {

@@ -30,8 +30,11 @@ import { type TunnelReport, Tunnels } from './tunnels.ts'
 
 /** What an offer says when the namespace does not: 12 hours, the paper's choice (section 6), ms. */
 const DEFAULT_LEASE_MS = 12 * 3_600_000
-/** How long the carrier is off when a lease is lost, ms: long enough for every client that watches it (not isc dhclient). */
-const BOUNCE_MS = 500
+/**
+ * How long the carrier is off when a lease is lost, ms. Linux tells changes of all links of a machine together, at most
+ * once a second (net/core/link_watch.c); what went and came back between two times was seen by nobody.
+ */
+const BOUNCE_MS = 1_500
 
 export interface VirtualNetworkParts {
   readonly tap: TapDevice

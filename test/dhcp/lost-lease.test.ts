@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { JsonChild, kernelMissing, Netns } from '../net/netns.ts'
 
 const DHCLIENT_SCRIPT = `#!/bin/sh
@@ -20,6 +21,11 @@ case "$1" in
   deconfig) ip -4 address flush dev "$interface" ;;
 esac
 exit 0
+`
+/** A link of the machine that has nothing to do with it and never rests. */
+const RESTLESS_LINK = `
+ip link add restless0 type veth peer name restless1 && ip link set restless0 up
+while sleep 0.03; do ip link set restless1 up; sleep 0.03; ip link set restless1 down; done
 `
 const NETWORKD = '/lib/systemd/systemd-networkd'
 const NETWORK_UNIT = `[Match]
@@ -61,8 +67,9 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
   }
 
   /** The agent, and a client that has an address; then the address is lost. */
-  async function lose(client: readonly string[], onLost?: string) {
+  async function lose(client: readonly string[], onLost?: string, beside: (machine: Netns) => void = () => {}) {
     const ns = new Netns()
+    beside(ns)
     const settings = JSON.stringify({ taps: ['wow0'], leaseMs: 3_600_000, onLost })
     const agent = new JsonChild(ns.spawn(process.execPath, '--import', 'tsx', 'test/net/tap-host.ts', settings))
     const onTap = () =>
@@ -75,7 +82,7 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
       await agent.event(({ event }) => event === 'up')
       ns.spawn(client[0] ?? '', ...client.slice(1))
       const { ip } = await agent.event(({ event }) => event === 'bound')
-      while (onTap() !== ip) await new Promise((resolve) => setTimeout(resolve, 50))
+      while (onTap() !== ip) await setTimeout(50)
       agent.say('lose wow0')
       await agent.event(({ event }) => event === 'lost')
       return { agent, ip, onTap, end }
@@ -90,7 +97,7 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
     const { agent, ip, onTap, end } = await lose(client, onLost)
     try {
       const bound = await agent.event((event) => event.event === 'bound' && event.ip !== ip)
-      while (onTap() !== bound.ip) await new Promise((resolve) => setTimeout(resolve, 50))
+      while (onTap() !== bound.ip) await setTimeout(50)
     } finally {
       await end()
     }
@@ -100,6 +107,23 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
     const { onTap, end } = await lose(dhclient('told-nothing'))
     try {
       assert.equal(onTap(), undefined)
+    } finally {
+      await end()
+    }
+  })
+
+  test('its carrier is seen to go and to come back, also where other links change all the time', async () => {
+    let seen = ''
+    const { end } = await lose(dhclient('carrier'), undefined, (machine) => {
+      machine.spawn('sh', '-c', RESTLESS_LINK)
+      machine.spawn('ip', 'monitor', 'link').stdout.on('data', (chunk: Buffer) => {
+        seen += chunk.toString()
+      })
+    })
+    try {
+      // What changed last is told within a second.
+      await setTimeout(1_200)
+      assert.match(seen, /wow0: .*NO-CARRIER[\s\S]*wow0: .*LOWER_UP/)
     } finally {
       await end()
     }

@@ -12,6 +12,7 @@ import type { Address } from '../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../overlay/link.ts'
 import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT } from './constants.ts'
 import { FrameReader, FramingError, frameBytes, HEADER } from './framing.ts'
+import { updateWindowSeldom } from './window-updates.ts'
 
 /** What went wrong on links, for status and metrics. */
 export interface LinkCounters {
@@ -67,6 +68,7 @@ export class Libp2pLink implements Link {
     this.released = new Promise((resolve) => {
       this.#resolveReleased = resolve
     })
+    updateWindowSeldom(this.#stream)
     this.#listen()
   }
 

@@ -9,10 +9,10 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey, Transport } from '@libp2p/interface'
-import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import type { Log } from '../core/log.ts'
 import { INBOUND_PER_HOST, MAX_CONNECTIONS, MAX_PENDING, MAX_RELAY_STREAMS, MAX_RESERVATIONS } from './constants.ts'
+import { corkedTcp } from './corked-tcp.ts'
 
 type RelayComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0]
 export type TransportManager = RelayComponents['transportManager']
@@ -42,7 +42,7 @@ export async function startLibp2pNode(privateKey: PrivateKey, log: Log): Promise
     logger: quietLogger(log),
     addresses: { listen: [] },
     transports: [
-      tcp({ dialOpts: { noDelay: true, keepAlive: true }, listenOpts: { noDelay: true, keepAlive: true } }),
+      corkedTcp({ dialOpts: { noDelay: true, keepAlive: true }, listenOpts: { noDelay: true, keepAlive: true } }),
       (components: RelayComponents) => {
         transports = components.transportManager
         relayTransport = createRelayTransport(components)

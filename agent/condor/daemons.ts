@@ -12,8 +12,10 @@ import type { Commands } from './commands.ts'
 /** A healthy tool answers within half a second; a machine that is emulated or starved needs more, ms. */
 const COMMAND_LIMIT_MS = 20_000
 const START_LIMIT_MS = 30_000
-/** Asking a collector that may not be there: the caller asks again, ms. */
+/** A question to a collector, ms. */
 const QUESTION_LIMIT_MS = 10_000
+/** The first to one that may only be starting, ms: what comes too early gets no answer however long it waits. */
+export const EARLY_QUESTION_LIMIT_MS = 1_500
 /** There when systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system'
 const NO_MASTER = /can't find address|failed to connect|connection refused|can't connect/i
@@ -58,22 +60,16 @@ export class Daemons {
     )
   }
 
-  /** Whether the collector of the machine with this address answers. */
-  async collectorAnswers(ip: string): Promise<boolean> {
-    const asked = await this.#ask('condor_status', ['-pool', ip, '-collector', '-af', 'Name'])
+  /** Whether the collector of the machine with this address answers within `limitMs`. */
+  async collectorAnswers(ip: string, limitMs: number): Promise<boolean> {
+    const asked = await this.#ask('condor_status', ['-pool', ip, '-collector', '-af', 'Name'], limitMs)
     return asked !== undefined && asked.trim() !== ''
   }
 
-  /** Whether the machine with this name shows a slot in the pool. */
-  async showsSlot(hostname: string): Promise<boolean> {
-    const asked = await this.#ask('condor_status', [
-      '-constraint',
-      `Machine == "${hostname}"`,
-      '-limit',
-      '1',
-      '-af',
-      'Name',
-    ])
+  /** Whether the pool shows within `limitMs` a slot of the machine with this name. */
+  async showsSlot(hostname: string, limitMs: number): Promise<boolean> {
+    const which = ['-constraint', `Machine == "${hostname}"`, '-limit', '1']
+    const asked = await this.#ask('condor_status', [...which, '-af', 'Name'], limitMs)
     return asked !== undefined && asked.trim() !== ''
   }
 
@@ -92,8 +88,8 @@ export class Daemons {
     return { hosts: lines(masters), slots: lines(slots) }
   }
 
-  async #ask(program: string, args: readonly string[]): Promise<string | undefined> {
-    const result = await this.#commands.run(program, args, { limitMs: QUESTION_LIMIT_MS })
+  async #ask(program: string, args: readonly string[], limitMs = QUESTION_LIMIT_MS): Promise<string | undefined> {
+    const result = await this.#commands.run(program, args, { limitMs: Math.min(limitMs, QUESTION_LIMIT_MS) })
     return result.kind === 'ok' ? result.stdout : undefined
   }
 }

@@ -18,7 +18,7 @@ import { reservedOf, type SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import { type Commands, SystemCommands } from './commands.ts'
 import { CONDOR_PATHS, type CondorPaths, type Hardware, hostNameOf, paceOf, templateValues } from './configuration.ts'
-import { Daemons } from './daemons.ts'
+import { Daemons, EARLY_QUESTION_LIMIT_MS } from './daemons.ts'
 import { Election, type Standing, type View } from './election.ts'
 import type { CondorFacts, PoolState } from './facts.ts'
 import { setFence } from './fence.ts'
@@ -34,6 +34,8 @@ const COLLECTOR_LIMIT_MS = 60_000
 /** A member points its daemons at a new manager as soon as that answers, or after this, ms: an update sent too early is lost. */
 const COLLECTOR_HEAD_START_MS = 15_000
 const SLOT_LIMIT_MS = 120_000
+/** Daemons that were told of another manager show their slot there within a second or two; who does not is told again, ms. */
+const SLOT_HEAD_START_MS = 3_000
 const ASK_AGAIN_MS = 400
 /** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
 const BACKOFF_MIN_MS = 2_000
@@ -311,19 +313,27 @@ export class CondorPool {
   }
 
   async #untilAnswers(ip: Ip4, limitMs: number, wish: number): Promise<boolean> {
-    return await this.#until(() => this.#daemons.collectorAnswers(formatIp4(ip)), limitMs, wish)
+    return await this.#until((patience) => this.#daemons.collectorAnswers(formatIp4(ip), patience), limitMs, wish)
   }
 
   async #untilSlot(wish: number): Promise<boolean> {
     const hostname = this.facts().hostname ?? ''
-    return await this.#until(() => this.#daemons.showsSlot(hostname), SLOT_LIMIT_MS, wish)
+    const shown = (patience: number) => this.#daemons.showsSlot(hostname, patience)
+    if (this.#joined !== undefined) {
+      if (await this.#until(shown, SLOT_HEAD_START_MS, wish)) return true
+      // A manager that was one before it lost its power rejects the session that a daemon has from then, and with it the
+      // daemon's first word; the next is due after a whole interval.
+      if (wish === this.#wish) await this.#daemons.reconfigure()
+    }
+    return await this.#until(shown, SLOT_LIMIT_MS, wish)
   }
 
-  async #until(holds: () => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
+  /** Asks again and again, each time with twice the patience. */
+  async #until(holds: (patienceMs: number) => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
     const { clock } = this.#parts
     const deadline = clock.now() + limitMs
-    while (wish === this.#wish) {
-      if (await holds()) return true
+    for (let patience = EARLY_QUESTION_LIMIT_MS; wish === this.#wish; patience *= 2) {
+      if (await holds(patience)) return true
       if (clock.now() >= deadline) return false
       await sleep(clock, ASK_AGAIN_MS)
     }

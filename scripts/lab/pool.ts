@@ -101,7 +101,7 @@ export class PoolHost {
 
   /** Names of the machines whose slots the pool shows, as asked here; none when its collector does not answer. */
   async machines(): Promise<string[]> {
-    const shown = await this.run('timeout', '10', 'condor_status', '-af', 'Machine').catch(() => '')
+    const shown = await this.run('timeout', '5', 'condor_status', '-af', 'Machine').catch(() => '')
     return [...new Set(shown.split('\n').filter(Boolean))].sort()
   }
 

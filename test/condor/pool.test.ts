@@ -21,9 +21,12 @@ after(() => rmSync(scratch, { recursive: true }))
 class Played implements Commands {
   readonly ran: string[] = []
   readonly answers = new Map<string, CommandResult>()
+  /** How long each question to a collector might take, ms. */
+  readonly patience: number[] = []
 
-  async run(program: string, args: readonly string[]): Promise<CommandResult> {
+  async run(program: string, args: readonly string[], { limitMs }: { limitMs: number }): Promise<CommandResult> {
     this.ran.push([program, ...args].join(' '))
+    if (program === 'condor_status') this.patience.push(limitMs)
     const said = program === 'condor_status' ? 'something\n' : ''
     return this.answers.get(program) ?? { kind: 'ok', stdout: said }
   }
@@ -124,6 +127,14 @@ describe('a machine on its way into the pool', () => {
     await pass(at, 30_000)
     assert.equal(statSync(join(at.paths.config, '90-wow-pool.conf')).mtimeMs, before)
     assert.equal(at.commands.count('condor_reconfig'), told)
+    await at.pool.stop()
+  })
+
+  test('asks a collector that may only be starting briefly, and each time with more patience', async () => {
+    const at = await stage()
+    at.commands.answers.set('condor_status', { kind: 'hung', said: 'no answer' })
+    await joined(at)
+    assert.deepEqual(at.commands.patience.slice(0, 5), [1_500, 3_000, 6_000, 10_000, 10_000])
     await at.pool.stop()
   })
 

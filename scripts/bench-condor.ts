@@ -54,7 +54,7 @@ async function bench(pool: PoolLab, joins: number, losses: number): Promise<void
   const hosts = await Promise.all(FIRST.map((name) => PoolHost.create(pool, name)))
   const assembly = await step('three machines from nothing to a finished job', () => measureAssembly(hosts))
   const manager = await settled(hosts)
-  const idle = await step('a minute in which nothing happens', () => measureIdle(hosts))
+  const idle = await step('two minutes in which nothing happens', () => measureIdle(hosts))
   const lost = await step(`the manager's power is cut, ${losses} times`, async () => {
     const samples: number[] = []
     for (let i = 0; i < losses; i++) samples.push(said(await measureLoss(hosts)))

@@ -8,21 +8,30 @@ export type CommandResult =
   | { readonly kind: 'failed'; readonly said: string }
   | { readonly kind: 'hung'; readonly said: string }
 
+export interface CommandOptions {
+  /** It is killed after this, ms. */
+  readonly limitMs: number
+  /** So it is when nobody wants to know any more. */
+  readonly signal?: AbortSignal
+  /** Is written to it. */
+  readonly input?: string
+}
+
 export interface Commands {
-  /** Runs a program to its end, or kills it after `limitMs`; `input` is written to it. */
-  run(program: string, args: readonly string[], options: { limitMs: number; input?: string }): Promise<CommandResult>
+  /** Runs a program to its end, or kills it. */
+  run(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult>
 }
 
 const MAX_OUTPUT_BYTES = 4 * 2 ** 20
 
 export class SystemCommands implements Commands {
-  run(program: string, args: readonly string[], options: { limitMs: number; input?: string }): Promise<CommandResult> {
-    const { limitMs, input } = options
+  run(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+    const { limitMs, signal, input } = options
     return new Promise((resolve) => {
       const child = execFile(
         program,
         args,
-        { timeout: limitMs, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' },
+        { timeout: limitMs, signal, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES, encoding: 'utf8' },
         (error, stdout, stderr) => {
           if (error === null) resolve({ kind: 'ok', stdout })
           else if (child.killed) resolve({ kind: 'hung', said: `no answer within ${limitMs / 1000} s` })

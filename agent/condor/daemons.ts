@@ -7,15 +7,14 @@
 
 import { existsSync } from 'node:fs'
 import { WowError } from '../core/errors.ts'
-import type { Commands } from './commands.ts'
+import type { CommandOptions, Commands } from './commands.ts'
 
 /** A healthy tool answers within half a second; a machine that is emulated or starved needs more, ms. */
 const COMMAND_LIMIT_MS = 20_000
 const START_LIMIT_MS = 30_000
-/** A question to a collector, ms. */
-const QUESTION_LIMIT_MS = 10_000
-/** The first to one that may only be starting, ms: what comes too early gets no answer however long it waits. */
-export const EARLY_QUESTION_LIMIT_MS = 1_500
+/** A question, ms. */
+export const QUESTION_LIMIT_MS = 10_000
+const QUESTION: CommandOptions = { limitMs: QUESTION_LIMIT_MS }
 /** There when systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system'
 const NO_MASTER = /can't find address|failed to connect|connection refused|can't connect/i
@@ -60,20 +59,20 @@ export class Daemons {
     )
   }
 
-  /** Whether the collector of the machine with this address answers within `limitMs`. */
-  async collectorAnswers(ip: string, limitMs: number): Promise<boolean> {
-    const asked = await this.#ask('condor_status', ['-pool', ip, '-collector', '-af', 'Name'], limitMs)
+  /** Whether the collector of the machine with this address answers within the limit. */
+  async collectorAnswers(ip: string, limit: CommandOptions): Promise<boolean> {
+    const asked = await this.#ask('condor_status', ['-pool', ip, '-collector', '-af', 'Name'], limit)
     return asked !== undefined && asked.trim() !== ''
   }
 
-  /** Whether the pool shows within `limitMs` a slot of the machine with this name. */
-  async showsSlot(hostname: string, limitMs: number): Promise<boolean> {
+  /** Whether the pool shows within the limit a slot of the machine with this name. */
+  async showsSlot(hostname: string, limit: CommandOptions): Promise<boolean> {
     const which = ['-constraint', `Machine == "${hostname}"`, '-limit', '1']
-    const asked = await this.#ask('condor_status', [...which, '-af', 'Name'], limitMs)
+    const asked = await this.#ask('condor_status', [...which, '-af', 'Name'], limit)
     return asked !== undefined && asked.trim() !== ''
   }
 
-  /** Jobs that wait are looked at now. A machine that submits nothing has nobody to tell. */
+  /** Jobs that wait are looked at now. It takes long where the queue's daemon still waits for a manager that died. */
   async reschedule(): Promise<void> {
     await this.#ask('condor_reschedule', [])
   }
@@ -88,8 +87,8 @@ export class Daemons {
     return { hosts: lines(masters), slots: lines(slots) }
   }
 
-  async #ask(program: string, args: readonly string[], limitMs = QUESTION_LIMIT_MS): Promise<string | undefined> {
-    const result = await this.#commands.run(program, args, { limitMs: Math.min(limitMs, QUESTION_LIMIT_MS) })
+  async #ask(program: string, args: readonly string[], limit = QUESTION): Promise<string | undefined> {
+    const result = await this.#commands.run(program, args, limit)
     return result.kind === 'ok' ? result.stdout : undefined
   }
 }

@@ -16,9 +16,9 @@ import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import { reservedOf, type SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
-import { type Commands, SystemCommands } from './commands.ts'
+import { type CommandOptions, type Commands, SystemCommands } from './commands.ts'
 import { CONDOR_PATHS, type CondorPaths, type Hardware, hostNameOf, paceOf, templateValues } from './configuration.ts'
-import { Daemons, EARLY_QUESTION_LIMIT_MS } from './daemons.ts'
+import { Daemons, QUESTION_LIMIT_MS } from './daemons.ts'
 import { Election, type Standing, type View } from './election.ts'
 import type { CondorFacts, PoolState } from './facts.ts'
 import { setFence } from './fence.ts'
@@ -37,6 +37,8 @@ const SLOT_LIMIT_MS = 120_000
 /** Daemons that were told of another manager show their slot there within a second or two; who does not is told again, ms. */
 const SLOT_HEAD_START_MS = 3_000
 const ASK_AGAIN_MS = 400
+/** The first question to a collector that may only be starting, ms: what comes too early has no answer however long it waits. */
+const EARLY_QUESTION_LIMIT_MS = 1_500
 /** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
 const BACKOFF_MIN_MS = 2_000
 const BACKOFF_MAX_MS = 60_000
@@ -83,6 +85,8 @@ export class CondorPool {
   #slots = 0
   /** Counts changes: work that began before the last one is out of date. */
   #wish = 0
+  /** Ends the questions of work that is out of date. */
+  #outdated = new AbortController()
   #working = false
   #backoffMs = BACKOFF_MIN_MS
   #retry: Timer | undefined
@@ -131,7 +135,7 @@ export class CondorPool {
   /** Hands the role over; the daemons go on, for an agent that only restarts must not cost a job. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#wish++
+    this.#supersede()
     this.#retry?.cancel()
     this.#lookout.stop()
     this.#machine.stop()
@@ -201,10 +205,16 @@ export class CondorPool {
 
   /** Something that the configuration depends on is different. */
   #change(): void {
-    this.#wish++
+    this.#supersede()
     this.#retry?.cancel()
     this.#backoffMs = BACKOFF_MIN_MS
     void this.#work()
+  }
+
+  #supersede(): void {
+    this.#wish++
+    this.#outdated.abort()
+    this.#outdated = new AbortController()
   }
 
   async #work(): Promise<void> {
@@ -255,7 +265,7 @@ export class CondorPool {
       throw silent(manager.ip)
     }
     const { role } = this.#parts.settings
-    if (role !== 'worker') await this.#daemons.reschedule()
+    if (role !== 'worker') void this.#daemons.reschedule()
     if (role !== 'submit' && !(await this.#untilSlot(wish))) {
       if (wish !== this.#wish) return
       throw slotMissing()
@@ -313,12 +323,12 @@ export class CondorPool {
   }
 
   async #untilAnswers(ip: Ip4, limitMs: number, wish: number): Promise<boolean> {
-    return await this.#until((patience) => this.#daemons.collectorAnswers(formatIp4(ip), patience), limitMs, wish)
+    return await this.#until((limit) => this.#daemons.collectorAnswers(formatIp4(ip), limit), limitMs, wish)
   }
 
   async #untilSlot(wish: number): Promise<boolean> {
     const hostname = this.facts().hostname ?? ''
-    const shown = (patience: number) => this.#daemons.showsSlot(hostname, patience)
+    const shown = (limit: CommandOptions) => this.#daemons.showsSlot(hostname, limit)
     if (this.#joined !== undefined) {
       if (await this.#until(shown, SLOT_HEAD_START_MS, wish)) return true
       // A manager that was one before it lost its power rejects the session that a daemon has from then, and with it the
@@ -329,11 +339,12 @@ export class CondorPool {
   }
 
   /** Asks again and again, each time with twice the patience. */
-  async #until(holds: (patienceMs: number) => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
+  async #until(ask: (limit: CommandOptions) => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
     const { clock } = this.#parts
+    const { signal } = this.#outdated
     const deadline = clock.now() + limitMs
     for (let patience = EARLY_QUESTION_LIMIT_MS; wish === this.#wish; patience *= 2) {
-      if (await holds(patience)) return true
+      if (await ask({ limitMs: Math.min(patience, QUESTION_LIMIT_MS), signal })) return true
       if (clock.now() >= deadline) return false
       await sleep(clock, ASK_AGAIN_MS)
     }

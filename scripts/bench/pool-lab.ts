@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PoolHost, type PoolLab, settled, traffic } from '../lab/pool.ts'
 import { until } from '../lab/until.ts'
 
-/** Whoever joined has been counted, and nothing is under way any more, ms. */
-const REST_MS = 10_000
-const IDLE_MS = 60_000
+/** A manager renews its entry so often, ms. */
+const PERIOD_MS = 10_000
+/** Machines tell more about themselves for half a minute after they joined; idle is what comes then, ms. */
+const SETTLING_MS = 40_000
+const IDLE_MS = 120_000
 const PATIENCE_MS = 180_000
 
 /** Three hosts from nothing to one pool, and to a finished job, ms. */
@@ -41,7 +43,7 @@ export async function measureJoin(
 export async function measureLoss(hosts: readonly PoolHost[]): Promise<number> {
   const manager = await settled(hosts)
   // Where in its period the manager dies is chance.
-  await sleep(REST_MS * Math.random())
+  await sleep(PERIOD_MS * Math.random())
   const since = performance.now()
   await manager.host.machine.cutPower()
   await settled(hosts.filter((host) => host !== manager))
@@ -59,7 +61,7 @@ export interface IdleTraffic {
 }
 
 export async function measureIdle(hosts: readonly PoolHost[]): Promise<IdleTraffic[]> {
-  await sleep(REST_MS)
+  await sleep(SETTLING_MS)
   const count = () => Promise.all(hosts.map(async (host) => [await traffic(host, 'eth0'), await traffic(host, 'wow0')]))
   const before = await count()
   const since = performance.now()

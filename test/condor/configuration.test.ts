@@ -97,13 +97,13 @@ describe('the configuration of HTCondor', () => {
   })
 
   test('slows down as the pool grows, in few steps, and never beyond what HTCondor does by default', () => {
-    assert.equal(paceOf(1).updateS, 20)
-    assert.equal(paceOf(100).updateS, 20)
-    assert.equal(paceOf(101).updateS, 40)
+    assert.equal(paceOf(1).updateS, 60)
+    assert.equal(paceOf(100).updateS, 60)
+    assert.equal(paceOf(101).updateS, 120)
     assert.deepEqual(paceOf(150), paceOf(200))
     const { updateS, collectorS, negotiatorS, leaseS } = paceOf(1_000_000)
     assert.deepEqual([updateS, collectorS, negotiatorS, leaseS], [300, 900, 60, 2_400])
-    for (const hosts of [1, 300, 5_000]) assert.ok(paceOf(hosts).lifetimeS > 4 * paceOf(hosts).updateS)
+    for (const hosts of [1, 300, 5_000]) assert.ok(paceOf(hosts).lifetimeS > 2 * paceOf(hosts).updateS)
   })
 })
 

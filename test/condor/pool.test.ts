@@ -5,10 +5,11 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import type { CommandResult, Commands } from '../../agent/condor/commands.ts'
+import type { CommandOptions, CommandResult, Commands } from '../../agent/condor/commands.ts'
 import type { CondorPaths } from '../../agent/condor/configuration.ts'
 import { CondorPool } from '../../agent/condor/pool.ts'
 import { type CondorOptions, condorSettings } from '../../agent/condor/settings.ts'
+import type { Ip4 } from '../../agent/core/ip.ts'
 import { SILENT } from '../../agent/core/log.ts'
 import type { SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { SimCluster } from '../../scripts/sim/sim-cluster.ts'
@@ -24,9 +25,16 @@ class Played implements Commands {
   /** How long each question to a collector might take, ms. */
   readonly patience: number[] = []
 
-  async run(program: string, args: readonly string[], { limitMs }: { limitMs: number }): Promise<CommandResult> {
+  /** Never answers; only ends when nobody wants to know any more. */
+  hanging: string | undefined
+
+  async run(program: string, args: readonly string[], { limitMs, signal }: CommandOptions): Promise<CommandResult> {
     this.ran.push([program, ...args].join(' '))
     if (program === 'condor_status') this.patience.push(limitMs)
+    if (program === this.hanging) {
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+      return { kind: 'hung', said: 'no answer' }
+    }
     const said = program === 'condor_status' ? 'something\n' : ''
     return this.answers.get(program) ?? { kind: 'ok', stdout: said }
   }
@@ -92,8 +100,13 @@ async function pass({ sim }: Stage, ms: number): Promise<void> {
   }
 }
 
+/** An address of the namespace. */
+function own(number: number): Ip4 {
+  return (sampleNamespace().signed.record.pool.base + number) as Ip4
+}
+
 async function joined(at: Stage): Promise<void> {
-  at.pool.bound((sampleNamespace().signed.record.pool.base + 7) as Parameters<CondorPool['bound']>[0])
+  at.pool.bound(own(7))
   await pass(at, 8_000)
   // The file system is no part of virtual time: on a busy machine it takes longer than these 8 s do.
   for (let i = 0; i < 200 && at.pool.facts().state === 'joining'; i++) await pass(at, 100)
@@ -135,6 +148,19 @@ describe('a machine on its way into the pool', () => {
     at.commands.answers.set('condor_status', { kind: 'hung', said: 'no answer' })
     await joined(at)
     assert.deepEqual(at.commands.patience.slice(0, 5), [1_500, 3_000, 6_000, 10_000, 10_000])
+    await at.pool.stop()
+  })
+
+  test('waits for no answer that it has no use for any more', async () => {
+    const at = await stage()
+    at.commands.hanging = 'condor_status'
+    at.pool.bound(own(7))
+    await pass(at, 5_000)
+    const told = at.commands.count('condor_reconfig')
+    at.pool.bound(own(8))
+    await pass(at, 5_000)
+    assert.ok(at.commands.count('condor_reconfig') > told, 'the daemons hear of the other address')
+    at.commands.hanging = undefined
     await at.pool.stop()
   })
 

@@ -168,6 +168,53 @@ async function addressOf(host: PoolHost, type: 'COLLECTOR' | 'SCHEDD' | 'STARTD'
   return (await host.run('sh', '-c', `head -1 $(condor_config_val ${type}_ADDRESS_FILE)`)).trim()
 }
 
+describe('machines with settings of their own', { skip: labMissing() }, () => {
+  let pool: PoolLab
+  let lab: PoolHost
+  let desktop: PoolHost
+  let plain: PoolHost
+  let other: PoolHost
+
+  before(async () => {
+    pool = await openPoolLab()
+    lab = await PoolHost.create(pool, 'lab', 'group=physics,flock=side')
+    desktop = await PoolHost.create(pool, 'desktop', 'group=physics,policy=idle')
+    plain = await PoolHost.create(pool, 'plain')
+    other = await PoolHost.create(pool, 'other', 'pool=side')
+    await Promise.all([lab, desktop, plain, other].map((host) => host.join()))
+    await Promise.all([settled([lab, desktop, plain]), settled([other])])
+  })
+  after(() => pool.lab.close())
+
+  /** The name of the machine that a job runs on. */
+  const whereabouts = async (from: PoolHost, requirements?: string) => {
+    const job = await from.submit({ script: 'hostname', ...(requirements === undefined ? {} : { requirements }) })
+    return (await job.output()).trim()
+  }
+
+  test('prefer jobs of their own group', async () => {
+    const elsewhere = `Machine != "${lab.hostname}"`
+    for (let i = 0; i < 3; i++) assert.equal(await whereabouts(lab, elsewhere), desktop.name)
+  })
+
+  test('send jobs that have no room in their pool to another pool of the namespace', async () => {
+    await until('the other pool is known', async () => (await lab.status()).flock.length === 1)
+    assert.equal(await whereabouts(lab, `Machine == "${other.hostname}"`), other.name)
+  })
+
+  test("suspend jobs while the machine's owner is there, where the policy says so", async () => {
+    const owner = (idleS: number) =>
+      desktop.run(...desktop.host.machine.wow, 'condor', 'owner', '--idle', String(idleS))
+    const job = await lab.submit({ script: 'sleep 5; echo done', requirements: `Machine == "${desktop.hostname}"` })
+    await job.running()
+    await owner(0)
+    await until('the job is suspended', async () => /^010 /m.test(await job.log()))
+    await owner(3_600)
+    assert.equal(await job.output(), 'done\n')
+    assert.match(await job.log(), /^011 /m)
+  })
+})
+
 describe('ten machines that start at the same moment', { skip: labMissing() }, () => {
   let pool: PoolLab
   before(async () => {

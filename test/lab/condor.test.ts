@@ -205,7 +205,7 @@ describe('machines with settings of their own', { skip: labMissing() }, () => {
   test("suspend jobs while the machine's owner is there, where the policy says so", async () => {
     const owner = (idleS: number) =>
       desktop.run(...desktop.host.machine.wow, 'condor', 'owner', '--idle', String(idleS))
-    const job = await lab.submit({ script: 'sleep 5; echo done', requirements: `Machine == "${desktop.hostname}"` })
+    const job = await lab.submit({ script: 'sleep 40; echo done', requirements: `Machine == "${desktop.hostname}"` })
     await job.running()
     await owner(0)
     await until('the job is suspended', async () => /^010 /m.test(await job.log()))

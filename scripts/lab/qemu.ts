@@ -144,10 +144,13 @@ export class Machine {
 
 function machineArguments(options: BootOptions, scratch: string): string[] {
   const { accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
-  const argv = ['-machine', 'q35', '-m', String(memoryMiB), '-smp', '2', ...(uuid === null ? [] : ['-uuid', uuid])]
-  // Under TCG, `max` and `qemu64` panic with kernel 6.12.
+  const argv = ['-machine', 'q35', '-m', String(memoryMiB), ...(uuid === null ? [] : ['-uuid', uuid])]
+  // Under TCG, `max` and `qemu64` panic with kernel 6.12, and so does, once in a while, a second processor that runs into
+  // code which the kernel is just patching (Oops: int3).
   argv.push(
-    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'Nehalem']),
+    ...(accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host', '-smp', '2']
+      : ['-accel', 'tcg', '-cpu', 'Nehalem', '-smp', '1']),
   )
   if (firmware === 'uefi') {
     const variables = join(scratch, 'vars.fd')

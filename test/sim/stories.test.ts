@@ -161,18 +161,15 @@ describe('stories that once broke a promise, or seemed to', () => {
         ],
       },
     ],
+    [
+      'while a ring forms, what only one replica took of a claim stays there and is brought home over the winner',
+      { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 },
+    ],
   ] satisfies [string, Story][]) {
     test(what, async () => {
       assert.deepEqual((await play(story)).violations, [])
     })
   }
-})
-
-test('a ring that forms with every other host behind a NAT gives no address of one host to another', {
-  todo: 'at 2.2 s an address could be had by another at three sub-keys; found by wow sim --seed 4, not yet understood',
-}, async () => {
-  const story: Story = { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 }
-  assert.deepEqual((await play(story)).violations, [])
 })
 
 describe('wow sim', () => {

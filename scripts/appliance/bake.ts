@@ -32,7 +32,7 @@ export interface BakeInput {
 export async function bake({ base, flavour, formats, slot, basename, title, folder }: BakeInput): Promise<void> {
   const id = createHash('sha256').update(base.id).update(slot).digest().subarray(0, 16)
   const disks = new Map<ContainerName, CachedDisk>()
-  for (const name of containersOf(formats)) disks.set(name, await cachedDisk(base, name))
+  await Promise.all(containersOf(formats).map(async (name) => disks.set(name, await cachedDisk(base, name))))
 
   const disk = async (container: ContainerName, path: string, name: string) => {
     const source = disks.get(container)

@@ -6,25 +6,15 @@
  */
 
 import { createHash } from 'node:crypto'
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import * as v from 'valibot'
 import { writeWhole } from '../../agent/core/files.ts'
 import { withLock } from '../lib/lock.ts'
 import { say } from '../lib/steps.ts'
 import { cacheFolder, lockFile, scratchFolder } from './paths.ts'
 import { filesUnder } from './render.ts'
+import { sha256Files } from './sha256.ts'
 
 const entrySchema = v.object({
   key: v.string(),
@@ -56,13 +46,6 @@ export class KeyBuilder {
   finish(): string {
     return this.#hash.digest('hex').slice(0, 32)
   }
-}
-
-/** SHA-256 of a file of any size, in hex. */
-export async function sha256File(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash)
-  return hash.digest('hex')
 }
 
 export interface CacheOptions {
@@ -114,10 +97,11 @@ export async function cached({ kind, key, build, folder = cacheFolder }: CacheOp
 }
 
 async function seal(folder: string, key: string): Promise<void> {
-  const files: Record<string, { size: number; sha256: string }> = {}
-  for (const file of filesUnder(folder)) {
-    files[relative(folder, file)] = { size: statSync(file).size, sha256: await sha256File(file) }
-  }
+  const paths = filesUnder(folder)
+  const digests = await sha256Files(paths)
+  const files = Object.fromEntries(
+    paths.map((path, i) => [relative(folder, path), { size: statSync(path).size, sha256: digests[i] ?? '' }]),
+  )
   writeWhole(join(folder, 'entry.json'), `${JSON.stringify({ key, files }, null, 2)}\n`, 0o644)
 }
 
@@ -132,11 +116,10 @@ async function inspect(entry: string, key: string): Promise<'absent' | 'intact' 
     text = readFileSync(join(entry, 'entry.json'), 'utf8')
     const sealed = v.parse(entrySchema, JSON.parse(text))
     if (sealed.key !== key) return 'damaged'
-    for (const [name, { size, sha256 }] of Object.entries(sealed.files)) {
-      const path = join(entry, name)
-      if (statSync(path).size !== size || (await sha256File(path)) !== sha256) return 'damaged'
-    }
-    return 'intact'
+    const files = Object.entries(sealed.files)
+    if (files.some(([name, { size }]) => statSync(join(entry, name)).size !== size)) return 'damaged'
+    const digests = await sha256Files(files.map(([name]) => join(entry, name)))
+    return files.every(([, { sha256 }], i) => digests[i] === sha256) ? 'intact' : 'damaged'
   } catch {
     return 'damaged'
   }

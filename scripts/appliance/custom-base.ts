@@ -11,11 +11,11 @@ import * as v from 'valibot'
 import { InputError, WowError } from '../../agent/core/errors.ts'
 import { readExt4 } from '../verify/ext4.ts'
 import { type Base, checkHygiene } from './base.ts'
-import { sha256File } from './cache.ts'
 import { rootOffset } from './disk.ts'
 import { qcow2 } from './disks/qcow2.ts'
 import type { Flavour } from './flavour.ts'
 import { type DebianPackage, sbom } from './sbom.ts'
+import { sha256File } from './sha256.ts'
 import { emptySlot, findOnDisk, SLOT_SIZE } from './slot.ts'
 
 const factsSchema = v.object({

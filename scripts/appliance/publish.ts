@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeWhole } from '../../agent/core/files.ts'
-import { sha256File } from './cache.ts'
+import { sha256Files } from './sha256.ts'
 
 export interface ManifestFacts {
   readonly namespace: { readonly id: string; readonly name: string; readonly pool: string }
@@ -28,11 +28,8 @@ export async function complete(folder: string): Promise<void> {
   const names = readdirSync(folder)
     .filter((name) => name !== 'manifest.json')
     .sort()
-  const files: { name: string; bytes: number; sha256: string }[] = []
-  for (const name of names) {
-    const path = join(folder, name)
-    files.push({ name, bytes: statSync(path).size, sha256: await sha256File(path) })
-  }
+  const digests = await sha256Files(names.map((name) => join(folder, name)))
+  const files = names.map((name, i) => ({ name, bytes: statSync(join(folder, name)).size, sha256: digests[i] ?? '' }))
   const manifest = `${JSON.stringify({ ...(facts as ManifestFacts), files }, null, 2)}\n`
   writeWhole(join(folder, 'manifest.json'), manifest, 0o644)
   const sums = new Map(files.map(({ name, sha256 }) => [name, sha256]))
@@ -59,10 +56,9 @@ export function formatSums(sums: ReadonlyMap<string, string>): string {
 
 /** True when every file that SHA256SUMS names is what it says. */
 export async function sumsHold(folder: string): Promise<boolean> {
-  for (const [name, sha256] of parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))) {
-    if ((await sha256File(join(folder, name))) !== sha256) return false
-  }
-  return true
+  const sums = [...parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))]
+  const digests = await sha256Files(sums.map(([name]) => join(folder, name)))
+  return sums.every(([, sha256], i) => digests[i] === sha256)
 }
 
 /** Puts `folder` in the place of `target`, both on one file system; what was there is gone afterwards. */

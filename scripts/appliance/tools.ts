@@ -11,6 +11,7 @@ const TOOLS = [
   'mmdebstrap',
   'mtools',
   'openssh-client',
+  'openssl',
   'packer',
   'procps',
   'qemu-utils',

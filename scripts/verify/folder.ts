@@ -3,9 +3,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { sha256File } from '../appliance/cache.ts'
 import { FORMAT_NAMES } from '../appliance/formats/format.ts'
 import { parseSums } from '../appliance/publish.ts'
+import { sha256Files } from '../appliance/sha256.ts'
 import { checkSignature } from '../appliance/signature.ts'
 import { type Check, check, must } from './check.ts'
 
@@ -39,8 +39,9 @@ export function readManifest(folder: string): Manifest {
 /** `signer`: file of the public key that must have signed. */
 export async function checkFolder(folder: string, signer: string | undefined): Promise<Check[]> {
   const names = readdirSync(folder).sort()
-  const actual = new Map<string, string>()
-  for (const name of names) if (!UNSUMMED.includes(name)) actual.set(name, await sha256File(join(folder, name)))
+  const summed = names.filter((name) => !UNSUMMED.includes(name))
+  const digests = await sha256Files(summed.map((name) => join(folder, name)))
+  const actual = new Map(summed.map((name, i) => [name, digests[i] ?? '']))
   return [
     await check('SUMS', () => sums(folder, actual)),
     ...(signer !== undefined || names.includes('SHA256SUMS.sig')

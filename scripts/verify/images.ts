@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx'
-import { sha256File } from '../appliance/cache.ts'
+import { sha256File } from '../appliance/sha256.ts'
 import { type Check, check, must } from './check.ts'
 
 const sh = $({ quiet: true })

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sha256File } from '../cache.ts'
+import { sha256File } from '../sha256.ts'
 import { pack } from './archive.ts'
 import type { Format } from './format.ts'
 import { ovfPackage } from './ovf.ts'

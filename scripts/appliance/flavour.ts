@@ -77,6 +77,11 @@ export function flavourNames(folder = imagesFolder): string[] {
 
 /** @throws InputError when there is no such flavour or its file does not say what it must. */
 export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
+  return read(flavour, imagesAt, [])
+}
+
+/** `above`: the flavours that extend this one. */
+function read(flavour: string, imagesAt: string, above: readonly string[]): Flavour {
   const folder = join(imagesAt, flavour)
   const file = join(folder, 'flavour.json')
   const json = parseJson(readText(flavour, file, imagesAt), file)
@@ -84,8 +89,11 @@ export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
     return { ...checked(flavourSchema, json, file), name: flavour, folders: [folder] }
   }
   const { extends: base, ...own } = checked(extensionSchema, json, file)
-  if (base === flavour) throw invalid(`${file}: extends: a flavour cannot extend itself`)
-  const { folders, name: _base, ...settings } = readFlavour(base, imagesAt)
+  const chain = [...above, flavour]
+  if (chain.includes(base)) {
+    throw invalid(`${file}: extends: a flavour cannot extend itself (${[...chain, base].join(' -> ')})`)
+  }
+  const { folders, name: _base, ...settings } = read(base, imagesAt, chain)
   return { ...merged(settings, own), name: flavour, folders: [...folders, folder] }
 }
 

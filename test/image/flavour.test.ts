@@ -82,6 +82,8 @@ describe('flavours', () => {
     )
     refuses('FLAVOUR_UNKNOWN', /"nobody"/, extension('orphan', { extends: 'nobody' }), folder)
     refuses('FLAVOUR_INVALID', /itself/, extension('selfish', { extends: 'selfish' }), folder)
+    extension('hen', { extends: 'egg' })
+    refuses('FLAVOUR_INVALID', /itself \(egg -> hen -> egg\)/, extension('egg', { extends: 'hen' }), folder)
   })
 
   test('the minimal disk is 4 GiB, its root partition on a mebibyte', () => {

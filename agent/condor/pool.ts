@@ -83,10 +83,8 @@ export class CondorPool {
   #state: PoolState = 'waiting'
   #problem: WowError | undefined
   #slots = 0
-  /** Counts changes: work that began before the last one is out of date. */
-  #wish = 0
-  /** Ends the questions of work that is out of date. */
-  #outdated = new AbortController()
+  /** Aborted by the next change: work that began before is out of date. */
+  #wish = new AbortController()
   #working = false
   #backoffMs = BACKOFF_MIN_MS
   #retry: Timer | undefined
@@ -212,18 +210,17 @@ export class CondorPool {
   }
 
   #supersede(): void {
-    this.#wish++
-    this.#outdated.abort()
-    this.#outdated = new AbortController()
+    this.#wish.abort()
+    this.#wish = new AbortController()
   }
 
   async #work(): Promise<void> {
     if (this.#working || this.#stopped) return
     this.#working = true
     const { clock, log } = this.#parts
-    let wish: number
+    let wish: AbortSignal
     do {
-      wish = this.#wish
+      wish = this.#wish.signal
       try {
         await this.#apply(wish)
         this.#problem = undefined
@@ -234,16 +231,16 @@ export class CondorPool {
         // Others may do better; whoever is alone gets its turn again.
         if (this.#election?.view.leading === true) this.#unfitUntil = clock.now() + UNFIT_MS
         log.warn('the pool', { code: this.#problem.code, reason: this.#problem.message })
-        if (wish !== this.#wish) continue
+        if (wish.aborted) continue
         this.#retry = clock.after(this.#backoffMs, () => void this.#work())
         this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)
       }
-    } while (wish !== this.#wish && !this.#stopped)
+    } while (wish.aborted && !this.#stopped)
     this.#working = false
   }
 
   /** Brings this machine to where the view wants it; returns early when the view changes meanwhile. */
-  async #apply(wish: number): Promise<void> {
+  async #apply(wish: AbortSignal): Promise<void> {
     this.#installation.check()
     const view = this.#election?.view
     const ip = this.#ip
@@ -256,21 +253,21 @@ export class CondorPool {
     const running = this.#joined !== undefined
     if (running && !leading && manager.ip !== this.#joined?.ip) {
       await this.#untilAnswers(manager.ip, COLLECTOR_HEAD_START_MS, wish)
-      if (wish !== this.#wish) return
+      if (wish.aborted) return
     }
     await this.#write(ip, view.leading, manager.ip, manager.hosts)
     await this.#tellDaemons()
     if (!(await this.#untilAnswers(manager.ip, COLLECTOR_LIMIT_MS, wish))) {
-      if (wish !== this.#wish) return
+      if (wish.aborted) return
       throw silent(manager.ip)
     }
     const { role } = this.#parts.settings
     if (role !== 'worker') void this.#daemons.reschedule()
     if (role !== 'submit' && !(await this.#untilSlot(wish))) {
-      if (wish !== this.#wish) return
+      if (wish.aborted) return
       throw slotMissing()
     }
-    if (wish === this.#wish) await this.#join(manager)
+    if (!wish.aborted) await this.#join(manager)
   }
 
   async #write(ip: Ip4, leading: boolean, manager: Ip4, hosts: number): Promise<void> {
@@ -322,29 +319,28 @@ export class CondorPool {
     if (paceOf(before).hosts !== paceOf(size.hosts).hosts) this.#change()
   }
 
-  async #untilAnswers(ip: Ip4, limitMs: number, wish: number): Promise<boolean> {
+  async #untilAnswers(ip: Ip4, limitMs: number, wish: AbortSignal): Promise<boolean> {
     return await this.#until((limit) => this.#daemons.collectorAnswers(formatIp4(ip), limit), limitMs, wish)
   }
 
-  async #untilSlot(wish: number): Promise<boolean> {
+  async #untilSlot(wish: AbortSignal): Promise<boolean> {
     const hostname = this.facts().hostname ?? ''
     const shown = (limit: CommandOptions) => this.#daemons.showsSlot(hostname, limit)
     if (this.#joined !== undefined) {
       if (await this.#until(shown, SLOT_HEAD_START_MS, wish)) return true
       // A manager that was one before it lost its power rejects the session that a daemon has from then, and with it the
       // daemon's first word; the next is due after a whole interval.
-      if (wish === this.#wish) await this.#daemons.reconfigure()
+      if (!wish.aborted) await this.#daemons.reconfigure()
     }
     return await this.#until(shown, SLOT_LIMIT_MS, wish)
   }
 
   /** Asks again and again, each time with twice the patience. */
-  async #until(ask: (limit: CommandOptions) => Promise<boolean>, limitMs: number, wish: number): Promise<boolean> {
+  async #until(ask: (limit: CommandOptions) => Promise<boolean>, limitMs: number, wish: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts
-    const { signal } = this.#outdated
     const deadline = clock.now() + limitMs
-    for (let patience = EARLY_QUESTION_LIMIT_MS; wish === this.#wish; patience *= 2) {
-      if (await ask({ limitMs: Math.min(patience, QUESTION_LIMIT_MS), signal })) return true
+    for (let patience = EARLY_QUESTION_LIMIT_MS; !wish.aborted; patience *= 2) {
+      if (await ask({ limitMs: Math.min(patience, QUESTION_LIMIT_MS), signal: wish })) return true
       if (clock.now() >= deadline) return false
       await sleep(clock, ASK_AGAIN_MS)
     }

@@ -11,6 +11,9 @@ const PREFIX = 24
 const NETWORK = '198.51.100'
 /** The largest host number of a /24. */
 const LAST_HOST = 254
+const BRIDGE = 'br0'
+/** Where those are that a partition keeps apart. */
+const ASIDE = 'br1'
 
 export interface Attachment {
   /** IPv4 address, without its prefix length. */
@@ -24,8 +27,8 @@ export class Underlay {
 
   static async create(): Promise<Underlay> {
     const underlay = new Underlay(await NetworkNamespace.create('underlay'))
-    await underlay.namespace.ip('link', 'add', 'br0', 'type', 'bridge')
-    await underlay.namespace.ip('link', 'set', 'br0', 'up')
+    await underlay.namespace.ip('link', 'add', BRIDGE, 'type', 'bridge')
+    await underlay.namespace.ip('link', 'set', BRIDGE, 'up')
     return underlay
   }
 
@@ -37,15 +40,36 @@ export class Underlay {
   async attach(namespace: NetworkNamespace, { device = 'eth0', mtu = 1500 } = {}): Promise<Attachment> {
     const number = ++this.#attached
     if (number > LAST_HOST) throw new RangeError(`the underlay has room for ${LAST_HOST} hosts`)
-    const port = `port${number}`
+    const port = portOf(number)
     const inside = { netns: namespace.name, device }
     await veth(this.namespace, port, inside, mtu)
-    await this.namespace.ip('link', 'set', port, 'master', 'br0', 'up')
+    await this.namespace.ip('link', 'set', port, 'master', BRIDGE, 'up')
     const ip = `${NETWORK}.${number}`
     await namespace.ip('address', 'add', `${ip}/${PREFIX}`, 'dev', device)
     await namespace.ip('link', 'set', device, 'up')
     return { ip, device }
   }
+
+  /** From now on those with these addresses reach each other and nobody else, and the rest does not reach them. */
+  async part(ips: readonly string[]): Promise<void> {
+    await this.namespace.ip('link', 'add', ASIDE, 'type', 'bridge')
+    await this.namespace.ip('link', 'set', ASIDE, 'up')
+    for (const port of portsOf(ips)) await this.namespace.ip('link', 'set', port, 'master', ASIDE)
+  }
+
+  /** Ends what `part` began with the same addresses. */
+  async heal(ips: readonly string[]): Promise<void> {
+    for (const port of portsOf(ips)) await this.namespace.ip('link', 'set', port, 'master', BRIDGE)
+    await this.namespace.ip('link', 'delete', ASIDE)
+  }
+}
+
+function portOf(number: number | string): string {
+  return `port${number}`
+}
+
+function portsOf(ips: readonly string[]): string[] {
+  return ips.map((ip) => portOf(ip.split('.').at(-1) ?? ''))
 }
 
 /** Two ends of one cable: `near` here, the other in another namespace. */

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { until } from '../../scripts/lab/until.ts'
+
+/** What is promised of two owners after a partition (docs/guarantees.md, P4), and some time for a busy machine, ms. */
+const SETTLED_WITHIN_MS = 60_000
+
+describe('a cluster that is parted into two halves, each of which goes on by itself', { skip: labMissing() }, () => {
+  let lab: Lab
+  let hosts: Host[]
+  let away: Host[]
+  before(async () => {
+    lab = await Lab.open()
+    const bootstrap = await lab.bootstrap()
+    // Five addresses for six hosts: whatever three of them take, the other three take one of these too.
+    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/29' })
+    hosts = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => lab.host(`host${number}`, { token })))
+    await Promise.all(hosts.map((host) => host.startAgent().phase('connected')))
+    away = hosts.slice(3)
+  })
+  after(() => lab.close())
+
+  const addressesOf = async (list: readonly Host[]) =>
+    (await Promise.all(list.map(({ client }) => client.address()))).filter((ip) => ip !== undefined)
+  const idOf = async ({ agent }: Host) => (await agent.status()).address
+
+  test('gives an address to two hosts while it is parted, and to one again when it is whole', async () => {
+    const uplinks = away.map(({ uplink }) => uplink.ip)
+    await lab.underlay.part(uplinks)
+    const apart = await Promise.all(away.map(idOf))
+    for (const host of away) {
+      await until(`${host.name} is in a ring of its half`, async () => {
+        const { correctlyConnected, left, right } = (await host.agent.status()).ring
+        return correctlyConnected && apart.includes(left) && apart.includes(right)
+      })
+    }
+    for (const { client } of hosts) client.launch()
+    await Promise.all(hosts.map(({ client }) => client.bound()))
+    const parted = await addressesOf(hosts)
+    assert.equal(parted.length, 6)
+    assert.ok(new Set(parted).size < 6, parted.join(' '))
+
+    await lab.underlay.heal(uplinks)
+    await until(
+      'no two taps have one address',
+      async () => {
+        const now = await addressesOf(hosts)
+        return new Set(now).size === now.length
+      },
+      SETTLED_WITHIN_MS,
+    )
+    const held = (await Promise.all(hosts.map(({ agent }) => agent.status()))).flatMap(({ leases }) => leases)
+    assert.equal(new Set(held.map(({ ip }) => ip)).size, held.length)
+  })
+})

@@ -41,7 +41,7 @@ describe('a copy of a disk that has been booted', () => {
     const say = async (command: string) => (await machine.run(command, COMMAND_MS)).output.trim()
     return {
       ip,
-      address: await say('sudo wow status --state /var/lib/wow --json | grep \'"address"\''),
+      address: JSON.parse(await say('sudo wow status --state /var/lib/wow --json')).address,
       machineId: await say('cat /etc/machine-id'),
       hostKey: await say('cat /etc/ssh/ssh_host_ed25519_key.pub'),
       hostname: await say('hostname'),

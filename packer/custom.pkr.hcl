@@ -41,6 +41,12 @@ variable "cpu" {
   description = "Of QEMU: kernel 6.12 panics on some models under tcg; Nehalem works."
 }
 
+variable "cpus" {
+  type        = number
+  default     = 2
+  description = "Of QEMU: under tcg more than one makes the kernel panic once in a while."
+}
+
 variable "memory" {
   type    = number
   default = 1024
@@ -66,7 +72,7 @@ source "qemu" "wow" {
   format           = "qcow2"
   machine_type     = "q35"
   accelerator      = var.accelerator
-  cpus             = 2
+  cpus             = var.cpus
   memory           = var.memory
   disk_interface   = "virtio"
   net_device       = "virtio-net"

@@ -22,7 +22,7 @@ import { freshFolder, replaceFolder } from './appliance/publish.ts'
 import { packer, runStages } from './appliance/run-packer.ts'
 import { emptySlot } from './appliance/slot.ts'
 import { PIPELINE_TOOLS } from './appliance/tools.ts'
-import { chooseAccelerator, extractKernel } from './lib/accelerator.ts'
+import { chooseAccelerator, extractKernel, PROCESSORS } from './lib/accelerator.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { run } from './lib/main.ts'
 import { say, sinceStart, step } from './lib/steps.ts'
@@ -119,11 +119,12 @@ function accessKeys(scratch: string): { ssh_key: string; floppy: string } {
   return { ssh_key: key, floppy }
 }
 
-async function qemuModel(packages: string, scratch: string): Promise<{ accelerator: string; cpu: string }> {
+async function qemuModel(packages: string, scratch: string): Promise<Record<string, string>> {
   const kernel = join(scratch, 'vmlinuz')
   extractKernel(packages, kernel)
   const accelerator = await chooseAccelerator(kernel)
-  return { accelerator, cpu: accelerator === 'kvm' ? 'host' : 'Nehalem' }
+  const { model, count } = PROCESSORS[accelerator]
+  return { accelerator, cpu: model, cpus: String(count) }
 }
 
 function diskIn(output: string): string {

@@ -10,7 +10,7 @@ import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
-import type { Accelerator } from '../lib/accelerator.ts'
+import { type Accelerator, PROCESSORS } from '../lib/accelerator.ts'
 
 /**
  * A network behind QEMU's NAT: of one machine's own, or one LAN for several, on which one machine is the host and the
@@ -145,13 +145,8 @@ export class Machine {
 function machineArguments(options: BootOptions, scratch: string): string[] {
   const { accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
   const argv = ['-machine', 'q35', '-m', String(memoryMiB), ...(uuid === null ? [] : ['-uuid', uuid])]
-  // Under TCG, `max` and `qemu64` panic with kernel 6.12, and so does, once in a while, a second processor that runs into
-  // code which the kernel is just patching (Oops: int3).
-  argv.push(
-    ...(accelerator === 'kvm'
-      ? ['-accel', 'kvm', '-cpu', 'host', '-smp', '2']
-      : ['-accel', 'tcg', '-cpu', 'Nehalem', '-smp', '1']),
-  )
+  const { model, count } = PROCESSORS[accelerator]
+  argv.push('-accel', accelerator, '-cpu', model, '-smp', String(count))
   if (firmware === 'uefi') {
     const variables = join(scratch, 'vars.fd')
     copyFileSync(`${OVMF}/OVMF_VARS_4M.fd`, variables)

@@ -8,6 +8,15 @@ import { existsSync, writeFileSync } from 'node:fs'
 
 export type Accelerator = 'kvm' | 'tcg'
 
+/**
+ * The processors of a guest. Emulated, kernel 6.12 panics on `max` and `qemu64`, and once in a while with a second processor
+ * that runs into code which the first is just patching (Oops: int3).
+ */
+export const PROCESSORS: Readonly<Record<Accelerator, { readonly model: string; readonly count: number }>> = {
+  kvm: { model: 'host', count: 2 },
+  tcg: { model: 'Nehalem', count: 1 },
+}
+
 /** Long enough for a kernel that works to get to the point of missing its root file system. */
 const KVM_PROBE_MS = 10_000
 

@@ -19,6 +19,7 @@ import { parseMirror } from './appliance/inputs.ts'
 import { packageLayer } from './appliance/packages.ts'
 import { cacheFolder, distFolder } from './appliance/paths.ts'
 import { freshFolder, replaceFolder } from './appliance/publish.ts'
+import type { Request } from './appliance/request.ts'
 import { packer, runStages } from './appliance/run-packer.ts'
 import { emptySlot } from './appliance/slot.ts'
 import { PIPELINE_TOOLS } from './appliance/tools.ts'
@@ -99,16 +100,19 @@ function readBuilder(word: string): keyof typeof BUILDERS {
   throw new InputError('BUILDER_UNKNOWN', `BUILDER: "${word}" is no builder`, `Choose of: ${names.join(', ')}`)
 }
 
-const orderOf = (flavour: string, mirror: string | undefined) => ({
-  namespace: { id: '', name: '', pool: '', token: '' },
-  flavour,
-  formats: [],
-  bootstrap: [],
-  sshKeys: [],
-  basename: '',
-  folder: '',
-  ...(mirror === undefined ? {} : { mirror }),
-})
+/** Of a base alone, with no namespace in it. */
+function orderOf(flavour: string, mirror: string | undefined): Request {
+  return {
+    namespace: { id: '', name: '', pool: '', token: '' },
+    flavour,
+    formats: [],
+    bootstrap: [],
+    sshKeys: [],
+    basename: '',
+    folder: '',
+    mirror,
+  }
+}
 
 /** A key for this one time, and the floppy's file that lets it in. */
 function accessKeys(scratch: string): { ssh_key: string; floppy: string } {

@@ -20,8 +20,6 @@ export interface Entry {
   readonly proven: Proven
   /** The linked node that brought it. */
   readonly broughtBy: Address
-  /** The attempt of that node with which it came, or was repeated, last; undefined: no other replica asked for it. */
-  readonly attempt: number | undefined
   readonly expiresAt: number
   /** Since when it has been held, through all its re-creations, in this node's time. */
   readonly heldSince: number
@@ -79,23 +77,14 @@ export class EntryStore {
     return known !== undefined || this.#quota.hasRoom(broughtBy, publisher) ? 'ok' : 'full'
   }
 
-  /** `attempt`: of another replica, which may withdraw it. */
-  apply(proven: Proven, broughtBy: Address, attempt?: number): Verdict {
+  apply(proven: Proven, broughtBy: Address): Verdict {
     const verdict = this.judge(proven, broughtBy)
     const known = this.#current(proven.subKey)
-    if (verdict === 'ok') {
-      const repeated = known !== undefined && isSame(proven.change, known.proven.change)
-      if (!repeated) this.#put({ ...this.#changed(proven, broughtBy), attempt })
-      else if (attempt !== undefined) this.#put({ ...known, broughtBy, attempt })
+    if (verdict === 'ok' && !(known !== undefined && isSame(proven.change, known.proven.change))) {
+      this.#put(this.#changed(proven, broughtBy))
     }
     if (verdict === 'missing') this.#forestall(proven, known, broughtBy)
     return verdict
-  }
-
-  /** Forgets what `broughtBy` brought with that attempt, unless something else happened to the sub-key since. */
-  withdraw(subKey: SubKey, broughtBy: Address, attempt: number): void {
-    const entry = this.#current(subKey)
-    if (entry?.attempt === attempt && entry.broughtBy === broughtBy) this.#remove(subKey)
   }
 
   /** Whatever is known of a sub-key, deletions too: to bring back with `restore`. */
@@ -196,7 +185,7 @@ export class EntryStore {
     const live = this.get(proven.subKey)
     const { kind, ttlMs } = proven.change.statement
     const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
-    return { proven, broughtBy, attempt: undefined, expiresAt: now + lastsMs, heldSince: live?.heldSince ?? now }
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: live?.heldSince ?? now }
   }
 
   /** There is nothing to delete; what the deletion overtook on the way shall not come after it. */
@@ -210,8 +199,7 @@ export class EntryStore {
     const now = this.#clock.now()
     const { kind, ttlMs: signedMs } = proven.change.statement
     const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
-    const heldSince = trusted ? now - ageMs : now
-    return { proven, broughtBy, attempt: undefined, expiresAt: now + lastsMs, heldSince }
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: trusted ? now - ageMs : now }
   }
 
   #put(entry: Entry): void {

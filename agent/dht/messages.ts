@@ -80,10 +80,8 @@ export const dhtRequestCodec = union({
   /** Client to the closest node of the sub-key that the request is addressed to. */
   change: struct({ place, change: changeCodec }),
   get: struct({}),
-  /** One replica to the other: do the same. `attempt`: counted by the asker. */
-  replicate: struct({ place, change: changeCodec, attempt: u48 }),
-  /** What that attempt created was not accepted here: forget it. */
-  withdraw: struct({ key: addressCodec, attempt: u48 }),
+  /** One replica to the other: do the same. */
+  replicate: struct({ place, change: changeCodec }),
   /**
    * A neighbour takes over what the asked node holds between the two, page by page: entries after `cursor`. `side`: where
    * the asked node sees the asker. `beyond`: also what it knows behind the asker.

@@ -2,8 +2,8 @@
  * The serving side: a node that a client's request reached coordinates the two replicas of a sub-key.
  *
  * Guarantees: a change is answered `ok` only after both replicas accepted it, each having verified its signature; the
- * left replica always decides first, so of two changes at the same moment at most one wins; a change that only one of
- * them accepted is taken back there. What only a replica may say is heard from nobody but the linked node itself.
+ * left replica always decides first, so of two changes at the same moment at most one wins; a change that the other
+ * replica refused is taken back here. What only a replica may say is heard from nobody but the linked node itself.
  */
 
 import { EMPTY } from '../core/bytes.ts'
@@ -32,7 +32,6 @@ export class Replica {
   readonly #store: EntryStore
   /** Sub-keys with a change under way that this node coordinates. */
   readonly #working = new Set<SubKey>()
-  #attempts = 0
   /** Somebody says that an entry of this node gave way to another. */
   onContested: (subKey: SubKey) => void = () => {}
 
@@ -55,11 +54,7 @@ export class Replica {
       }
       case 'replicate':
         mustBeLinked(request)
-        return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via, body.attempt))
-      case 'withdraw':
-        mustBeLinked(request)
-        this.#store.withdraw(body.key, via, body.attempt)
-        return EMPTY
+        return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via))
       case 'pull':
         mustBeLinked(request)
         return this.#custody.handOver(via, body)
@@ -109,19 +104,16 @@ export class Replica {
     if (isDeletion(proven)) return this.#deleteAtPartner(proven, ours, custodian)
     if (ours.verdict !== 'ok') return ours
     const made = this.#store.snapshot(subKey)
-    const attempt = this.#attempts++
-    const theirs = await this.#askPartner(custodian, proven, attempt)
+    const theirs = await this.#askPartner(custodian, proven)
     const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? NOT_READY : theirs
-    if (answer.verdict === 'ok') return answer
-    this.#store.restore(subKey, made, before)
-    if (before === undefined) this.#withdraw(proven, custodian, attempt)
+    if (answer.verdict !== 'ok') this.#store.restore(subKey, made, before)
     return answer
   }
 
   /** A deletion removes whatever its signer holds, also what only one replica was left with. */
   async #deleteAtPartner(proven: Proven, ours: ChangeAnswer, custodian: Custodian): Promise<ChangeAnswer> {
     if (ours.verdict !== 'ok' && ours.verdict !== 'missing') return ours
-    return worst(await this.#askPartner(custodian, proven, this.#attempts++), ours)
+    return worst(await this.#askPartner(custodian, proven), ours)
   }
 
   /** This node is the right replica: the left one decides first. */
@@ -129,37 +121,20 @@ export class Replica {
     const deletes = isDeletion(proven)
     const forecast = this.#answer(proven, this.#store.judge(proven, via))
     if (forecast.verdict !== 'ok' && !deletes) return forecast
-    const fresh = this.#store.snapshot(proven.subKey) === undefined
-    const attempt = this.#attempts++
-    const theirs = await this.#askPartner(custodian, proven, attempt)
-    const still = this.#stillWith(proven.subKey, custodian)
-    if (fresh && !(theirs.verdict === 'ok' && still)) this.#withdraw(proven, custodian, attempt)
+    const theirs = await this.#askPartner(custodian, proven)
     if (theirs.verdict !== 'ok' && !deletes) return theirs
-    if (!still) return NOT_READY
+    if (!this.#stillWith(proven.subKey, custodian)) return NOT_READY
     const ours = this.#apply(proven, via)
     return deletes ? worst(theirs, ours) : ours
   }
 
-  /**
-   * What was created at the other replica alone is no accepted entry: left there, it would be brought home one day, and
-   * might be put in the place of one that was accepted.
-   */
-  #withdraw({ subKey, change }: Proven, { partner }: Custodian, attempt: number): void {
-    if (partner === undefined || change.statement.kind !== 'create') return
-    const body = encode(dhtRequestCodec, { kind: 'withdraw', key: subKey, attempt })
-    this.#ring.request(SERVICES.dht, partner, body, { delivery: 'exact' }).catch((error: unknown) => {
-      // Then it stays until its time is over.
-      if (!(error instanceof DeliveryError)) throw error
-    })
-  }
-
-  #replicate(proven: Proven | undefined, via: Address, attempt: number): ChangeAnswer {
+  #replicate(proven: Proven | undefined, via: Address): ChangeAnswer {
     if (proven === undefined) return FORGED
     const custodian = this.#custody.custodianOf(proven.subKey)
     if (custodian?.partner !== via) return NOT_READY
     // Both lead at the same moment: the left one goes first, the right one comes again.
     if (custodian.side === 'right' && this.#working.has(proven.subKey)) return { verdict: 'busy', newer: undefined }
-    return this.#apply(proven, via, attempt)
+    return this.#apply(proven, via)
   }
 
   /** An entry from a node that answered for it before, or from a reader that found a hole: both replicas take it, or none. */
@@ -182,8 +157,8 @@ export class Replica {
     return custodian?.partner === via ? this.#custody.takeIn(entry, via, true) : 'not-ready'
   }
 
-  #apply(proven: Proven, via: Address, attempt?: number): ChangeAnswer {
-    return this.#answer(proven, this.#store.apply(proven, via, attempt))
+  #apply(proven: Proven, via: Address): ChangeAnswer {
+    return this.#answer(proven, this.#store.apply(proven, via))
   }
 
   /** A client that is told of a newer change gets it to see: its serial is what the next one has to exceed. */
@@ -192,9 +167,8 @@ export class Replica {
     return { verdict, newer: newer && this.#store.toMoving(newer) }
   }
 
-  #askPartner({ partner }: Custodian, { place, change }: Proven, attempt: number): Promise<ChangeAnswer> {
-    if (partner === undefined) return Promise.resolve(NOT_READY)
-    return this.#ask(partner, { kind: 'replicate', place, change, attempt })
+  #askPartner({ partner }: Custodian, { place, change }: Proven): Promise<ChangeAnswer> {
+    return partner === undefined ? Promise.resolve(NOT_READY) : this.#ask(partner, { kind: 'replicate', place, change })
   }
 
   async #ask(partner: Address, request: DhtRequest): Promise<ChangeAnswer> {

@@ -97,29 +97,6 @@ describe('entry store', () => {
   })
 })
 
-describe('what another replica brought and withdraws', () => {
-  const OTHER = toAddress(10n)
-
-  test('is gone', () => {
-    const { store } = setUp()
-    store.apply(create('a'), LINK, 7)
-    store.withdraw(SUB_KEY, LINK, 7)
-    assert.equal(store.snapshot(SUB_KEY), undefined)
-  })
-
-  test('stays when it is not the one that brought it, or means an earlier attempt', () => {
-    const { store, apply } = setUp()
-    const change = create('a')
-    apply(change)
-    store.withdraw(SUB_KEY, LINK, 7)
-    assert.equal(store.apply(change, LINK, 7), 'ok')
-    assert.equal(store.apply(change, LINK, 8), 'ok')
-    store.withdraw(SUB_KEY, LINK, 7)
-    store.withdraw(SUB_KEY, OTHER, 8)
-    assert.ok(store.get(SUB_KEY))
-  })
-})
-
 describe('a change that comes late or again', () => {
   test('is stale when its holder made a newer one', () => {
     const { store, apply } = setUp()

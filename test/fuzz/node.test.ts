@@ -141,8 +141,7 @@ class Babble {
     const entry = { place, change, ttlMs: random.below(2 ** 40), ageMs: random.below(2 ** 40) }
     const requests: DhtRequest[] = [
       { kind: 'change', place, change },
-      { kind: 'replicate', place, change, attempt: 1 },
-      { kind: 'withdraw', key: subKeyOf(KEY, place), attempt: 1 },
+      { kind: 'replicate', place, change },
       { kind: 'offer', entry, both: true },
       { kind: 'offer', entry, both: false },
       { kind: 'get' },

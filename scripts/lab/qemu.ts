@@ -16,14 +16,7 @@ import { type Accelerator, PROCESSORS } from '../lib/accelerator.ts'
  * A network behind QEMU's NAT: of one machine's own, or one LAN for several, on which one machine is the host and the
  * others join it over a TCP port of 127.0.0.1. The machine that QEMU runs on is 10.0.2.2 there.
  */
-export type Uplink =
-  | { readonly kind: 'own' }
-  | { readonly kind: 'lan-guest'; readonly port: number }
-  /**
-   * `closed`: nothing leads out of the LAN, QEMU only hands out addresses. Otherwise its NAT hears what one machine says to
-   * the other too, looks for that address outside, and may tell the first that nobody is there before the other answers.
-   */
-  | { readonly kind: 'lan-host'; readonly port: number; readonly closed?: boolean }
+export type Uplink = { readonly kind: 'own' } | { readonly kind: 'lan-host' | 'lan-guest'; readonly port: number }
 
 export interface BootOptions {
   readonly image: string
@@ -192,7 +185,7 @@ function uplinkNetdevs(uplink: Uplink): string[] {
       return [`socket,id=uplink,connect=127.0.0.1:${uplink.port}`]
     case 'lan-host':
       return [
-        `user,id=nat${uplink.closed === true ? ',restrict=on' : ''}`,
+        'user,id=nat',
         `socket,id=lan,listen=127.0.0.1:${uplink.port}`,
         'hubport,id=nat-port,hubid=0,netdev=nat',
         'hubport,id=lan-port,hubid=0,netdev=lan',

@@ -30,7 +30,7 @@ describe('a copy of a disk that has been booted', () => {
   let two: Machine
 
   const boot = (image: string, uuid: string, kind: 'lan-host' | 'lan-guest', mac: string, log: string) => {
-    const uplink = { kind, port: LAN_PORT, closed: true } as const
+    const uplink = { kind, port: LAN_PORT } as const
     const machine = Machine.boot({ image, accelerator, uuid, writes: true, uplink, mac, log: consoleLog(log) })
     running.push(machine)
     return machine

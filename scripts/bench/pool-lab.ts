@@ -1,11 +1,10 @@
 /** What `make bench-condor` measures, one function a measurement; the lab is the caller's. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RENEW_PERIOD_MS } from '../../agent/condor/constants.ts'
 import { PoolHost, type PoolLab, settled, traffic } from '../lab/pool.ts'
 import { until } from '../lab/until.ts'
 
-/** A manager renews its entry so often, ms. */
-const PERIOD_MS = 10_000
 /** Machines tell more about themselves for half a minute after they joined; idle is what comes then, ms. */
 const SETTLING_MS = 40_000
 const IDLE_MS = 120_000
@@ -43,7 +42,7 @@ export async function measureJoin(
 export async function measureLoss(hosts: readonly PoolHost[]): Promise<number> {
   const manager = await settled(hosts)
   // Where in its period the manager dies is chance.
-  await sleep(PERIOD_MS * Math.random())
+  await sleep(RENEW_PERIOD_MS * Math.random())
   const since = performance.now()
   await manager.host.machine.cutPower()
   await settled(hosts.filter((host) => host !== manager))

@@ -27,8 +27,7 @@ export class Underlay {
 
   static async create(): Promise<Underlay> {
     const underlay = new Underlay(await NetworkNamespace.create('underlay'))
-    await underlay.namespace.ip('link', 'add', BRIDGE, 'type', 'bridge')
-    await underlay.namespace.ip('link', 'set', BRIDGE, 'up')
+    await underlay.#addBridge(BRIDGE)
     return underlay
   }
 
@@ -52,24 +51,30 @@ export class Underlay {
 
   /** From now on those with these addresses reach each other and nobody else, and the rest does not reach them. */
   async part(ips: readonly string[]): Promise<void> {
-    await this.namespace.ip('link', 'add', ASIDE, 'type', 'bridge')
-    await this.namespace.ip('link', 'set', ASIDE, 'up')
-    for (const port of portsOf(ips)) await this.namespace.ip('link', 'set', port, 'master', ASIDE)
+    await this.#addBridge(ASIDE)
+    await this.#move(ips, ASIDE)
   }
 
   /** Ends what `part` began with the same addresses. */
   async heal(ips: readonly string[]): Promise<void> {
-    for (const port of portsOf(ips)) await this.namespace.ip('link', 'set', port, 'master', BRIDGE)
+    await this.#move(ips, BRIDGE)
     await this.namespace.ip('link', 'delete', ASIDE)
+  }
+
+  async #addBridge(name: string): Promise<void> {
+    await this.namespace.ip('link', 'add', name, 'type', 'bridge')
+    await this.namespace.ip('link', 'set', name, 'up')
+  }
+
+  async #move(ips: readonly string[], bridge: string): Promise<void> {
+    for (const ip of ips) {
+      await this.namespace.ip('link', 'set', portOf(ip.split('.').at(-1) ?? ''), 'master', bridge)
+    }
   }
 }
 
 function portOf(number: number | string): string {
   return `port${number}`
-}
-
-function portsOf(ips: readonly string[]): string[] {
-  return ips.map((ip) => portOf(ip.split('.').at(-1) ?? ''))
 }
 
 /** Two ends of one cable: `near` here, the other in another namespace. */

@@ -48,8 +48,9 @@ export class TestAppliance {
     return join(this.dist, `wow-${this.name}.${suffix}`)
   }
 
-  async accelerator(): Promise<Accelerator> {
-    const packages = await packageLayer(readFlavour('minimal'), process.env.MIRROR || undefined)
+  /** `flavour`: one whose packages are in the cache, for its kernel. */
+  async accelerator(flavour = 'minimal'): Promise<Accelerator> {
+    const packages = await packageLayer(readFlavour(flavour), process.env.MIRROR || undefined)
     const kernel = join(this.scratch, 'vmlinuz')
     extractKernel(packages.tar, kernel)
     return await chooseAccelerator(kernel)

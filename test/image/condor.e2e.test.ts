@@ -28,7 +28,7 @@ describe('two copies of the condor appliance', { skip: siteMissing }, () => {
   before(async () => {
     await ensurePackages(['iproute2', 'qemu-system-x86'])
     appliance.bake({ FLAVOUR: 'condor', FORMATS: 'qcow2', BOOTSTRAP })
-    const accelerator = await appliance.accelerator()
+    const accelerator = await appliance.accelerator('condor')
     site = new Site(appliance)
     const options = { image: appliance.file('qcow2'), accelerator, memoryMiB: MEMORY_MIB }
     machines = [await site.boot('condor-one', options), await site.boot('condor-two', options)]

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { agentBundle } from '../../scripts/appliance/paths.ts'
 import { type BootOptions, Machine } from '../../scripts/lab/qemu.ts'
+import { pidsIn } from '../../scripts/lab/run.ts'
 import { COMMAND_MS, consoleLog, type TestAppliance } from './appliance.ts'
 
 const BOOTSTRAP_PORT = 4001
@@ -44,8 +45,7 @@ export class Site {
   async close(): Promise<void> {
     for (const machine of this.machines) await machine.stop()
     this.#bootstrap.kill('SIGKILL')
-    const left = execFileSync('ip', ['netns', 'pids', this.#netns], { encoding: 'utf8' })
-    for (const pid of left.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL')
+    for (const pid of pidsIn(this.#netns)) process.kill(pid, 'SIGKILL')
     execFileSync('ip', ['netns', 'del', this.#netns])
   }
 }

@@ -21,8 +21,8 @@ describe('a cluster that is parted into two halves, each of which goes on by its
   })
   after(() => lab.close())
 
-  const addressesOf = async (list: readonly Host[]) =>
-    (await Promise.all(list.map(({ client }) => client.address()))).filter((ip) => ip !== undefined)
+  const addresses = async () =>
+    (await Promise.all(hosts.map(({ client }) => client.address()))).filter((ip) => ip !== undefined)
   const idOf = async ({ agent }: Host) => (await agent.status()).address
 
   test('gives an address to two hosts while it is parted, and to one again when it is whole', async () => {
@@ -37,7 +37,7 @@ describe('a cluster that is parted into two halves, each of which goes on by its
     }
     for (const { client } of hosts) client.launch()
     await Promise.all(hosts.map(({ client }) => client.bound()))
-    const parted = await addressesOf(hosts)
+    const parted = await addresses()
     assert.equal(parted.length, 6)
     assert.ok(new Set(parted).size < 6, parted.join(' '))
 
@@ -45,7 +45,7 @@ describe('a cluster that is parted into two halves, each of which goes on by its
     await until(
       'no two taps have one address',
       async () => {
-        const now = await addressesOf(hosts)
+        const now = await addresses()
         return new Set(now).size === now.length
       },
       SETTLED_WITHIN_MS,

@@ -12,11 +12,11 @@ import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { type Accelerator, PROCESSORS } from '../lib/accelerator.ts'
 
-/**
- * A network behind QEMU's NAT: of one machine's own, or one LAN for several, on which one machine is the host and the
- * others join it over a TCP port of 127.0.0.1. The machine that QEMU runs on is 10.0.2.2 there.
- */
-export type Uplink = { readonly kind: 'own' } | { readonly kind: 'lan-host' | 'lan-guest'; readonly port: number }
+/** A place on a LAN: a tap in a network namespace (`ip netns`). */
+export interface Port {
+  readonly netns: string
+  readonly tap: string
+}
 
 export interface BootOptions {
   readonly image: string
@@ -35,10 +35,8 @@ export interface BootOptions {
   readonly more?: readonly string[]
   /** Hardware address of the uplink. */
   readonly mac?: string
-  /** QEMU's own NAT when not given. */
-  readonly uplink?: Uplink
-  /** A network namespace (`ip netns`) to run QEMU in. */
-  readonly netns?: string
+  /** Where the uplink is plugged in; a network of the machine's own behind QEMU's NAT when not given. */
+  readonly port?: Port
   /** The console is also written here. */
   readonly log?: string
 }
@@ -72,10 +70,10 @@ export class Machine {
 
   static boot(options: BootOptions): Machine {
     const scratch = mkdtempSync(join(tmpdir(), 'wow-boot-'))
-    const qemu = ['qemu-system-x86_64', ...machineArguments(options, scratch)]
-    const argv = options.netns === undefined ? qemu : ['ip', 'netns', 'exec', options.netns, ...qemu]
-    const [command = '', ...rest] = argv
-    return new Machine(spawn(command, rest), scratch, options.log)
+    const inside = options.port === undefined ? [] : ['ip', 'netns', 'exec', options.port.netns]
+    const qemu = [...inside, 'qemu-system-x86_64', ...machineArguments(options, scratch)]
+    // It dies with this process, also when that is killed.
+    return new Machine(spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu]), scratch, options.log)
   }
 
   readonly #kill = () => {
@@ -154,7 +152,8 @@ function machineArguments(options: BootOptions, scratch: string): string[] {
     argv.push('-drive', `if=pflash,format=raw,file=${variables}`)
   }
   argv.push(...diskArguments(options))
-  for (const netdev of uplinkNetdevs(options.uplink ?? { kind: 'own' })) argv.push('-netdev', netdev)
+  const { port } = options
+  argv.push('-netdev', port ? `tap,id=uplink,ifname=${port.tap},script=no,downscript=no` : 'user,id=uplink')
   const mac = options.mac === undefined ? '' : `,mac=${options.mac}`
   argv.push('-device', `${options.card ?? 'virtio-net-pci'},netdev=uplink${mac}`)
   argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
@@ -173,23 +172,5 @@ function diskArguments({ image, bus = 'virtio', writes = false }: BootOptions): 
     }
     case 'pvscsi':
       return ['-device', 'pvscsi,id=scsi', '-drive', drive, '-device', 'scsi-hd,drive=disk,bus=scsi.0,bootindex=1']
-  }
-}
-
-/** The `-netdev`s whose last has the id `uplink`. */
-function uplinkNetdevs(uplink: Uplink): string[] {
-  switch (uplink.kind) {
-    case 'own':
-      return ['user,id=uplink']
-    case 'lan-guest':
-      return [`socket,id=uplink,connect=127.0.0.1:${uplink.port}`]
-    case 'lan-host':
-      return [
-        'user,id=nat',
-        `socket,id=lan,listen=127.0.0.1:${uplink.port}`,
-        'hubport,id=nat-port,hubid=0,netdev=nat',
-        'hubport,id=lan-port,hubid=0,netdev=lan',
-        'hubport,id=uplink,hubid=0',
-      ]
   }
 }

@@ -2,8 +2,8 @@
  * The whole way once: an appliance is built, two copies of it boot side by side, and each reaches the other over the
  * virtual network.
  *
- * Everything runs in one network namespace: a bootstrap agent, and two machines on a LAN behind QEMU's NAT, one with
- * BIOS and one with UEFI. Commands are typed on the serial console, as a user at the machine would.
+ * Everything runs in one network namespace: a bootstrap agent, and two machines on a LAN, one with BIOS and one with
+ * UEFI. Commands are typed on the serial console, as a user at the machine would.
  */
 
 import assert from 'node:assert/strict'
@@ -15,20 +15,19 @@ import { inRoot } from '../../scripts/appliance/paths.ts'
 import type { Machine } from '../../scripts/lab/qemu.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { BOOT_MS, COMMAND_MS, TestAppliance } from './appliance.ts'
-import { answers, BOOTSTRAP, Site, siteMissing } from './site.ts'
+import { answers, BOOTSTRAP, SITE_PACKAGES, Site, siteMissing } from './site.ts'
 
 describe('two copies of one appliance', { skip: siteMissing }, () => {
   const appliance = new TestAppliance('e2e', '10.200.0.0/16')
   const key = join(appliance.scratch, 'key')
-  let site: Site | undefined
-  let machines: readonly Machine[] = []
+  let site: Site
   /** What `make verify` says, asked before machines need the cores. */
   let verified: SpawnSyncReturns<string> | undefined
   let one: Machine
   let two: Machine
 
   before(async () => {
-    await ensurePackages(['iproute2', 'openssh-client', 'ovmf', 'qemu-system-x86'])
+    await ensurePackages([...SITE_PACKAGES, 'openssh-client', 'ovmf'])
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
     appliance.bake({ BOOTSTRAP, SSH_KEY: `${key}.pub` })
     verified = spawnSync(process.execPath, ['--import', 'tsx', inRoot('scripts', 'verify.ts')], {
@@ -37,10 +36,10 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
       encoding: 'utf8',
     })
     const options = { image: appliance.file('qcow2'), accelerator: await appliance.accelerator() }
-    site = new Site(appliance)
+    site = await Site.create()
+    site.startBootstrap(appliance)
     one = await site.boot('one', { ...options, firmware: 'bios' })
     two = await site.boot('two', { ...options, firmware: 'uefi' })
-    machines = [one, two]
   })
 
   after(async () => {
@@ -62,16 +61,16 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
   })
 
   test('both come up by themselves, one under BIOS and one under UEFI, with an address each', async () => {
-    const leased = await Promise.all(machines.map((m) => m.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)))
+    const leased = await Promise.all(site.machines.map((m) => m.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)))
     for (const match of leased) addresses.push(match[1] ?? '')
     assert.equal(addresses.length, 2)
     for (const address of addresses) assert.match(address, /^10\.200\./)
     assert.notEqual(addresses[0], addresses[1])
-    await Promise.all(machines.map((machine) => machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)))
+    await Promise.all(site.machines.map((machine) => machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)))
   })
 
   test('the address that the agent leased is the one that dhclient set on the tap', async () => {
-    for (const [index, machine] of machines.entries()) {
+    for (const [index, machine] of site.machines.entries()) {
       const shown = await answers(
         machine,
         'for i in $(seq 60); do ip -4 -o address show dev wow0 | grep inet && break; sleep 1; done',
@@ -96,16 +95,16 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
   })
 
   test('each is a machine of its own', async () => {
-    const ids = await Promise.all(machines.map((machine) => answers(machine, 'cat /etc/machine-id')))
+    const ids = await Promise.all(site.machines.map((machine) => answers(machine, 'cat /etc/machine-id')))
     assert.match(ids[0] ?? '', /^[0-9a-f]{32}\s*$/m)
     assert.notEqual(ids[0], ids[1])
-    const keys = await Promise.all(machines.map((m) => answers(m, 'cat /etc/ssh/ssh_host_ed25519_key.pub')))
+    const keys = await Promise.all(site.machines.map((m) => answers(m, 'cat /etc/ssh/ssh_host_ed25519_key.pub')))
     assert.match(keys[0] ?? '', /ssh-ed25519 AAAA/)
     assert.notEqual(keys[0], keys[1])
   })
 
   test('route and resolver stay those of the uplink', async () => {
-    assert.match(await answers(one, 'ip -4 route show default'), /^default via 10\.0\.2\.2 dev eth0/m)
+    assert.match(await answers(one, 'ip -4 route show default'), /^default via 192\.168\.1\.1 dev eth0/m)
     assert.doesNotMatch(await answers(one, 'ip -4 route show default'), /wow0/)
     assert.match(await answers(one, 'cat /etc/resolv.conf'), /nameserver 127\.0\.0\.53/)
   })

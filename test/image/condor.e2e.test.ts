@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Machine } from '../../scripts/lab/qemu.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { BOOT_MS, TestAppliance } from './appliance.ts'
-import { answers, BOOTSTRAP, Site, siteMissing } from './site.ts'
+import { answers, BOOTSTRAP, SITE_PACKAGES, Site, siteMissing } from './site.ts'
 
 const MEMORY_MIB = 1_536
 
@@ -22,16 +22,17 @@ transfer_executable = false
 
 describe('two copies of the condor appliance', { skip: siteMissing }, () => {
   const appliance = new TestAppliance('pool', '10.200.0.0/16')
-  let site: Site | undefined
-  let machines: readonly Machine[] = []
+  let site: Site
 
   before(async () => {
-    await ensurePackages(['iproute2', 'qemu-system-x86'])
+    await ensurePackages(SITE_PACKAGES)
     appliance.bake({ FLAVOUR: 'condor', FORMATS: 'qcow2', BOOTSTRAP })
     const accelerator = await appliance.accelerator('condor')
-    site = new Site(appliance)
+    site = await Site.create()
+    site.startBootstrap(appliance)
     const options = { image: appliance.file('qcow2'), accelerator, memoryMiB: MEMORY_MIB }
-    machines = [await site.boot('condor-one', options), await site.boot('condor-two', options)]
+    await site.boot('condor-one', options)
+    await site.boot('condor-two', options)
   })
 
   after(async () => {
@@ -41,21 +42,21 @@ describe('two copies of the condor appliance', { skip: siteMissing }, () => {
 
   test('become one pool by themselves, with one manager', async () => {
     const line = /wow: phase=pool .*manager=([\d.]+) term=(\d+) slots=(\d+)\s/
-    await Promise.all(machines.map((machine) => machine.waitFor(line, BOOT_MS)))
-    await Promise.all(machines.map((machine) => machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)))
+    await Promise.all(site.machines.map((machine) => machine.waitFor(line, BOOT_MS)))
+    await Promise.all(site.machines.map((machine) => machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)))
     const both =
       'for i in $(seq 60); do n=$(condor_status -af Machine | wc -l); [ $n = 2 ] && break; sleep 2; done; echo $n slots'
-    for (const machine of machines) assert.match(await answers(machine, both), /^2 slots$/m)
+    for (const machine of site.machines) assert.match(await answers(machine, both), /^2 slots$/m)
   })
 
   test('run a job of the one on the other, as nobody, and wow doctor finds nothing wrong', async () => {
-    const [one, two] = machines as [Machine, Machine]
+    const [one, two] = site.machines as [Machine, Machine]
     const name = /n10-200-\d+-\d+\.pool\.wow/.exec(await answers(two, 'condor_config_val NETWORK_HOSTNAME'))?.[0]
     assert.ok(name)
     const submit = Buffer.from(`${JOB}requirements = Machine == "${name}"\nqueue\n`).toString('base64')
     await answers(one, `cd && echo ${submit} | base64 -d >job.sub && condor_submit job.sub`)
     assert.match(await answers(one, 'condor_wait -wait 150 log && cat out err'), /^wow-[0-9a-f]{8}\nnobody$/m)
     assert.match(await answers(one, 'condor_history -af LastRemoteHost'), new RegExp(`@${name}`))
-    for (const machine of machines) await answers(machine, 'sudo wow doctor')
+    for (const machine of site.machines) await answers(machine, 'sudo wow doctor')
   })
 })

@@ -5,11 +5,15 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { Machine } from '../../scripts/lab/qemu.ts'
+import type { Machine } from '../../scripts/lab/qemu.ts'
 import type { Accelerator } from '../../scripts/lib/accelerator.ts'
-import { BOOT_MS, COMMAND_MS, consoleLog, TestAppliance } from './appliance.ts'
+import { ensurePackages } from '../../scripts/lib/apt.ts'
+import { BOOT_MS, COMMAND_MS, TestAppliance } from './appliance.ts'
+import { SITE_PACKAGES, Site, siteMissing } from './site.ts'
 
-const LAN_PORT = 4098
+/** Two machines: UUID, and hardware address of the uplink. */
+const ORIGINAL = ['11111111-1111-4111-8111-111111111111', '52:54:00:00:01:01'] as const
+const ANOTHER = ['22222222-2222-4222-8222-222222222222', '52:54:00:00:01:02'] as const
 
 interface Self {
   readonly ip: string
@@ -19,22 +23,18 @@ interface Self {
   readonly hostname: string
 }
 
-describe('a copy of a disk that has been booted', () => {
+describe('a copy of a disk that has been booted', { skip: siteMissing }, () => {
   const appliance = new TestAppliance('copies', '10.204.0.0/16')
   const original = join(appliance.scratch, 'original.qcow2')
   const copy = join(appliance.scratch, 'copy.qcow2')
-  const running: Machine[] = []
+  let site: Site
   let accelerator: Accelerator
   let before1: Self
   let one: Machine
   let two: Machine
 
-  const boot = (image: string, uuid: string, kind: 'lan-host' | 'lan-guest', mac: string, log: string) => {
-    const uplink = { kind, port: LAN_PORT } as const
-    const machine = Machine.boot({ image, accelerator, uuid, writes: true, uplink, mac, log: consoleLog(log) })
-    running.push(machine)
-    return machine
-  }
+  const boot = (console: string, image: string, uuid: string, mac: string) =>
+    site.boot(console, { image, accelerator, uuid, mac, writes: true })
   const ready = async (machine: Machine): Promise<Self> => {
     const [, ip = ''] = await machine.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)
     await machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)
@@ -53,28 +53,20 @@ describe('a copy of a disk that has been booted', () => {
   }
 
   before(async () => {
+    await ensurePackages(SITE_PACKAGES)
     appliance.bake({ FORMATS: 'qcow2' })
+    site = await Site.create()
     accelerator = await appliance.accelerator()
-    execFileSync('qemu-img', [
-      'create',
-      '-q',
-      '-f',
-      'qcow2',
-      '-b',
-      appliance.file('qcow2'),
-      '-F',
-      'qcow2',
-      original,
-      '6G',
-    ])
+    const backing = ['-b', appliance.file('qcow2'), '-F', 'qcow2']
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing, original, '6G'])
   })
   after(async () => {
-    for (const machine of running) await machine.stop()
+    await site?.close()
     appliance.remove()
   })
 
   test('was a machine of its own, and its root file system filled the larger disk', async () => {
-    const first = boot(original, '11111111-1111-4111-8111-111111111111', 'lan-host', '52:54:00:00:01:01', 'first')
+    const first = await boot('first', original, ...ORIGINAL)
     before1 = await ready(first)
     assert.match(before1.machineId, /^[0-9a-f]{32}$/)
     const { output } = await first.run('df --output=size -BM / | tail -n 1', COMMAND_MS)
@@ -84,9 +76,8 @@ describe('a copy of a disk that has been booted', () => {
   })
 
   test('becomes a node of its own beside the original, and says so; the original stays what it was', async () => {
-    one = boot(original, '11111111-1111-4111-8111-111111111111', 'lan-host', '52:54:00:00:01:01', 'original')
-    await new Promise((resolve) => setTimeout(resolve, 2000))
-    two = boot(copy, '22222222-2222-4222-8222-222222222222', 'lan-guest', '52:54:00:00:01:02', 'copy')
+    one = await boot('original', original, ...ORIGINAL)
+    two = await boot('copy', copy, ...ANOTHER)
     await two.waitFor(/wow: copy=true message="This disk comes from another machine/, BOOT_MS)
     const [same, other] = [await ready(one), await ready(two)]
     assert.deepEqual(same, before1)

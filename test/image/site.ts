@@ -1,52 +1,68 @@
-/** Where copies of an appliance meet: a bootstrap agent and machines on one LAN behind QEMU's NAT, in a network namespace. */
+/** Where copies of an appliance meet: machines on one LAN with a DHCP server, in a network namespace of the lab. */
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { agentBundle } from '../../scripts/appliance/paths.ts'
+import { NetworkNamespace } from '../../scripts/lab/network-namespace.ts'
 import { type BootOptions, Machine } from '../../scripts/lab/qemu.ts'
-import { pidsIn } from '../../scripts/lab/run.ts'
 import { COMMAND_MS, consoleLog, type TestAppliance } from './appliance.ts'
 
-const BOOTSTRAP_PORT = 4001
-/** How the machines see the bootstrap agent: QEMU's NAT has its host there. */
-export const BOOTSTRAP = `/ip4/10.0.2.2/tcp/${BOOTSTRAP_PORT}`
-const LAN_PORT = 4099
+const LAN = 'lan'
+/** The machines' gateway, DHCP server, and the host of the bootstrap agent. */
+const GATEWAY = '192.168.1.1'
+const DHCP_RANGE = '192.168.1.100,192.168.1.199'
+export const BOOTSTRAP = `/ip4/${GATEWAY}/tcp/4001`
 
 /** Why there can be no site here; false when there can. */
 export const siteMissing = process.getuid?.() === 0 ? false : 'needs root for network namespaces'
+/** What a site runs, as Debian packages. */
+export const SITE_PACKAGES = ['dnsmasq-base', 'iproute2', 'qemu-system-x86', 'util-linux']
+
+type SiteBoot = Pick<BootOptions, 'image' | 'accelerator' | 'firmware' | 'memoryMiB' | 'uuid' | 'mac' | 'writes'>
 
 export class Site {
+  /** Every machine that was booted here, in order. */
   readonly machines: Machine[] = []
-  readonly #netns = `wow-site-${process.pid}`
-  readonly #bootstrap: ChildProcess
+  readonly #namespace: NetworkNamespace
 
-  constructor({ scratch, env }: TestAppliance) {
-    execFileSync('ip', ['netns', 'add', this.#netns])
-    execFileSync('ip', ['-n', this.#netns, 'link', 'set', 'lo', 'up'])
-    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--announce', BOOTSTRAP]
-    up.push('--listen', `/ip4/127.0.0.1/tcp/${BOOTSTRAP_PORT}`)
-    const argv = ['netns', 'exec', this.#netns, process.execPath, agentBundle, ...up]
-    this.#bootstrap = spawn('ip', argv, { env, stdio: 'ignore' })
+  static async create(): Promise<Site> {
+    const namespace = await NetworkNamespace.create('site')
+    await namespace.ip('link', 'add', LAN, 'type', 'bridge')
+    await namespace.ip('address', 'add', `${GATEWAY}/24`, 'dev', LAN)
+    await namespace.ip('link', 'set', LAN, 'up')
+    const server = ['--no-daemon', '--conf-file=/dev/null', '--pid-file', '--leasefile-ro', '--port=0']
+    namespace.spawn('dnsmasq', [...server, `--interface=${LAN}`, `--dhcp-range=${DHCP_RANGE}`]).stderr.resume()
+    return new Site(namespace)
   }
 
-  /** The first machine brings the LAN up, so they are booted one after another. `console`: the name of its log. */
-  async boot(console: string, options: Pick<BootOptions, 'image' | 'accelerator' | 'firmware' | 'memoryMiB'>) {
+  private constructor(namespace: NetworkNamespace) {
+    this.#namespace = namespace
+  }
+
+  /** Starts the agent at BOOTSTRAP. */
+  startBootstrap({ scratch }: TestAppliance): void {
+    const [wow, ...first] = this.#namespace.wow
+    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--listen', BOOTSTRAP]
+    const agent = this.#namespace.spawn(wow, [...first, ...up])
+    agent.stdout.resume()
+    agent.stderr.resume()
+  }
+
+  /** Puts a machine on the LAN. `console`: the name of its log. */
+  async boot(console: string, options: SiteBoot): Promise<Machine> {
     const count = this.machines.length + 1
-    const uplink = { kind: count === 1 ? 'lan-host' : 'lan-guest', port: LAN_PORT } as const
+    const tap = `port${count}`
+    await this.#namespace.ip('tuntap', 'add', 'dev', tap, 'mode', 'tap')
+    await this.#namespace.ip('link', 'set', tap, 'master', LAN, 'up')
     const mac = `52:54:00:00:00:${count.toString(16).padStart(2, '0')}`
-    const machine = Machine.boot({ ...options, netns: this.#netns, uplink, mac, log: consoleLog(console) })
+    const port = { netns: this.#namespace.name, tap }
+    const machine = Machine.boot({ mac, ...options, port, log: consoleLog(console) })
     this.machines.push(machine)
-    if (count === 1) await setTimeout(2_000)
     return machine
   }
 
   async close(): Promise<void> {
     for (const machine of this.machines) await machine.stop()
-    this.#bootstrap.kill('SIGKILL')
-    for (const pid of pidsIn(this.#netns)) process.kill(pid, 'SIGKILL')
-    execFileSync('ip', ['netns', 'del', this.#netns])
+    this.#namespace.remove()
   }
 }
 

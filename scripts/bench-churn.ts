@@ -42,8 +42,8 @@ import { columns } from './lib/table.ts'
 /** Of the agents, one in so many is a member. */
 const MEMBERS = 5
 const SETTLE_MS = 20_000
-/** Between two rounds of the churn, ms: more than a boot costs two processors. */
-const PERIOD_MS = 2_000
+/** Between two rounds of the churn, ms: two processors that also run the ring have done with a boot and a death by then. */
+const PERIOD_MS = 5_000
 /** So many addresses that newcomers often meet one that is held. */
 const CHURN_POOL = '10.88.0.0/26'
 const STORM_POOL = '10.77.0.0/27'

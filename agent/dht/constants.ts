@@ -55,6 +55,9 @@ export const TELL_LOSER_PAUSE_MS = 1_500
 /** Owners that are being told at the same time; the rest learn when they renew. */
 export const TELL_LOSERS = 64
 
+/** How often the other replica is told that both have an entry. */
+export const TELL_ACCEPTED_TRIES = 3
+
 /** Patience of a coordinator for the other replica, of a client for one attempt and for the whole operation, ms. */
 export const REPLICATE_TIMEOUT_MS = 800
 export const ATTEMPT_TIMEOUT_MS = 1_500

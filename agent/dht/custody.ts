@@ -135,10 +135,10 @@ export class Custody {
   }
 
   /** Takes in what another node holds, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
-  takeIn({ place, change, ttlMs, ageMs }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
+  takeIn({ place, change, ...offered }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
-    const { kept, rival } = this.#store.merge({ proven, ttlMs, ageMs }, broughtBy, trusted)
+    const { kept, rival } = this.#store.merge({ ...offered, proven }, broughtBy, trusted)
     if (rival !== undefined) void this.#tellLoser(rival)
     if (kept) return 'ok'
     if (rival !== undefined) return 'taken'

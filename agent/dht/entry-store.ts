@@ -23,13 +23,16 @@ export interface Entry {
   readonly expiresAt: number
   /** Since when it has been held, through all its re-creations, in this node's time. */
   readonly heldSince: number
+  /** Both replicas are known to have taken it, or what it re-creates: not a claim that one of them was left alone with. */
+  readonly accepted: boolean
 }
 
-/** An entry as another node says to hold it: its change is proven, what is left of its life and its age are that node's word. */
+/** An entry as another node says to hold it: its change is proven, the rest is that node's word. */
 export interface Offered {
   readonly proven: Proven
   readonly ttlMs: number
   readonly ageMs: number
+  readonly accepted: boolean
 }
 
 /** `kept`: what is offered stands here now. `rival`: of two live entries with different holders the one that gave way. */
@@ -80,11 +83,21 @@ export class EntryStore {
   apply(proven: Proven, broughtBy: Address): Verdict {
     const verdict = this.judge(proven, broughtBy)
     const known = this.#current(proven.subKey)
-    if (verdict === 'ok' && !(known !== undefined && isSame(proven.change, known.proven.change))) {
-      this.#put(this.#changed(proven, broughtBy))
+    if (verdict === 'ok') {
+      const repeated = known !== undefined && isSame(proven.change, known.proven.change)
+      // A repeated change stays when whoever brought it first takes it back: it is an object of its own.
+      this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy))
     }
     if (verdict === 'missing') this.#forestall(proven, known, broughtBy)
     return verdict
+  }
+
+  /** Both replicas have what `holder` holds here. False when that is known already, or there is no such entry. */
+  accept(subKey: SubKey, holder: Uint8Array): boolean {
+    const entry = this.get(subKey)
+    if (entry === undefined || entry.accepted || !equal(entry.proven.change.statement.holder, holder)) return false
+    this.#put({ ...entry, accepted: true })
+    return true
   }
 
   /** Whatever is known of a sub-key, deletions too: to bring back with `restore`. */
@@ -114,10 +127,14 @@ export class EntryStore {
       if (room) this.#put(theirs)
       return { kept: room, rival: undefined }
     }
-    if (isSame(change, ours.proven.change)) return { kept: true, rival: undefined }
+    if (isSame(change, ours.proven.change)) {
+      if (theirs.accepted) this.accept(subKey, change.statement.holder)
+      return { kept: true, rival: undefined }
+    }
     if (areRelated(change, ours.proven.change)) {
       const kept = change.statement.serial > serialOf(ours)
-      if (kept) this.#put({ ...theirs, heldSince: Math.min(ours.heldSince, theirs.heldSince) })
+      const accepted = ours.accepted || theirs.accepted
+      if (kept) this.#put({ ...theirs, heldSince: Math.min(ours.heldSince, theirs.heldSince), accepted })
       return { kept, rival: undefined }
     }
     const rivals = !isDeletion(ours) && !isDeletion(theirs)
@@ -127,7 +144,7 @@ export class EntryStore {
       if (kept) this.#put(theirs)
       return { kept, rival: undefined }
     }
-    const kept = rivals ? trusted && isHeldLonger(theirs, ours) : !isDeletion(theirs)
+    const kept = rivals ? trusted && goesBefore(theirs, ours) : !isDeletion(theirs)
     if (kept) this.#put(theirs)
     return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }
   }
@@ -162,9 +179,9 @@ export class EntryStore {
     return found
   }
 
-  toMoving({ proven: { place, change }, expiresAt, heldSince }: Entry): MovingEntry {
+  toMoving({ proven: { place, change }, expiresAt, heldSince, accepted }: Entry): MovingEntry {
     const now = this.#clock.now()
-    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince) }
+    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince), accepted }
   }
 
   /** Drops what expired, and what `keep` does not want. */
@@ -185,7 +202,8 @@ export class EntryStore {
     const live = this.get(proven.subKey)
     const { kind, ttlMs } = proven.change.statement
     const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
-    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: live?.heldSince ?? now }
+    const { heldSince, accepted } = live ?? { heldSince: now, accepted: false }
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted }
   }
 
   /** There is nothing to delete; what the deletion overtook on the way shall not come after it. */
@@ -195,11 +213,12 @@ export class EntryStore {
     if (mine || free) this.#put(this.#changed(proven, broughtBy))
   }
 
-  #received({ proven, ttlMs, ageMs }: Offered, broughtBy: Address, trusted: boolean): Entry {
+  #received({ proven, ttlMs, ageMs, accepted }: Offered, broughtBy: Address, trusted: boolean): Entry {
     const now = this.#clock.now()
     const { kind, ttlMs: signedMs } = proven.change.statement
     const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
-    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince: trusted ? now - ageMs : now }
+    const expiresAt = now + lastsMs
+    return { proven, broughtBy, expiresAt, heldSince: trusted ? now - ageMs : now, accepted: trusted && accepted }
   }
 
   #put(entry: Entry): void {
@@ -241,8 +260,12 @@ function areRelated(a: Change, b: Change): boolean {
   return actsFor(a, b) || actsFor(b, a)
 }
 
-/** Two winners from two sides of a partition: the one held longer stays; every node that compares the two says the same. */
-function isHeldLonger(a: Entry, b: Entry): boolean {
+/**
+ * Of two holders one stays: an accepted one before a claim that only one replica took; of two winners from two sides of
+ * a partition the one held longer. Every node that compares the two says the same.
+ */
+function goesBefore(a: Entry, b: Entry): boolean {
+  if (a.accepted !== b.accepted) return a.accepted
   const older = b.heldSince - a.heldSince
   if (Math.abs(older) >= SAME_AGE_MS) return older > 0
   return hex(a.proven.change.statement.holder) < hex(b.proven.change.statement.holder)

@@ -73,6 +73,8 @@ export const entryCodec = struct({
   ttlMs: u48,
   /** How long it has been held, ms, as its replicas counted. */
   ageMs: u48,
+  /** Both replicas are known to have taken it. */
+  accepted: bool,
 })
 export type MovingEntry = Decoded<typeof entryCodec>
 
@@ -82,6 +84,8 @@ export const dhtRequestCodec = union({
   get: struct({}),
   /** One replica to the other: do the same. */
   replicate: struct({ place, change: changeCodec }),
+  /** One replica to the other: you and I have it. */
+  accepted: struct({ key: addressCodec, holder: fixed(PUBLIC_KEY_BYTES) }),
   /**
    * A neighbour takes over what the asked node holds between the two, page by page: entries after `cursor`. `side`: where
    * the asked node sees the asker. `beyond`: also what it knows behind the asker.

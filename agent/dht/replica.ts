@@ -3,14 +3,15 @@
  *
  * Guarantees: a change is answered `ok` only after both replicas accepted it, each having verified its signature; the
  * left replica always decides first, so of two changes at the same moment at most one wins; a change that the other
- * replica refused is taken back here. What only a replica may say is heard from nobody but the linked node itself.
+ * replica refused is taken back here, and what the other one is left with then gives way to whatever is accepted. What
+ * only a replica may say is heard from nobody but the linked node itself.
  */
 
 import { EMPTY } from '../core/bytes.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
 import { DeliveryError, Refusal, type Request, SERVICES } from '../overlay/overlay.ts'
-import { REPLICATE_TIMEOUT_MS } from './constants.ts'
+import { REPLICATE_TIMEOUT_MS, TELL_ACCEPTED_TRIES } from './constants.ts'
 import type { Custodian, Custody, RingView } from './custody.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
@@ -55,6 +56,10 @@ export class Replica {
       case 'replicate':
         mustBeLinked(request)
         return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via))
+      case 'accepted':
+        mustBeLinked(request)
+        if (this.#custody.custodianOf(body.key)?.partner === via) this.#store.accept(body.key, body.holder)
+        return EMPTY
       case 'pull':
         mustBeLinked(request)
         return this.#custody.handOver(via, body)
@@ -88,11 +93,37 @@ export class Replica {
     if (this.#working.has(subKey)) return { verdict: 'busy', newer: undefined }
     this.#working.add(subKey)
     try {
-      if (custodian.partner === undefined) return this.#apply(proven, via)
-      if (custodian.side === 'right') return await this.#leadAsLeft(proven, via, custodian)
-      return await this.#leadAsRight(proven, via, custodian)
+      const answer = await this.#lead(proven, via, custodian)
+      if (answer.verdict === 'ok') this.#accept(proven, custodian)
+      return answer
     } finally {
       this.#working.delete(subKey)
+    }
+  }
+
+  #lead(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
+    if (custodian.partner === undefined) return Promise.resolve(this.#apply(proven, via))
+    return custodian.side === 'right'
+      ? this.#leadAsLeft(proven, via, custodian)
+      : this.#leadAsRight(proven, via, custodian)
+  }
+
+  /** Both replicas have it: what only one of them is ever left with gives way to it. */
+  #accept({ subKey, change }: Proven, { partner }: Custodian): void {
+    const { holder } = change.statement
+    if (this.#store.accept(subKey, holder) && partner !== undefined) void this.#tell(partner, subKey, holder)
+  }
+
+  /** The other replica took the change before it could know whether this one would. */
+  async #tell(partner: Address, key: SubKey, holder: Uint8Array): Promise<void> {
+    const body = encode(dhtRequestCodec, { kind: 'accepted', key, holder })
+    for (let i = 0; i < TELL_ACCEPTED_TRIES; i++) {
+      try {
+        await this.#ring.request(SERVICES.dht, partner, body, REPLICA_REQUEST)
+        return
+      } catch (error) {
+        if (!(error instanceof DeliveryError)) throw error
+      }
     }
   }
 
@@ -148,7 +179,8 @@ export class Replica {
     if (ours !== 'ok' || made === undefined || custodian.partner === undefined) return ours
     const passedOn: DhtRequest = { kind: 'offer', entry: this.#store.toMoving(made), both: false }
     const { verdict } = await this.#ask(custodian.partner, passedOn)
-    if (verdict !== 'ok') this.#store.restore(subKey, made, before)
+    if (verdict === 'ok') this.#accept(made.proven, custodian)
+    else this.#store.restore(subKey, made, before)
     return verdict
   }
 
@@ -174,8 +206,7 @@ export class Replica {
   async #ask(partner: Address, request: DhtRequest): Promise<ChangeAnswer> {
     const body = encode(dhtRequestCodec, request)
     try {
-      const options = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
-      const answer = await this.#ring.request(SERVICES.dht, partner, body, options)
+      const answer = await this.#ring.request(SERVICES.dht, partner, body, REPLICA_REQUEST)
       return decode(changeAnswerCodec, answer.body)
     } catch (error) {
       if (error instanceof DeliveryError || error instanceof DecodeError) return NOT_READY
@@ -189,6 +220,7 @@ export class Replica {
   }
 }
 
+const REPLICA_REQUEST = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
 const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
 const FORGED: ChangeAnswer = { verdict: 'forged', newer: undefined }
 

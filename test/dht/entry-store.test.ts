@@ -95,6 +95,16 @@ describe('entry store', () => {
     store.restore(SUB_KEY, store.snapshot(SUB_KEY), before)
     assert.deepEqual(valueIn(store), utf8('old'))
   })
+
+  test('a change that a second one brought too stays when the first takes it back', () => {
+    const { store, apply } = setUp()
+    const change = create('a')
+    apply(change)
+    const made = store.snapshot(SUB_KEY)
+    apply(change)
+    store.restore(SUB_KEY, made, undefined)
+    assert.notEqual(store.get(SUB_KEY), undefined)
+  })
 })
 
 describe('a change that comes late or again', () => {
@@ -188,6 +198,33 @@ describe('an entry from another node', () => {
     assert.deepEqual(valueIn(one), valueIn(other))
   })
 
+  test('of two holders one of whom both replicas took: that one stays everywhere, however long the claim of the other stood', async () => {
+    const clock = new VirtualClock()
+    const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
+    one.apply(create('a', { value: 'left with one replica', ttlMs: 60_000 }), LINK)
+    await clock.runFor(SAME_AGE_MS + 1)
+    const accepted = create('b', { value: 'accepted', ttlMs: 60_000, publisher: BOB })
+    other.apply(accepted, LINK)
+    assert.equal(other.accept(SUB_KEY, accepted.change.statement.holder), true)
+    other.apply(recreate('b', 'b', { value: 'and renewed', ttlMs: 60_000, publisher: BOB }), LINK)
+    const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
+    assert.equal(other.merge(ofOne, LINK, true).kept, false)
+    assert.equal(one.merge(ofOther, LINK, true).kept, true)
+    assert.deepEqual([valueIn(one), valueIn(other)], [utf8('and renewed'), utf8('and renewed')])
+  })
+
+  test('tells that both replicas took it, to a store that has the same; a stranger that says so is not believed', () => {
+    const [one, other] = [setUp(), setUp()]
+    const change = create('a')
+    for (const { apply } of [one, other]) apply(change)
+    assert.equal(one.store.accept(SUB_KEY, create('b').change.statement.holder), false, 'held by another')
+    assert.equal(one.store.accept(SUB_KEY, change.change.statement.holder), true)
+    other.store.merge(offered(moving(one.store)), LINK, false)
+    assert.equal(moving(other.store).accepted, false)
+    other.store.merge(offered(moving(one.store)), LINK, true)
+    assert.equal(moving(other.store).accepted, true)
+  })
+
   test('of one publisher that let go and claimed again: the later claim stays, though the former has been held longer', async () => {
     const clock = new VirtualClock()
     const [missedIt, other] = [new EntryStore(clock), new EntryStore(clock)]
@@ -267,7 +304,7 @@ describe('room', () => {
     for (let i = 0; i < MAX_ENTRIES_PER_PUBLISHER; i++) assert.equal(store.apply(stamped(i, ALICE), mallory), 'ok')
     const next = stamped(MAX_ENTRIES_PER_PUBLISHER, ALICE)
     assert.equal(store.apply(next, mallory), 'full')
-    assert.equal(store.merge({ proven: next, ttlMs: 1_000, ageMs: 0 }, mallory, true).kept, false)
+    assert.equal(store.merge({ proven: next, ttlMs: 1_000, ageMs: 0, accepted: false }, mallory, true).kept, false)
     assert.equal(store.apply(next, LINK), 'ok')
     await clock.runFor(1_000 * KEPT_LONGER)
     store.sweep(() => true)

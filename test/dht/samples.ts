@@ -60,8 +60,8 @@ export function remove(password: string, details?: Details): Proven {
   return proven(signed('delete', password, details))
 }
 
-export function offered({ place, change, ttlMs, ageMs }: MovingEntry): Offered {
-  return { proven: proven(change, place), ttlMs, ageMs }
+export function offered({ place, change, ...rest }: MovingEntry): Offered {
+  return { ...rest, proven: proven(change, place) }
 }
 
 /** A byte other than the one that is there, at each place in turn. */

@@ -138,7 +138,13 @@ class Babble {
     if (random.below(2) === 0) return imagine(dhtRequestCodec, random)
     const change = this.#changes[random.below(this.#changes.length)]!
     const place = random.below(5)
-    const entry = { place, change, ttlMs: random.below(2 ** 40), ageMs: random.below(2 ** 40) }
+    const entry = {
+      place,
+      change,
+      ttlMs: random.below(2 ** 40),
+      ageMs: random.below(2 ** 40),
+      accepted: random.below(2) === 0,
+    }
     const requests: DhtRequest[] = [
       { kind: 'change', place, change },
       { kind: 'replicate', place, change },

@@ -69,7 +69,13 @@ describe('a made-up message', () => {
       const entry = decoded(entryCodec, imagine(entryCodec, random))
       if (entry !== undefined) assert.equal(prove(entry.place, entry.change), undefined)
     }
-    const bytes = encode(entryCodec, { place: 1, change: signed('create', 'a'), ttlMs: 1_000, ageMs: 0 })
+    const bytes = encode(entryCodec, {
+      place: 1,
+      change: signed('create', 'a'),
+      ttlMs: 1_000,
+      ageMs: 0,
+      accepted: true,
+    })
     for (let i = 0; i < messages(4_000); i++) {
       const entry = decoded(entryCodec, damage(bytes, random))
       if (entry !== undefined && prove(entry.place, entry.change) !== undefined) {

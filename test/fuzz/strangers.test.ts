@@ -51,7 +51,7 @@ async function assertOwned(sim: SimCluster, owner: SimHost): Promise<void> {
 
 function forgedEntry(place: number, kind: Change['statement']['kind'] = 'create'): MovingEntry {
   const change = signed(kind, 'thief', { key: KEY, value: 'stolen', ttlMs: HOUR, serial: MAX_SERIAL })
-  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO }
+  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO, accepted: true }
 }
 
 function custodians(sim: SimCluster, subKey: SubKey): SimHost[] {

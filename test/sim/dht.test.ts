@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
+import { subKeysOf } from '../../agent/dht/sub-keys.ts'
 import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { clusterOf } from './cluster.ts'
 
@@ -27,6 +28,19 @@ describe('DHT in virtual time', () => {
       const [found] = await sim.clock.complete(host.dht.get(key('a')))
       assert.deepEqual(found?.value, VALUE)
       assert.equal(found?.majority, true)
+    }
+  })
+
+  test('both replicas of every sub-key know that both have what was created', async () => {
+    const sim = await clusterOf(20, 9)
+    await sim.clock.complete(anyHost(sim).dht.create(key('a'), PASSWORD, VALUE, HOUR))
+    await sim.clock.runFor(2_000)
+    for (const subKey of subKeysOf(key('a'))) {
+      const replicas = sim.hosts().filter(({ dht }) => dht.custodianOf(subKey) !== undefined)
+      assert.deepEqual(
+        replicas.map(({ dht }) => dht.store.get(subKey)?.accepted),
+        [true, true],
+      )
     }
   })
 

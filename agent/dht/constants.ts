@@ -58,8 +58,9 @@ export const TELL_LOSERS = 64
 /** How often the other replica is told that both have an entry. */
 export const TELL_ACCEPTED_TRIES = 3
 
-/** Patience of a coordinator for the other replica, of a client for one attempt and for the whole operation, ms. */
-export const REPLICATE_TIMEOUT_MS = 800
+/** What one replica asks the other: nobody else may answer, ms. */
+export const REPLICA_REQUEST = { delivery: 'exact', timeoutMs: 800 } as const
+/** Patience of a client for one attempt and for the whole operation, ms. */
 export const ATTEMPT_TIMEOUT_MS = 1_500
 export const OPERATION_DEADLINE_MS = 10_000
 /** First and longest pause between a client's attempts, ms. */

@@ -6,8 +6,10 @@
  * (or both together) knows every accepted entry in it. A node answers only for open segments, and only together with
  * the neighbour that it sees there; the neighbour does the same, so a change counts only where both views agree.
  *
- * `extent` is how far to a side this node knows every accepted entry. It outlives a neighbour that came in between by
- * `RETAIN_MS`, because that neighbour may vanish again.
+ * `extent` is how far to a side this node knows every accepted entry. It reaches past a neighbour that came in between
+ * until that one knows as much itself: then, and before it answers for what lies behind it, the newcomer relieves this node
+ * of it. From there on others accept entries that this node never hears of, so it must not vouch for them to anybody. The
+ * entries themselves are kept for `RETAIN_MS`, because the neighbour may vanish again.
  */
 
 import { type Clock, sleep, type Timer } from '../core/clock.ts'
@@ -20,7 +22,7 @@ import {
   ORPHAN_GRACE_MS,
   PAGE_ENTRIES,
   PULL_RETRY_MS,
-  REPLICATE_TIMEOUT_MS,
+  REPLICA_REQUEST,
   RETAIN_MS,
   TELL_LOSER_PAUSE_MS,
   TELL_LOSER_TRIES,
@@ -28,7 +30,15 @@ import {
 } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
-import { dhtRequestCodec, type MovingEntry, type PullRequest, pageCodec, type Verdict } from './messages.ts'
+import {
+  dhtRequestCodec,
+  type MovingEntry,
+  type PullRequest,
+  pageCodec,
+  type RelieveRequest,
+  relievedCodec,
+  type Verdict,
+} from './messages.ts'
 import { type Proven, prove } from './proof.ts'
 import { subKeyOf } from './sub-keys.ts'
 
@@ -52,9 +62,13 @@ interface SideState {
   neighbor: Address | undefined
   open: boolean
   extent: bigint
+  /** How far entries are kept at least. */
+  kept: bigint
+  /** The neighbour vouches for nothing that lies past this node. */
+  relieved: boolean
   /** Changes with every neighbour: what was begun for an earlier one is given up. */
   epoch: number
-  /** Ends the time for which what lies beyond the neighbour is still known. */
+  /** Ends the time for which what lies beyond the neighbour is kept. */
   retained: Timer | undefined
 }
 
@@ -65,8 +79,8 @@ export class Custody {
   readonly #random: Random
   readonly #opened: () => void
   readonly #sides: Record<Side, SideState> = {
-    left: { neighbor: undefined, open: false, extent: 0n, epoch: 0, retained: undefined },
-    right: { neighbor: undefined, open: false, extent: 0n, epoch: 0, retained: undefined },
+    left: newSide(),
+    right: newSide(),
   }
   #everLinked = false
   #stopped = false
@@ -104,7 +118,8 @@ export class Custody {
   keeps(key: SubKey): boolean {
     const { self, alone } = this.#ring
     const { left, right } = this.#sides
-    return alone || rightward(self, key) < right.extent || rightward(key, self) <= left.extent
+    const [toRight, toLeft] = [maxOf(right.extent, right.kept), maxOf(left.extent, left.kept)]
+    return alone || rightward(self, key) < toRight || rightward(key, self) <= toLeft
   }
 
   /** The ring changed around this node. */
@@ -134,6 +149,22 @@ export class Custody {
     return encode(pageCodec, { whole: extent >= CIRCLE, extent: toAddress(extent), entries, last })
   }
 
+  /**
+   * A neighbour knows all that this node knows past it, and is going to answer for it: this node vouches for that no more.
+   * False when the neighbour does not know as much. @throws Refusal when the asker is not the neighbour that this node sees.
+   */
+  relieve(asker: Address, { side, extent }: RelieveRequest): boolean {
+    const state = this.#sides[side]
+    if (state.neighbor !== asker) throw new Refusal('you are not my neighbour')
+    const between = this.#distance(side, asker)
+    if (state.extent - between > extent) return false
+    if (state.extent > between) {
+      this.#retain(side, asker)
+      state.extent = between
+    }
+    return true
+  }
+
   /** Takes in what another node holds, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
   takeIn({ place, change, ...offered }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
     const proven = prove(place, change)
@@ -157,6 +188,7 @@ export class Custody {
     const state = this.#sides[side]
     state.neighbor = neighbor
     state.open = false
+    state.relieved = false
     state.epoch++
     state.retained?.cancel()
     if (neighbor !== undefined) void this.#takeOver(side, neighbor, state.epoch)
@@ -171,17 +203,49 @@ export class Custody {
       if (complete && current() && !this.#covers(side)) await this.#pull(opposite(side), true, current)
       if (!current()) return
       const orphaned = this.#clock.now() - since > ORPHAN_GRACE_MS
-      if (complete && (this.#covers(side) || orphaned)) {
+      if (complete && (this.#covers(side) || orphaned) && (await this.#relievesBehind(side, current))) {
         state.open = true
         state.extent = maxOf(state.extent, this.#distance(side, neighbor))
-        state.retained = this.#clock.after(RETAIN_MS, () => {
-          state.extent = this.#distance(side, neighbor)
-        })
+        this.#retain(side, neighbor)
         this.#opened()
         return
       }
+      if (!current()) return
       await sleep(this.#clock, PULL_RETRY_MS * (0.75 + 0.5 * this.#random.float()))
     }
+  }
+
+  /**
+   * Before this node answers for a side, its neighbour on the other one must no longer vouch for what lies there. When
+   * that neighbour knows more of it than this node, it is fetched first.
+   */
+  async #relievesBehind(side: Side, current: () => boolean): Promise<boolean> {
+    const state = this.#sides[opposite(side)]
+    const { neighbor, epoch } = state
+    if (state.relieved) return true
+    if (neighbor === undefined) return false
+    const extent = toAddress(minOf(this.#sides[side].extent, CIRCLE - 1n))
+    const body = encode(dhtRequestCodec, { kind: 'relieve', side, extent })
+    try {
+      const answer = await this.#ring.request(SERVICES.dht, neighbor, body, REPLICA_REQUEST)
+      if (!current() || state.epoch !== epoch) return false
+      state.relieved = decode(relievedCodec, answer.body)
+    } catch (error) {
+      if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
+      return false
+    }
+    if (!state.relieved) await this.#pull(opposite(side), true, current)
+    return state.relieved
+  }
+
+  #retain(side: Side, neighbor: Address): void {
+    const state = this.#sides[side]
+    state.kept = maxOf(state.kept, state.extent)
+    state.retained?.cancel()
+    state.retained = this.#clock.after(RETAIN_MS, () => {
+      state.kept = 0n
+      state.extent = minOf(state.extent, this.#distance(side, neighbor))
+    })
   }
 
   /** Whether this node knows every accepted entry between itself and its neighbour. */
@@ -201,8 +265,7 @@ export class Custody {
     for (;;) {
       const body = encode(dhtRequestCodec, { kind: 'pull', side: opposite(side), beyond, cursor })
       try {
-        const options = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
-        const answer = await this.#ring.request(SERVICES.dht, neighbor, body, options)
+        const answer = await this.#ring.request(SERVICES.dht, neighbor, body, REPLICA_REQUEST)
         if (!current()) return false
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
         const theirs = whole ? CIRCLE : extent
@@ -261,6 +324,10 @@ export class Custody {
   }
 }
 
+function newSide(): SideState {
+  return { neighbor: undefined, open: false, extent: 0n, kept: 0n, relieved: false, epoch: 0, retained: undefined }
+}
+
 function opposite(side: Side): Side {
   return side === 'left' ? 'right' : 'left'
 }
@@ -275,6 +342,10 @@ function isWithin(side: Side, neighbor: Address, key: SubKey, limit: bigint): bo
   if (side === 'left') return rightward(neighbor, key) < limit
   const away = rightward(key, neighbor)
   return away <= limit && away > 0n
+}
+
+function minOf(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
 }
 
 function maxOf(a: bigint, b: bigint): bigint {

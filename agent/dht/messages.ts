@@ -91,6 +91,11 @@ export const dhtRequestCodec = union({
    * the asked node sees the asker. `beyond`: also what it knows behind the asker.
    */
   pull: struct({ side: oneOf('left', 'right'), beyond: bool, cursor: optional(addressCodec) }),
+  /**
+   * A neighbour is about to answer for what lies on its far side, and knows all of it up to `extent`: the asked node is to
+   * vouch for it no more. `side`: where the asked node sees the asker.
+   */
+  relieve: struct({ side: oneOf('left', 'right'), extent: addressCodec }),
   /** An entry for whoever answers for it now; `both`: to be passed on to the other replica. */
   offer: struct({ entry: entryCodec, both: bool }),
   /** Replica to publisher: your entry of this sub-key gave way to one that is held longer. */
@@ -99,10 +104,13 @@ export const dhtRequestCodec = union({
 
 export type DhtRequest = Decoded<typeof dhtRequestCodec>
 export type PullRequest = Extract<DhtRequest, { kind: 'pull' }>
+export type RelieveRequest = Extract<DhtRequest, { kind: 'relieve' }>
 
 /** `newer`: what made the change stale; the proof that whoever says so did not make it up. */
 export const changeAnswerCodec = struct({ verdict: verdictCodec, newer: optional(entryCodec) })
 export type ChangeAnswer = Decoded<typeof changeAnswerCodec>
+/** False: the asked node knows more than the asker. */
+export const relievedCodec = bool
 export const getAnswerCodec = struct({ verdict: verdictCodec, entry: optional(entryCodec) })
 export const pageCodec = struct({
   /** How far from itself, toward the asker, the sender knows every accepted entry; `whole`: all round the circle. */

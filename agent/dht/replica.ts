@@ -11,7 +11,7 @@ import { EMPTY } from '../core/bytes.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
 import { DeliveryError, Refusal, type Request, SERVICES } from '../overlay/overlay.ts'
-import { REPLICATE_TIMEOUT_MS, TELL_ACCEPTED_TRIES } from './constants.ts'
+import { REPLICA_REQUEST, TELL_ACCEPTED_TRIES } from './constants.ts'
 import type { Custodian, Custody, RingView } from './custody.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
@@ -22,6 +22,7 @@ import {
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
+  relievedCodec,
   type Verdict,
 } from './messages.ts'
 import { type Proven, prove } from './proof.ts'
@@ -63,6 +64,9 @@ export class Replica {
       case 'pull':
         mustBeLinked(request)
         return this.#custody.handOver(via, body)
+      case 'relieve':
+        mustBeLinked(request)
+        return encode(relievedCodec, this.#custody.relieve(via, body))
       case 'offer': {
         if (!body.both) mustBeLinked(request)
         const verdict = body.both
@@ -220,7 +224,6 @@ export class Replica {
   }
 }
 
-const REPLICA_REQUEST = { delivery: 'exact', timeoutMs: REPLICATE_TIMEOUT_MS } as const
 const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
 const FORGED: ChangeAnswer = { verdict: 'forged', newer: undefined }
 

@@ -1,6 +1,6 @@
 /** Small helpers over `Uint8Array`: the one byte type of the whole tree. */
 
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 
 const utf8Encoder = new TextEncoder()
 const utf8Decoder = new TextDecoder()
@@ -37,9 +37,7 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export function sha256(...parts: Uint8Array[]): Uint8Array {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return new Uint8Array(hash.digest())
+  return new Uint8Array(hash('sha256', parts.length === 1 ? parts[0]! : concat(...parts), 'buffer'))
 }
 
 export function hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {

@@ -17,8 +17,8 @@ export const KEPT_LONGER = 1.021
 export const MAX_ENTRIES = 32_768
 export const MAX_ENTRIES_PER_LINK = 16_384
 export const MAX_ENTRIES_PER_PUBLISHER = 4_096
-/** Signatures that need not be verified again, about 200 bytes each. */
-export const PROOFS_REMEMBERED = 8_192
+/** Changes that need not be verified again; what an entry keeps of one is the same copy. 5 MB when all are as large as may be. */
+export const PROOFS_REMEMBERED = 4_096
 
 /**
  * A deletion is remembered at least this long, ms, and as long as the entry would have lived: neither a replica that

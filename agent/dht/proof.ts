@@ -6,7 +6,7 @@
  * made: an old change can be repeated, and loses to any newer one that is remembered.
  */
 
-import { hmac, sha256, utf8 } from '../core/bytes.ts'
+import { equal, hmac, sha256, utf8 } from '../core/bytes.ts'
 import { decode, encode } from '../core/codec.ts'
 import { type KeyPair, keyPairOf, verifies } from '../core/ed25519.ts'
 import { PROOFS_REMEMBERED } from './constants.ts'
@@ -42,26 +42,42 @@ export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair
 
 /** undefined when a signature does not hold. The result shares no memory with what it was read from. */
 export function prove(place: number, change: Change): Proven | undefined {
-  const { statement, signature, former } = change
-  const message = messageOf(statement)
-  if (!holds(statement.holder, message, signature)) return undefined
-  if (former !== undefined && !holds(former.holder, message, former.signature)) return undefined
-  const own = decode(changeCodec, encode(changeCodec, change))
-  return { subKey: subKeyOf(statement.key, place), place, change: own } as Proven
+  const encoded = encode(changeCodec, change)
+  const name = latin1(change.signature)
+  const known = held.get(name)
+  if (known !== undefined && equal(known.encoded, encoded)) return provenAt(place, known)
+  if (!holds(change)) return undefined
+  if (held.size >= PROOFS_REMEMBERED) held.clear()
+  const one: Held = { encoded, change: decode(changeCodec, encoded), at: [] }
+  held.set(name, one)
+  return provenAt(place, one)
 }
 
 function messageOf(statement: Statement): Uint8Array {
   return sha256(CONTEXT, encode(statementCodec, statement))
 }
 
-/** Signatures that held: each comes by several times, at a change, its repetition, and every time an entry moves. */
-const held = new Set<string>()
+/** A change whose signatures held, byte for byte, and what it was proven for. */
+interface Held {
+  readonly encoded: Uint8Array
+  readonly change: Change
+  readonly at: Proven[]
+}
 
-function holds(holder: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  const name = Buffer.concat([holder, message, signature]).toString('latin1')
-  if (held.has(name)) return true
-  if (!verifies(holder, message, signature)) return false
-  if (held.size >= PROOFS_REMEMBERED) held.clear()
-  held.add(name)
-  return true
+/** By signature. Each change comes by several times: when it is made, when that is repeated, and whenever an entry moves. */
+const held = new Map<string, Held>()
+
+function holds({ statement, signature, former }: Change): boolean {
+  const message = messageOf(statement)
+  if (!verifies(statement.holder, message, signature)) return false
+  return former === undefined || verifies(former.holder, message, former.signature)
+}
+
+function provenAt(place: number, { change, at }: Held): Proven {
+  at[place] ??= { subKey: subKeyOf(change.statement.key, place), place, change } as Proven
+  return at[place]
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

@@ -31,10 +31,15 @@ export function addressFromBytes(bytes: Uint8Array): Address {
 }
 
 export function addressBytes(address: Address): Uint8Array {
+  return inView(address).slice()
+}
+
+/** Good until the next address is read or written. */
+function inView(address: Address): Uint8Array {
   view.setBigUint64(0, address >> 96n)
   view.setBigUint64(8, address >> 32n)
   view.setUint32(16, Number(address & 0xffff_ffffn))
-  return viewBytes.slice()
+  return viewBytes
 }
 
 export function addressOfPublicKey(publicKey: Uint8Array): Address {
@@ -73,6 +78,6 @@ export function isCloser(target: Address, a: Address, b: Address): boolean {
 }
 
 export const addressCodec: Codec<Address> = {
-  write: (writer, value) => writer.raw(addressBytes(value)),
+  write: (writer, value) => writer.raw(inView(value)),
   read: (reader) => addressFromBytes(reader.raw(ADDRESS_BYTES)),
 }

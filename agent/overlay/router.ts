@@ -134,18 +134,20 @@ export class Router {
     // A node that looks up its own place is no answer to itself, neither here nor on the way.
     const seeksPlace = source === target && delivery === 'closest'
     const start = seeksPlace && source === this.#self ? undefined : this.#self
-    return this.#closest(target, start, seeksPlace, false) ?? this.#closest(target, start, seeksPlace, true)
+    return this.#closest(target, start, seeksPlace)
   }
 
-  /** Of the peers closer than `start` the closest; one that is suspected of silence only if told so. */
-  #closest(target: Address, start: Address | undefined, seeksPlace: boolean, suspects: boolean): Address | undefined {
-    let best = start
+  /** Of the peers closer than `start` the closest; one that is suspected of silence only when there is no other. */
+  #closest(target: Address, start: Address | undefined, seeksPlace: boolean): Address | undefined {
+    let [best, suspect] = [start, start]
     for (const { address, status, suspectSince } of this.#peers.all()) {
       const eligible = address === target ? !seeksPlace : status?.joined === true
-      if (!eligible || (suspectSince !== undefined && !suspects)) continue
-      if (best === undefined || isCloser(target, address, best)) best = address
+      if (!eligible) continue
+      if (suspectSince === undefined) best = closerOf(target, address, best)
+      else suspect = closerOf(target, address, suspect)
     }
-    return best === start ? undefined : best
+    if (best !== start) return best
+    return suspect === start ? undefined : suspect
   }
 
   #route(request: RequestFrame, via: Address, finish: (result: Result) => void): void {
@@ -203,4 +205,8 @@ export class Router {
       return { ok: false, failure: 'refused', detail: messageOf(error) }
     }
   }
+}
+
+function closerOf(target: Address, a: Address, b: Address | undefined): Address {
+  return b === undefined || isCloser(target, a, b) ? a : b
 }

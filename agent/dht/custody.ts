@@ -18,18 +18,10 @@ import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
 import { type Side, walk } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
-import {
-  ORPHAN_GRACE_MS,
-  PAGE_ENTRIES,
-  PULL_RETRY_MS,
-  REPLICA_REQUEST,
-  RETAIN_MS,
-  TELL_LOSER_PAUSE_MS,
-  TELL_LOSER_TRIES,
-  TELL_LOSERS,
-} from './constants.ts'
+import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, RETAIN_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
+import { Losers } from './losers.ts'
 import {
   dhtRequestCodec,
   type MovingEntry,
@@ -39,7 +31,7 @@ import {
   relievedCodec,
   type Verdict,
 } from './messages.ts'
-import { type Proven, prove } from './proof.ts'
+import { prove } from './proof.ts'
 import { subKeyOf } from './sub-keys.ts'
 
 /** What the DHT needs to know of the ring beyond `Overlay`. */
@@ -64,7 +56,9 @@ interface SideState {
   extent: bigint
   /** How far entries are kept at least. */
   kept: bigint
-  /** The neighbour vouches for nothing that lies past this node. */
+  /** The neighbour has relieved this node of what lies past it. */
+  bounded: boolean
+  /** This node has relieved the neighbour: that one vouches for nothing past this node. */
   relieved: boolean
   /** Changes with every neighbour: what was begun for an earlier one is given up. */
   epoch: number
@@ -84,8 +78,7 @@ export class Custody {
   }
   #everLinked = false
   #stopped = false
-  /** Owners that are being told that they lost. */
-  #telling = 0
+  readonly #losers: Losers
 
   constructor(parts: { ring: RingView; store: EntryStore; clock: Clock; random: Random; opened: () => void }) {
     this.#ring = parts.ring
@@ -93,6 +86,7 @@ export class Custody {
     this.#clock = parts.clock
     this.#random = parts.random
     this.#opened = parts.opened
+    this.#losers = new Losers(parts)
   }
 
   /** Both segments are open: this node does its share. */
@@ -158,10 +152,9 @@ export class Custody {
     if (state.neighbor !== asker) throw new Refusal('you are not my neighbour')
     const between = this.#distance(side, asker)
     if (state.extent - between > extent) return false
-    if (state.extent > between) {
-      this.#retain(side, asker)
-      state.extent = between
-    }
+    if (state.extent > between) this.#retain(side, asker)
+    state.extent = minOf(state.extent, between)
+    state.bounded = true
     return true
   }
 
@@ -170,7 +163,7 @@ export class Custody {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
     const { kept, rival } = this.#store.merge({ ...offered, proven }, broughtBy, trusted)
-    if (rival !== undefined) void this.#tellLoser(rival)
+    if (rival !== undefined) void this.#losers.tell(rival)
     if (kept) return 'ok'
     if (rival !== undefined) return 'taken'
     return this.#store.snapshot(proven.subKey) === undefined ? 'full' : 'stale'
@@ -178,6 +171,7 @@ export class Custody {
 
   stop(): void {
     this.#stopped = true
+    this.#losers.stop()
     for (const side of [this.#sides.left, this.#sides.right]) {
       side.epoch++
       side.retained?.cancel()
@@ -188,6 +182,7 @@ export class Custody {
     const state = this.#sides[side]
     state.neighbor = neighbor
     state.open = false
+    state.bounded = false
     state.relieved = false
     state.epoch++
     state.retained?.cancel()
@@ -203,29 +198,36 @@ export class Custody {
       if (complete && current() && !this.#covers(side)) await this.#pull(opposite(side), true, current)
       if (!current()) return
       const orphaned = this.#clock.now() - since > ORPHAN_GRACE_MS
-      if (complete && (this.#covers(side) || orphaned) && (await this.#relievesBehind(side, current))) {
+      if (complete && (this.#covers(side) || orphaned) && (await this.#relieves(opposite(side), current))) {
         state.open = true
         state.extent = maxOf(state.extent, this.#distance(side, neighbor))
         this.#retain(side, neighbor)
         this.#opened()
-        return
+        break
       }
-      if (!current()) return
-      await sleep(this.#clock, PULL_RETRY_MS * (0.75 + 0.5 * this.#random.float()))
+      await this.#pause()
     }
+    // Where the other side was open already, its opening did not ask this neighbour.
+    while (current() && this.#sides[opposite(side)].open && !(await this.#relieves(side, current))) await this.#pause()
+  }
+
+  #pause(): Promise<void> {
+    return sleep(this.#clock, PULL_RETRY_MS * (0.75 + 0.5 * this.#random.float()))
   }
 
   /**
-   * Before this node answers for a side, its neighbour on the other one must no longer vouch for what lies there. When
-   * that neighbour knows more of it than this node, it is fetched first.
+   * The neighbour on `side` is to vouch no more for what lies past this node. When it knows more of that than this node,
+   * that is fetched first.
    */
-  async #relievesBehind(side: Side, current: () => boolean): Promise<boolean> {
-    const state = this.#sides[opposite(side)]
+  async #relieves(side: Side, current: () => boolean): Promise<boolean> {
+    const state = this.#sides[side]
     const { neighbor, epoch } = state
     if (state.relieved) return true
     if (neighbor === undefined) return false
-    const extent = toAddress(minOf(this.#sides[side].extent, CIRCLE - 1n))
-    const body = encode(dhtRequestCodec, { kind: 'relieve', side, extent })
+    const past = this.#sides[opposite(side)]
+    // What lies further than a neighbour that has relieved this node is known there.
+    const extent = toAddress(past.bounded ? CIRCLE - 1n : minOf(past.extent, CIRCLE - 1n))
+    const body = encode(dhtRequestCodec, { kind: 'relieve', side: opposite(side), extent })
     try {
       const answer = await this.#ring.request(SERVICES.dht, neighbor, body, REPLICA_REQUEST)
       if (!current() || state.epoch !== epoch) return false
@@ -234,7 +236,7 @@ export class Custody {
       if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       return false
     }
-    if (!state.relieved) await this.#pull(opposite(side), true, current)
+    if (!state.relieved) await this.#pull(side, true, current)
     return state.relieved
   }
 
@@ -285,38 +287,16 @@ export class Custody {
     }
   }
 
-  /** Two owners met, as they do when a partition heals: whoever gave way is told at once. */
-  async #tellLoser({ subKey, change }: Proven): Promise<void> {
-    if (this.#telling >= TELL_LOSERS) return
-    this.#telling++
-    try {
-      await this.#tell(change.statement.publisher, subKey)
-    } finally {
-      this.#telling--
-    }
-  }
-
-  async #tell(publisher: Address, key: SubKey): Promise<void> {
-    const body = encode(dhtRequestCodec, { kind: 'contested', key })
-    for (let i = 0; i < TELL_LOSER_TRIES && !this.#stopped; i++) {
-      try {
-        await this.#ring.request(SERVICES.dht, publisher, body, { delivery: 'exact' })
-        return
-      } catch (error) {
-        // The two rings are still growing together; who stays out of reach learns when it renews.
-        if (!(error instanceof DeliveryError)) throw error
-        await sleep(this.#clock, TELL_LOSER_PAUSE_MS)
-      }
-    }
-  }
-
   /** The neighbour knows everything up to `theirs` toward us, and has told it. */
   #learn(side: Side, neighbor: Address, beyond: boolean, theirs: bigint): void {
     const state = this.#sides[side]
     const between = this.#distance(side, neighbor)
     if (state.extent + theirs >= between) state.extent = maxOf(state.extent, between)
-    const other = this.#sides[opposite(side)]
-    if (beyond) other.extent = maxOf(other.extent, theirs - between)
+    if (!beyond) return
+    const past = this.#sides[opposite(side)]
+    // What lies past a neighbour that has relieved this node changes without it: the page may be older than that.
+    const bound = past.bounded && past.neighbor !== undefined ? this.#distance(opposite(side), past.neighbor) : CIRCLE
+    past.extent = maxOf(past.extent, minOf(theirs - between, bound))
   }
 
   #distance(side: Side, neighbor: Address): bigint {
@@ -325,7 +305,8 @@ export class Custody {
 }
 
 function newSide(): SideState {
-  return { neighbor: undefined, open: false, extent: 0n, kept: 0n, relieved: false, epoch: 0, retained: undefined }
+  const claims = { open: false, extent: 0n, kept: 0n, bounded: false, relieved: false }
+  return { neighbor: undefined, ...claims, epoch: 0, retained: undefined }
 }
 
 function opposite(side: Side): Side {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
+import { decode, encode } from '../../agent/core/codec.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
+import { dhtRequestCodec, pageCodec } from '../../agent/dht/messages.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
+import { type Side, walk } from '../../agent/overlay/neighborhood.ts'
+import { SERVICES } from '../../agent/overlay/overlay.ts'
 import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { clusterOf } from './cluster.ts'
 
@@ -12,6 +16,10 @@ const HOUR = 3_600_000
 
 function key(name: string): Uint8Array {
   return sha256(utf8(name))
+}
+
+function opposite(side: Side): Side {
+  return side === 'left' ? 'right' : 'left'
 }
 
 function anyHost(sim: SimCluster): SimHost {
@@ -41,6 +49,20 @@ describe('DHT in virtual time', () => {
         replicas.map(({ dht }) => dht.store.get(subKey)?.accepted),
         [true, true],
       )
+    }
+  })
+
+  test('a node vouches for nothing past a neighbour that answers for what lies there', async () => {
+    // The last ones came in between others, who kept for a minute what they had answered for alone.
+    const sim = await clusterOf(20, 8)
+    for (const host of sim.hosts()) {
+      for (const side of ['left', 'right'] as const) {
+        const neighbor = host.ring.neighbor(side)!
+        const body = encode(dhtRequestCodec, { kind: 'pull', side: opposite(side), beyond: true, cursor: undefined })
+        const answer = await sim.clock.complete(host.ring.request(SERVICES.dht, neighbor, body, { delivery: 'exact' }))
+        const { whole, extent } = decode(pageCodec, answer.body)
+        assert.deepEqual([whole, extent], [false, walk(host.address, side, neighbor)])
+      }
     }
   })
 

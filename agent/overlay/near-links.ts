@@ -69,8 +69,12 @@ export class NearLinks {
 
   /** A near node is gone: whom it knew on its far side comes next, and it is not dialled at once on the word of others. */
   onLost({ address, status }: Peer): void {
-    const beyond = this.left.includes(address) ? status?.left : this.right.includes(address) ? status?.right : undefined
-    if (beyond === undefined) return
+    if (!this.isNear(address) || status === undefined) return
+    // In a small ring it is near on both sides.
+    const beyond = [
+      ...(this.left.includes(address) ? status.left : []),
+      ...(this.right.includes(address) ? status.right : []),
+    ]
     for (const next of beyond) if (!this.#named.has(next) && next !== this.#self) this.#named.set(next, undefined)
     this.#pause(address)
   }

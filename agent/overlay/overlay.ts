@@ -66,7 +66,10 @@ export interface Overlay {
   /** @throws DeliveryError */
   request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer>
   serve(service: Service, handler: RequestHandler): void
-  /** Makes sure that a direct (or relayed) link to `peer` stands, and keeps it while datagrams flow. @throws DeliveryError */
+  /**
+   * Makes sure that a direct (or relayed) link to `peer` stands, and keeps it while datagrams flow.
+   * @throws DeliveryError, or the reason of `signal` when that comes first
+   */
   connect(peer: Address, signal?: AbortSignal): Promise<void>
   /** Sends one datagram over the link to `peer`; false when there is none or it is full. */
   datagram(peer: Address, body: Uint8Array): boolean

@@ -5,6 +5,7 @@
  * Frames that make no sense are counted and dropped; they cost the sender nothing but the frame.
  */
 
+import { unlessAborted } from '../core/abort.ts'
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
@@ -213,9 +214,9 @@ export class Ring implements Overlay {
     this.#router.serve(service, handler)
   }
 
-  async connect(peer: Address): Promise<void> {
+  async connect(peer: Address, signal?: AbortSignal): Promise<void> {
     if (peer === this.self) throw new DeliveryError('no-route', 'a node needs no link to itself')
-    if (!this.#peers.has(peer)) await this.#reach.reach(peer)
+    if (!this.#peers.has(peer)) await unlessAborted(this.#reach.reach(peer), signal)
     const linked = this.#peers.get(peer)
     if (linked === undefined) throw new DeliveryError('no-answer', 'the link closed at once')
     linked.roles.add('on-demand')

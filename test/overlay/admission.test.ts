@@ -1,28 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import { toAddress } from '../../agent/overlay/address.ts'
 import { Admission } from '../../agent/overlay/admission.ts'
 import { BURST_S, MAX_PEERS, STRANGER_FRAMES_PER_S } from '../../agent/overlay/constants.ts'
-import type { Link } from '../../agent/overlay/link.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { Peers } from '../../agent/overlay/peers.ts'
 import type { Reach } from '../../agent/overlay/reach.ts'
 import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { linkTo } from './link-to.ts'
 
 const SELF = toAddress(0n)
-
-function linkTo(peer: Address, outgoing = false): Link {
-  return {
-    peer,
-    outgoing,
-    relayed: false,
-    remote: '',
-    send: () => true,
-    close() {},
-    onFrame: () => {},
-    onClose: () => {},
-  }
-}
 
 function setUp() {
   const clock = new VirtualClock()

@@ -10,7 +10,7 @@ import { stories } from '../../scripts/sim/stories.ts'
 import { play, type Story } from '../../scripts/sim/story.ts'
 
 /** `STORIES=1000` for a longer look, `STORY_SEED=7` for other stories. */
-const COUNT = process.env.STORIES ?? '500'
+const COUNT = process.env.STORIES ?? '1000'
 const SEED = process.env.STORY_SEED ?? '1'
 
 const WOW = fileURLToPath(new URL('../../build/wow.mjs', import.meta.url))
@@ -58,6 +58,26 @@ describe('stories of faults', () => {
 
 describe('stories that once broke a promise, or seemed to', () => {
   for (const [what, story] of [
+    [
+      'a claim that one replica took while the ring changed comes home when another one has been accepted',
+      { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 },
+    ],
+    [
+      'hosts come in where one that came lately has died, between neighbours that have not met yet',
+      {
+        seed: 1925493315,
+        hosts: 38,
+        natEvery: 0,
+        drift: 0.01,
+        leaseMs: 60000,
+        steps: [
+          { afterMs: 2206, fault: { kind: 'crash', who: 950 } },
+          { afterMs: 709, fault: { kind: 'leave', who: 140 } },
+          { afterMs: 524, fault: { kind: 'boot', count: 6, nat: 'outgoing' } },
+          { afterMs: 2361, fault: { kind: 'boot', count: 5, nat: 'symmetric' } },
+        ],
+      },
+    ],
     [
       'six hosts come in between a lease and its entry at one moment, and the other replica stands still',
       {
@@ -166,11 +186,6 @@ describe('stories that once broke a promise, or seemed to', () => {
       assert.deepEqual((await play(story)).violations, [])
     })
   }
-})
-
-test('a ring that forms with every other host behind a NAT gives no address of one host to another', async () => {
-  const story: Story = { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 }
-  assert.deepEqual((await play(story)).violations, [])
 })
 
 describe('wow sim', () => {

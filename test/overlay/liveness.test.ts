@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import {
+  HEARTBEAT_TICK_MS,
+  LINK_DEAD_AFTER_MS,
+  NEIGHBOR_ANSWERS_WITHIN_MS,
+  NEIGHBOR_DEAD_AFTER_MS,
+  SUSPECT_DEAD_AFTER_MS,
+} from '../../agent/overlay/constants.ts'
+import { Liveness } from '../../agent/overlay/liveness.ts'
+import { hear, type Peer, Peers } from '../../agent/overlay/peers.ts'
+import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { linkTo } from './link-to.ts'
+
+const NEIGHBOR = toAddress(1n)
+const SPARE = toAddress(2n)
+
+/** A node with a neighbour and a spare behind it; those in `answering` answer every ping at once. */
+function setUp() {
+  const clock = new VirtualClock()
+  const peers = new Peers(toAddress(0n), clock)
+  for (const address of [NEIGHBOR, SPARE]) peers.add(linkTo(address))
+  const answering = new Set<Address>([NEIGHBOR, SPARE])
+  const died: { address: Address; at: number }[] = []
+  const pinged: Address[] = []
+  const liveness = new Liveness({
+    peers,
+    clock,
+    isNeighbor: (address) => address === (peers.has(NEIGHBOR) ? NEIGHBOR : SPARE),
+    ping: (peer: Peer) => {
+      pinged.push(peer.address)
+      if (answering.has(peer.address)) hear(peer, clock.now())
+    },
+    dead: ({ address, link }) => {
+      died.push({ address, at: clock.now() })
+      peers.remove(link)
+    },
+  })
+  liveness.start()
+  return { clock, peers, answering, died, pinged, liveness }
+}
+
+describe('liveness', () => {
+  test('a neighbour that answers lives, one that is silent is dead in about two seconds', async () => {
+    const { clock, answering, died } = setUp()
+    await clock.runFor(60_000)
+    assert.deepEqual(died, [])
+    answering.delete(NEIGHBOR)
+    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    assert.deepEqual(
+      died.map(({ address }) => address),
+      [NEIGHBOR],
+    )
+  })
+
+  test('a spare that becomes the neighbour is asked first, however long it has been silent', async () => {
+    const { clock, answering, died, pinged } = setUp()
+    answering.delete(NEIGHBOR)
+    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    assert.equal(pinged.at(-1), SPARE, 'in the same look in which the neighbour was found dead')
+    await clock.runFor(60_000)
+    assert.equal(died.length, 1)
+  })
+
+  test('a spare that became the neighbour and is dead too gets time for one answer, no more', async () => {
+    const { clock, answering, died } = setUp()
+    answering.clear()
+    await clock.runFor(10_000)
+    const [first, second] = died
+    assert.deepEqual([first?.address, second?.address], [NEIGHBOR, SPARE])
+    const between = second!.at - first!.at
+    assert.ok(between >= NEIGHBOR_ANSWERS_WITHIN_MS && between < NEIGHBOR_ANSWERS_WITHIN_MS + 2 * HEARTBEAT_TICK_MS)
+  })
+
+  test('a spare that stays one is looked after lazily, and soon when an answer over its link did not come', async () => {
+    const lazy = setUp()
+    lazy.answering.delete(SPARE)
+    await lazy.clock.runFor(LINK_DEAD_AFTER_MS - 1_000)
+    assert.equal(lazy.died.length, 0)
+    await lazy.clock.runFor(2_000)
+    assert.deepEqual(
+      lazy.died.map(({ address }) => address),
+      [SPARE],
+    )
+    const suspected = setUp()
+    suspected.answering.delete(SPARE)
+    suspected.liveness.suspect(SPARE)
+    await suspected.clock.runFor(SUSPECT_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    assert.deepEqual(
+      suspected.died.map(({ address }) => address),
+      [SPARE],
+    )
+  })
+})

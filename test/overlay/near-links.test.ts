@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import { REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
+import { NearLinks } from '../../agent/overlay/near-links.ts'
+import { type Peer, Peers } from '../../agent/overlay/peers.ts'
+import type { Reach } from '../../agent/overlay/reach.ts'
+import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { linkTo } from './link-to.ts'
+
+const [SELF, LEFT, RIGHT, NEXT, AFTER] = [0n, -10n, 10n, 20n, 30n].map(toAddress) as [
+  Address,
+  Address,
+  Address,
+  Address,
+  Address,
+]
+
+/** A node that is linked to one neighbour on each side; the right one has told of two nodes behind it. */
+function setUp() {
+  const clock = new VirtualClock()
+  const peers = new Peers(SELF, clock)
+  const dialled: Address[] = []
+  const reach = {
+    isTrying: () => false,
+    reach: (address: Address) => {
+      dialled.push(address)
+      return new Promise<void>(() => {})
+    },
+  }
+  const near = new NearLinks({ self: SELF, peers, clock, reach: reach as unknown as Reach, changed: () => {} })
+  const tell = (address: Address, left: readonly Address[], right: readonly Address[]): Peer => {
+    const peer = peers.get(address) ?? peers.add(linkTo(address))!
+    const before = peer.status
+    peer.status = { kind: 'status', epoch: 1, serial: 1, wanted: true, joined: true, left, right }
+    near.onStatus(peer, before === undefined)
+    return peer
+  }
+  tell(LEFT, [], [SELF])
+  const right = tell(RIGHT, [SELF], [NEXT, AFTER])
+  const lose = (peer: Peer) => {
+    peers.remove(peer.link)
+    near.onLost(peer)
+    near.evaluate()
+  }
+  return { clock, near, dialled, right, tell, lose }
+}
+
+describe('near links', () => {
+  test('a closed ring also gets a spare on each side', () => {
+    const { near, dialled } = setUp()
+    assert.equal(near.correctlyConnected, true)
+    assert.deepEqual(dialled, [AFTER, NEXT], 'the one on the left is the last one round the circle')
+  })
+
+  test('when a neighbour is lost, whom it named behind it is dialled next, though nobody else names it', () => {
+    const { near, dialled, right, lose } = setUp()
+    dialled.length = 0
+    lose(right)
+    assert.deepEqual(near.right, [LEFT], 'round the circle')
+    assert.deepEqual(dialled, [NEXT])
+  })
+
+  test('one that was lost is not dialled at once on the word of another, but after a pause', async () => {
+    const { clock, dialled, right, tell, lose } = setUp()
+    lose(right)
+    dialled.length = 0
+    tell(LEFT, [], [RIGHT])
+    assert.equal(dialled.includes(RIGHT), false)
+    await clock.runFor(REDIAL_MIN_MS + 1)
+    assert.equal(dialled.includes(RIGHT), true)
+  })
+})

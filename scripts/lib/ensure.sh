@@ -5,11 +5,11 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 if ! command -v node >/dev/null 2>&1 || ! command -v npm >/dev/null 2>&1; then
-  echo "error: Node.js 20.11 or newer with npm is needed and was not found; install it from https://nodejs.org/ (Debian 12's own package is too old)" >&2
+  echo "error: Node.js 20.12 or newer with npm is needed and was not found; install it from https://nodejs.org/ (Debian 12's own package is too old)" >&2
   exit 1
 fi
-if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 11) ? 0 : 1)'; then
-  echo "error: Node.js 20.11 or newer is needed, found $(node --version); install it from https://nodejs.org/" >&2
+if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 12) ? 0 : 1)'; then
+  echo "error: Node.js 20.12 or newer is needed, found $(node --version); install it from https://nodejs.org/" >&2
   exit 1
 fi
 

@@ -136,8 +136,10 @@ export class Custody {
   handOver(asker: Address, { side, beyond, cursor }: PullRequest): Uint8Array {
     const { self } = this.#ring
     if (this.#ring.neighbor(side) !== asker) throw new Refusal('you are not my neighbour')
-    const { extent } = this.#sides[side]
-    const edge = !beyond ? asker : toAddress(side === 'left' ? self - extent : self + extent)
+    const { extent, kept } = this.#sides[side]
+    // What this node has but does not vouch for is better than nothing where both replicas died.
+    const reach = maxOf(this.#distance(side, asker), maxOf(extent, kept))
+    const edge = !beyond ? asker : toAddress(side === 'left' ? self - reach : self + reach)
     const [from, to] = side === 'left' ? [edge, self] : [self, edge]
     const { entries, last } = this.#store.page(from, to, cursor, PAGE_ENTRIES)
     return encode(pageCodec, { whole: extent >= CIRCLE, extent: toAddress(extent), entries, last })
@@ -271,7 +273,7 @@ export class Custody {
         if (!current()) return false
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
         const theirs = whole ? CIRCLE : extent
-        const limit = beyond ? theirs : this.#distance(side, neighbor)
+        const limit = beyond ? CIRCLE : this.#distance(side, neighbor)
         for (const entry of entries) {
           cursor = subKeyOf(entry.change.statement.key, entry.place)
           // A neighbour is believed about the arc that was asked for, and about nothing else.

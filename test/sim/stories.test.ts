@@ -79,6 +79,33 @@ describe('stories that once broke a promise, or seemed to', () => {
       },
     ],
     [
+      'both replicas of half a lease die, and a node further away still has what it answered for before',
+      {
+        seed: 1567048,
+        hosts: 23,
+        natEvery: 0,
+        drift: 0,
+        leaseMs: 600000,
+        steps: [
+          { afterMs: 0, fault: { kind: 'crash', who: 580 } },
+          { afterMs: 1718, fault: { kind: 'partition', bit: 16, forMs: 18613 } },
+          { afterMs: 739, fault: { kind: 'boot', count: 6, nat: 'open' } },
+          { afterMs: 1704, fault: { kind: 'kill', who: 649 } },
+          { afterMs: 1561, fault: { kind: 'boot', count: 4, nat: 'open' } },
+          { afterMs: 620, fault: { kind: 'kill', who: 104 } },
+          { afterMs: 2821, fault: { kind: 'wall', one: 917, other: 938, forMs: 1280 } },
+          { afterMs: 490, fault: { kind: 'partition', bit: 22, forMs: 5127 } },
+          { afterMs: 71, fault: { kind: 'churn', sessionMs: 64097, forMs: 19032 } },
+          { afterMs: 2398, fault: { kind: 'boot', count: 6, nat: 'outgoing' } },
+          { afterMs: 146, fault: { kind: 'kill', who: 331 } },
+          { afterMs: 2553, fault: { kind: 'hold', who: 850, hold: 'stall', forMs: 82038 } },
+          { afterMs: 2776, fault: { kind: 'churn', sessionMs: 220013, forMs: 16165 } },
+          { afterMs: 2322, fault: { kind: 'hold', who: 940, hold: 'stall', forMs: 56729 } },
+          { afterMs: 2136, fault: { kind: 'boot', count: 3, nat: 'outgoing' } },
+        ],
+      },
+    ],
+    [
       'six hosts come in between a lease and its entry at one moment, and the other replica stands still',
       {
         seed: 1607286004,

@@ -122,7 +122,7 @@ function namespaceRecord({ recordState, recordDetail, signed }: NamespaceFacts):
     case 'unavailable':
       return bad(
         `the record of ${name} could not be kept: ${recordDetail}`,
-        'The agent goes by its token and tries again within half an hour.',
+        `The agent goes by its token and tries again within ${recordState === 'taken' ? 'half an hour' : 'a minute'}.`,
       )
   }
 }

@@ -15,8 +15,10 @@ import type { Schedule, Scheduled } from './schedule.ts'
 /** How long the record outlives the last member, ms. */
 export const RECORD_TTL_MS = 6 * 3600 * 1000
 const LOOK_MINUTES = 30
+/** While the DHT gives no majority, as on a machine that has just joined a small ring. */
+const LOOK_AGAIN_MINUTES = 1
 
-/** What the last look found. `unavailable`: the DHT gave no majority, the next look tries again. */
+/** What the last look found. `unavailable`: the DHT gave no majority, the next look, within a minute, tries again. */
 export type RecordState = 'unknown' | 'alive' | 'recreated' | 'created' | 'taken' | 'unavailable'
 
 export interface KeeperParts {
@@ -32,7 +34,7 @@ export class RecordKeeper {
   #signed: SignedRecord
   #state: RecordState = 'unknown'
   #detail = ''
-  #scheduled: Scheduled | undefined
+  #scheduled: readonly Scheduled[] = []
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
@@ -55,11 +57,17 @@ export class RecordKeeper {
 
   /** Starts looking regularly; call `look` for the first time yourself. */
   start(): void {
-    this.#scheduled ??= this.#parts.schedule.everyMinutes(LOOK_MINUTES, () => this.look())
+    const { schedule } = this.#parts
+    this.#scheduled = [
+      schedule.everyMinutes(LOOK_MINUTES, () => this.look()),
+      schedule.everyMinutes(LOOK_AGAIN_MINUTES, async () => {
+        if (this.#state === 'unavailable') await this.look()
+      }),
+    ]
   }
 
   stop(): void {
-    this.#scheduled?.stop()
+    for (const scheduled of this.#scheduled) scheduled.stop()
   }
 
   /** Fetches the record, verifies it, and re-creates it where needed. Never throws: `state` and `detail` say how it went. */

@@ -119,6 +119,19 @@ describe('a member', () => {
     assert.equal(keeper.detail, '')
   })
 
+  test('looks again within two minutes when the DHT gave no majority', async () => {
+    const dht = new OneEntryDht()
+    dht.silent = true
+    const clock = new VirtualClock()
+    const { keeper } = keeperOf(dht, sampleNamespace(), new ClockSchedule(clock, new SeededRandom(1), () => {}))
+    await keeper.look()
+    keeper.start()
+    dht.silent = false
+    await clock.runFor(2 * 60_000)
+    assert.equal(keeper.state, 'created')
+    keeper.stop()
+  })
+
   test('looks again and again by the clock it is given', async () => {
     const dht = new OneEntryDht()
     const clock = new VirtualClock()

@@ -16,7 +16,7 @@ import { type Clock, sleep, type Timer } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
-import { type Side, walk } from '../overlay/neighborhood.ts'
+import { opposite, type Side, walk } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
 import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, RETAIN_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
@@ -111,9 +111,7 @@ export class Custody {
   /** Whether an entry is worth keeping: inside what this node answers for, or did until lately. */
   keeps(key: SubKey): boolean {
     const { self, alone } = this.#ring
-    const { left, right } = this.#sides
-    const [toRight, toLeft] = [maxOf(right.extent, right.kept), maxOf(left.extent, left.kept)]
-    return alone || rightward(self, key) < toRight || rightward(key, self) <= toLeft
+    return alone || rightward(self, key) < this.#reach('right') || rightward(key, self) <= this.#reach('left')
   }
 
   /** The ring changed around this node. */
@@ -136,9 +134,9 @@ export class Custody {
   handOver(asker: Address, { side, beyond, cursor }: PullRequest): Uint8Array {
     const { self } = this.#ring
     if (this.#ring.neighbor(side) !== asker) throw new Refusal('you are not my neighbour')
-    const { extent, kept } = this.#sides[side]
+    const { extent } = this.#sides[side]
     // What this node has but does not vouch for is better than nothing where both replicas died.
-    const reach = maxOf(this.#distance(side, asker), maxOf(extent, kept))
+    const reach = maxOf(this.#distance(side, asker), this.#reach(side))
     const edge = !beyond ? asker : toAddress(side === 'left' ? self - reach : self + reach)
     const [from, to] = side === 'left' ? [edge, self] : [self, edge]
     const { entries, last } = this.#store.page(from, to, cursor, PAGE_ENTRIES)
@@ -276,7 +274,7 @@ export class Custody {
         const limit = beyond ? CIRCLE : this.#distance(side, neighbor)
         for (const entry of entries) {
           cursor = subKeyOf(entry.change.statement.key, entry.place)
-          // A neighbour is believed about the arc that was asked for, and about nothing else.
+          // Of what is `beyond` a neighbour hands over all that it has; else it is believed about the arc between the two.
           if (isWithin(side, neighbor, cursor, limit)) this.takeIn(entry, neighbor, true)
         }
         if (!last && entries.length > 0) continue
@@ -301,6 +299,12 @@ export class Custody {
     past.extent = maxOf(past.extent, minOf(theirs - between, bound))
   }
 
+  /** How far to a side this node has entries: those that it vouches for, and those that it only keeps. */
+  #reach(side: Side): bigint {
+    const { extent, kept } = this.#sides[side]
+    return maxOf(extent, kept)
+  }
+
   #distance(side: Side, neighbor: Address): bigint {
     return walk(this.#ring.self, side, neighbor)
   }
@@ -309,10 +313,6 @@ export class Custody {
 function newSide(): SideState {
   const claims = { open: false, extent: 0n, kept: 0n, bounded: false, relieved: false }
   return { neighbor: undefined, ...claims, epoch: 0, retained: undefined }
-}
-
-function opposite(side: Side): Side {
-  return side === 'left' ? 'right' : 'left'
 }
 
 /** [from, to), walking right. */

@@ -6,7 +6,7 @@
  * made: an old change can be repeated, and loses to any newer one that is remembered.
  */
 
-import { equal, hmac, sha256, utf8 } from '../core/bytes.ts'
+import { equal, hex, hmac, sha256, utf8 } from '../core/bytes.ts'
 import { decode, encode } from '../core/codec.ts'
 import { type KeyPair, keyPairOf, verifies } from '../core/ed25519.ts'
 import { PROOFS_REMEMBERED } from './constants.ts'
@@ -43,7 +43,7 @@ export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair
 /** undefined when a signature does not hold. The result shares no memory with what it was read from. */
 export function prove(place: number, change: Change): Proven | undefined {
   const encoded = encode(changeCodec, change)
-  const name = latin1(change.signature)
+  const name = hex(change.signature)
   const known = held.get(name)
   if (known !== undefined && equal(known.encoded, encoded)) return provenAt(place, known)
   if (!holds(change)) return undefined
@@ -76,8 +76,4 @@ function holds({ statement, signature, former }: Change): boolean {
 function provenAt(place: number, { change, at }: Held): Proven {
   at[place] ??= { subKey: subKeyOf(change.statement.key, place), place, change } as Proven
   return at[place]
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

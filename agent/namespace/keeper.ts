@@ -57,6 +57,7 @@ export class RecordKeeper {
 
   /** Starts looking regularly; call `look` for the first time yourself. */
   start(): void {
+    if (this.#scheduled.length > 0) return
     const { schedule } = this.#parts
     this.#scheduled = [
       schedule.everyMinutes(LOOK_MINUTES, () => this.look()),

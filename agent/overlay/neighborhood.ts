@@ -8,6 +8,10 @@ import { ADDRESS_BITS, type Address, rightward } from './address.ts'
 
 export type Side = 'left' | 'right'
 
+export function opposite(side: Side): Side {
+  return side === 'left' ? 'right' : 'left'
+}
+
 /** How far `x` is from `self` when one walks to `side`. */
 export function walk(self: Address, side: Side, x: Address): bigint {
   return side === 'right' ? rightward(self, x) : rightward(x, self)

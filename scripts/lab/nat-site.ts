@@ -6,7 +6,7 @@
  */
 
 import type { NetworkNamespace } from './network-namespace.ts'
-import { type Attachment, type Underlay, veth } from './underlay.ts'
+import { type Attachment, bridge, type Underlay, veth } from './underlay.ts'
 
 export type NatKind = 'port-preserving' | 'randomising'
 
@@ -21,9 +21,7 @@ export class NatSite {
   /** Makes `router` the way out of a new LAN. */
   static async create(underlay: Underlay, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
     await underlay.attach(router, { device: 'wan' })
-    await router.ip('link', 'add', 'lan', 'type', 'bridge')
-    await router.ip('address', 'add', `${ROUTER}/24`, 'dev', 'lan')
-    await router.ip('link', 'set', 'lan', 'up')
+    await bridge(router, 'lan', `${ROUTER}/24`)
     await router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
     await router.run('nft', rules(kind))
     return new NatSite(router)

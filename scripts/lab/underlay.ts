@@ -27,7 +27,7 @@ export class Underlay {
 
   static async create(): Promise<Underlay> {
     const underlay = new Underlay(await NetworkNamespace.create('underlay'))
-    await underlay.#addBridge(BRIDGE)
+    await bridge(underlay.namespace, BRIDGE)
     return underlay
   }
 
@@ -51,7 +51,7 @@ export class Underlay {
 
   /** From now on those with these addresses reach each other and nobody else, and the rest does not reach them. */
   async part(ips: readonly string[]): Promise<void> {
-    await this.#addBridge(ASIDE)
+    await bridge(this.namespace, ASIDE)
     await this.#move(ips, ASIDE)
   }
 
@@ -61,20 +61,22 @@ export class Underlay {
     await this.namespace.ip('link', 'delete', ASIDE)
   }
 
-  async #addBridge(name: string): Promise<void> {
-    await this.namespace.ip('link', 'add', name, 'type', 'bridge')
-    await this.namespace.ip('link', 'set', name, 'up')
-  }
-
-  async #move(ips: readonly string[], bridge: string): Promise<void> {
+  async #move(ips: readonly string[], to: string): Promise<void> {
     for (const ip of ips) {
-      await this.namespace.ip('link', 'set', portOf(ip.split('.').at(-1) ?? ''), 'master', bridge)
+      await this.namespace.ip('link', 'set', portOf(ip.split('.').at(-1) ?? ''), 'master', to)
     }
   }
 }
 
 function portOf(number: number | string): string {
   return `port${number}`
+}
+
+/** A bridge that is up; with an address (and its prefix length) the namespace is a host on it too. */
+export async function bridge(here: NetworkNamespace, name: string, address?: string): Promise<void> {
+  await here.ip('link', 'add', name, 'type', 'bridge')
+  if (address !== undefined) await here.ip('address', 'add', address, 'dev', name)
+  await here.ip('link', 'set', name, 'up')
 }
 
 /** Two ends of one cable: `near` here, the other in another namespace. */

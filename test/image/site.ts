@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { NetworkNamespace } from '../../scripts/lab/network-namespace.ts'
 import { type BootOptions, Machine } from '../../scripts/lab/qemu.ts'
+import { bridge } from '../../scripts/lab/underlay.ts'
 import { COMMAND_MS, consoleLog, type TestAppliance } from './appliance.ts'
 
 const LAN = 'lan'
@@ -26,9 +27,7 @@ export class Site {
 
   static async create(): Promise<Site> {
     const namespace = await NetworkNamespace.create('site')
-    await namespace.ip('link', 'add', LAN, 'type', 'bridge')
-    await namespace.ip('address', 'add', `${GATEWAY}/24`, 'dev', LAN)
-    await namespace.ip('link', 'set', LAN, 'up')
+    await bridge(namespace, LAN, `${GATEWAY}/24`)
     const server = ['--no-daemon', '--conf-file=/dev/null', '--pid-file', '--leasefile-ro', '--port=0']
     namespace.spawn('dnsmasq', [...server, `--interface=${LAN}`, `--dhcp-range=${DHCP_RANGE}`]).stderr.resume()
     return new Site(namespace)

@@ -5,7 +5,7 @@ import { decode, encode } from '../../agent/core/codec.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
 import { dhtRequestCodec, pageCodec } from '../../agent/dht/messages.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
-import { type Side, walk } from '../../agent/overlay/neighborhood.ts'
+import { opposite, walk } from '../../agent/overlay/neighborhood.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
 import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
 import { clusterOf } from './cluster.ts'
@@ -16,10 +16,6 @@ const HOUR = 3_600_000
 
 function key(name: string): Uint8Array {
   return sha256(utf8(name))
-}
-
-function opposite(side: Side): Side {
-  return side === 'left' ? 'right' : 'left'
 }
 
 function anyHost(sim: SimCluster): SimHost {

@@ -62,14 +62,42 @@ export function packageListDigest(layer: PackageLayer): string {
   return createHash('sha256').update(readFileSync(layer.list)).digest('hex')
 }
 
-/** Copies mke2fs and the libraries it loads out of the tree, the loader among them. */
-function takeTools(to: string): string {
+/**
+ * What hooks read and write outside the tree goes through mmdebstrap's own `copy-in`, `copy-out` and `download`: for an
+ * ordinary user a hook runs as the root of a user namespace, who may not write that user's folders.
+ */
+
+/** Before the kernel's own scripts make the initramfs; copies keep their owner, who is not the tree's. */
+function giveInitramfsTools(from: string): string[] {
   return [
-    `mkdir -p ${to}`,
-    `chroot "$1" sh -c "ldd /usr/sbin/mke2fs /usr/lib/x86_64-linux-gnu/libarchive.so.13" | grep -o "/[^ )]*" | sed "s/:$//"` +
-      ` | sort -u | while read -r file; do cp -L "$1$file" ${to}; done`,
-    `cp "$1/usr/sbin/mke2fs" ${to}`,
-  ].join('; ')
+    `--essential-hook=copy-in ${join(from, 'initramfs-tools')} /etc`,
+    '--essential-hook=chown --recursive 0:0 "$1"/etc/initramfs-tools',
+  ]
+}
+
+/** Copies mke2fs and the libraries it loads, the loader among them, to the folder `tools` in `to`. */
+function takeTools(to: string): string[] {
+  const gather = [
+    'mkdir "$1"/tools',
+    'chroot "$1" sh -c "ldd /usr/sbin/mke2fs /usr/lib/x86_64-linux-gnu/libarchive.so.13" | grep -o "/[^ )]*" | sed "s/:$//"' +
+      ' | sort -u | while read -r file; do cp -L "$1$file" "$1"/tools; done',
+    'cp "$1"/usr/sbin/mke2fs "$1"/tools',
+  ]
+  return [
+    `--customize-hook=${gather.join(' && ')}`,
+    `--customize-hook=copy-out /tools ${to}`,
+    '--customize-hook=rm -r "$1"/tools',
+  ]
+}
+
+/** Writes which packages the tree has to the file `packages.txt` in `to`. */
+function takeList(to: string): string[] {
+  const fields = ['Package', 'Version', 'Architecture', 'source:Package'].map((field) => `\${${field}}`)
+  return [
+    `--customize-hook=chroot "$1" dpkg-query --show --showformat '${fields.join('\\t')}\\n' >"$1"/packages.txt`,
+    `--customize-hook=download /packages.txt ${join(to, 'packages.txt')}`,
+    '--customize-hook=rm "$1"/packages.txt',
+  ]
 }
 
 async function bootstrap(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
@@ -89,14 +117,13 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
     `--include=${[...flavour.packages, BUILD_ONLY].join(',')}`,
     '--aptopt=APT::Install-Recommends "false"',
     ...excluded.map((option) => `--dpkgopt=${option}`),
-    // Before the kernel's own scripts make the initramfs.
-    `--essential-hook=mkdir -p "$1"/etc/initramfs-tools && cp -r ${join(hooks, 'initramfs-tools')} "$1"/etc/`,
-    `--customize-hook=${takeTools(join(to, 'tools'))}`,
+    ...giveInitramfsTools(hooks),
+    ...takeTools(to),
     `--customize-hook=chroot "$1" apt-get --yes --quiet purge --autoremove ${BUILD_ONLY}`,
     '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --password "*" wow',
     '--customize-hook=chroot "$1" passwd --lock root >/dev/null',
     '--customize-hook=rm -rf "$1"/etc/ssh/ssh_host_* "$1"/etc/.resolv.conf.* "$1"/var/log/*.log "$1"/var/log/apt',
-    `--customize-hook=chroot "$1" dpkg-query --show --showformat '\${Package}\\t\${Version}\\t\${Architecture}\\t\${source:Package}\\n' >${join(to, 'packages.txt')}`,
+    ...takeList(to),
     flavour.suite,
     tar,
     ...(mirror === undefined ? [] : [mirror]),

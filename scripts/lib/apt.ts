@@ -21,11 +21,12 @@ export async function missingPackages(wanted: readonly string[]): Promise<string
 }
 
 /**
- * Leaves all of `wanted` installed.
+ * Leaves all of `wanted` installed, and their programs on the PATH of whatever this process calls.
  *
  * @throws WowError when some are missing and this user may not install packages.
  */
 export async function ensurePackages(wanted: readonly string[]): Promise<void> {
+  reachAdministratorsPrograms()
   const missing = await missingPackages(wanted)
   if (missing.length === 0) return
   const prefix = await installer()
@@ -41,6 +42,13 @@ export async function ensurePackages(wanted: readonly string[]): Promise<void> {
     await apt`${prefix} apt-get update`
     await apt`${prefix} apt-get install --yes --no-install-recommends ${missing}`
   })
+}
+
+/** Debian leaves `/usr/sbin`, where sfdisk and mke2fs are, out of an ordinary user's PATH. */
+function reachAdministratorsPrograms(): void {
+  const folders = (process.env.PATH ?? '').split(':')
+  const more = ['/usr/sbin', '/sbin'].filter((folder) => !folders.includes(folder))
+  process.env.PATH = [...folders, ...more].join(':')
 }
 
 /** How this user may run apt-get: as itself, through a sudo that asks nothing, or not at all. */

@@ -72,10 +72,9 @@ export interface DiskParts {
 /** Writes the raw disk and returns the offset of its slot in bytes, a multiple of 64 KiB. */
 export async function makeDisk(flavour: Flavour, { tree, tools, disk, scratch }: DiskParts): Promise<number> {
   const epoch = String(sourceDateEpoch())
-  const sh = $({
-    quiet: true,
-    env: { ...process.env, SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch, MTOOLS_SKIP_CHECK: '1', TZ: 'UTC' },
-  })
+  const dates = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch, TZ: 'UTC' }
+  // mke2fs reads no file names beyond ASCII in the C locale, which a user without LANG has.
+  const sh = $({ quiet: true, env: { ...process.env, ...dates, LC_ALL: 'C.UTF-8', MTOOLS_SKIP_CHECK: '1' } })
   const layout = diskLayout(flavour.disk)
   writeFileSync(disk, '', { mode: 0o600 })
   truncateSync(disk, layout.size)

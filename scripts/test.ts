@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError, WowError } from '../agent/core/errors.ts'
 import { inRoot } from './appliance/paths.ts'
-import { PIPELINE_TOOLS } from './appliance/tools.ts'
+import { PIPELINE_TOOLS, ROOTLESS_TOOLS } from './appliance/tools.ts'
 import { ROOT_PACKAGES } from './lab/machine-root.ts'
 import { LAB_PACKAGES } from './lab/packages.ts'
 import { ensurePackages } from './lib/apt.ts'
@@ -94,7 +94,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'images',
     about: 'every format on the hardware it is for, VirtualBox as a judge, copies, customised bases',
-    packages: [...LAB_PACKAGES, ...MACHINE_PACKAGES, 'genisoimage', 'mtools'],
+    packages: [...LAB_PACKAGES, ...MACHINE_PACKAGES, ...ROOTLESS_TOOLS, 'genisoimage', 'mtools'],
     has: isMatrix,
     concurrency: 1,
     limitMin: 120,

@@ -15,6 +15,7 @@ import type { Flavour } from './flavour.ts'
 import { templatesFolder } from './paths.ts'
 import { renderTree } from './render.ts'
 import { sourceDateEpoch } from './reproducible.ts'
+import { isRoot } from './user-namespace.ts'
 
 export interface PackageLayer {
   readonly key: string
@@ -111,7 +112,7 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
     ...flavour.excludeModules.map((path) => `path-exclude=/usr/lib/modules/*/kernel/${path}/*`),
   ]
   const argv = [
-    `--mode=${process.getuid?.() === 0 ? 'root' : 'unshare'}`,
+    `--mode=${isRoot ? 'root' : 'unshare'}`,
     '--variant=minbase',
     '--format=tar',
     `--include=${[...flavour.packages, BUILD_ONLY].join(',')}`,

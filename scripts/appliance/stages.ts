@@ -14,8 +14,7 @@ import { writeFacts } from './publish.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 import { type Request, withOrder } from './request.ts'
 import { type ApplianceConfig, slotBytes } from './slot.ts'
-
-const isRoot = process.getuid?.() === 0
+import { AS_ITS_ROOT, ensureUserNamespace, isRoot } from './user-namespace.ts'
 
 /** The stages before the bake whose result is not in the cache; the bake makes good what is damaged. */
 export function missingStages({ flavour: name, base: custom, mirror, formats }: Request): Stage[] {
@@ -32,7 +31,10 @@ export type Stage = (typeof STAGES)[number]
 export async function runStage(stage: Stage, request: Request): Promise<void> {
   const flavour = readFlavour(request.flavour)
   // A base that is there needs no packages.
-  if (stage === 'packages' && !hasBase(flavour, request.mirror)) await packageLayer(flavour, request.mirror)
+  if (stage === 'packages' && !hasBase(flavour, request.mirror)) {
+    await ensureUserNamespace()
+    await packageLayer(flavour, request.mirror)
+  }
   if (stage === 'base') await baseOf(request)
   if (stage === 'disks') {
     const made = await baseOf(request)
@@ -40,14 +42,15 @@ export async function runStage(stage: Stage, request: Request): Promise<void> {
   }
 }
 
-/** The base to bake; an ordinary user builds it in a user namespace, where it may own files as root does. */
+/** The base to bake; an ordinary user builds it in a user namespace. */
 async function baseOf(request: Request): Promise<Base> {
   if (request.base !== undefined) return (await readCustomBase(request.base)).base
   const flavour = readFlavour(request.flavour)
   if (!isRoot && !(await intactBase(flavour, request.mirror))) {
+    await ensureUserNamespace()
     await withOrder(request, async (order) => {
       const steps = [process.execPath, '--import', 'tsx', inRoot('scripts', 'appliance', 'steps.ts')]
-      const building = $({ quiet: true, nothrow: true })`unshare --map-root-user --map-auto ${steps} base ${order}`
+      const building = $({ quiet: true, nothrow: true })`${AS_ITS_ROOT} ${steps} base ${order}`
       follow(building.stderr, (line) => line)
       const { exitCode } = await building
       if (exitCode !== 0) throw new Explained(exitCode ?? 1)

@@ -1,5 +1,7 @@
 /** Debian 12 packages that the pipeline calls. */
 
+import { isRoot } from './user-namespace.ts'
+
 const TOOLS = [
   'debian-archive-keyring',
   'dosfstools',
@@ -17,7 +19,7 @@ const TOOLS = [
   'qemu-utils',
   'zstd',
 ]
-/** What an ordinary user needs besides, to own files as root does. */
-const ROOTLESS_TOOLS = ['uidmap']
+/** What an ordinary user needs besides (user-namespace.ts). */
+export const ROOTLESS_TOOLS = ['uidmap']
 
-export const PIPELINE_TOOLS: readonly string[] = process.getuid?.() === 0 ? TOOLS : [...TOOLS, ...ROOTLESS_TOOLS]
+export const PIPELINE_TOOLS: readonly string[] = isRoot ? TOOLS : [...TOOLS, ...ROOTLESS_TOOLS]

@@ -1,4 +1,4 @@
-/** A flavour of somebody's own, built as docs/appliance.md says; and the same bytes when it is built again elsewhere. */
+/** A flavour of somebody's own, built as docs/appliance.md says; and the same bytes when it is built again, whoever builds it. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -12,9 +12,12 @@ import { readFlavour } from '../../scripts/appliance/flavour.ts'
 import { imagesFolder } from '../../scripts/appliance/paths.ts'
 import { readExt4 } from '../../scripts/verify/ext4.ts'
 import { TestAppliance } from './appliance.ts'
+import { OrdinaryUser } from './ordinary-user.ts'
 
 const name = `editor-${process.pid}`
 const folder = join(imagesFolder, name)
+
+const qcow2Digest = (sums: string) => /^([0-9a-f]{64}) .*\.qcow2$/m.exec(sums)?.[1] ?? ''
 
 describe('a third flavour', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'wow-flavour-'))
@@ -36,8 +39,7 @@ describe('a third flavour', () => {
 
   const bake = (cache: string) => {
     appliance.bake({ FLAVOUR: name, FORMATS: 'qcow2', WOW_CACHE: join(scratch, cache) })
-    const sums = readFileSync(join(appliance.dist, 'SHA256SUMS'), 'utf8')
-    digests.push(/^([0-9a-f]{64}) .*\.qcow2$/m.exec(sums)?.[1] ?? '')
+    digests.push(qcow2Digest(readFileSync(join(appliance.dist, 'SHA256SUMS'), 'utf8')))
   }
 
   test('has its package, its file and what its hook made, and passes every check', async () => {
@@ -58,6 +60,25 @@ describe('a third flavour', () => {
     bake('two')
     assert.match(digests[0] ?? '', /^[0-9a-f]{64}$/)
     assert.equal(digests[1], digests[0])
+  })
+
+  test('is the same bytes when an ordinary user builds it, in another locale', () => {
+    const user = new OrdinaryUser(`wow-${process.pid}`)
+    try {
+      user.give(['agent', 'build', 'images', 'node_modules', 'packer', 'scripts', 'templates', 'package.json'])
+      const order = {
+        NS: appliance.token,
+        FLAVOUR: name,
+        FORMATS: 'qcow2',
+        MIRROR: process.env.MIRROR ?? '',
+        LC_ALL: 'C',
+      }
+      user.run(order, ['--import', 'tsx', 'scripts/appliance.ts'])
+      const sums = user.read(join('dist', appliance.id, 'SHA256SUMS'))
+      assert.equal(qcow2Digest(sums), digests[0])
+    } finally {
+      user.remove()
+    }
   })
 
   test('fails to build when its hook leaves something that must not be in an image', () => {

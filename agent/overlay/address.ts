@@ -53,7 +53,7 @@ export function formatAddress(address: Address): string {
 
 /** How far one walks from `from` to `to` in the direction of growing addresses, which we call right. */
 export function rightward(from: Address, to: Address): bigint {
-  return (to - from) & MASK
+  return to >= from ? to - from : SIZE - (from - to)
 }
 
 /** The shorter way round between two addresses. */

@@ -10,6 +10,7 @@ import type { Address } from './address.ts'
 import type { LinkLayer } from './link.ts'
 import type { Frame, Status } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
+import { isSameSide } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
 export class Gossip {
@@ -98,5 +99,5 @@ export class Gossip {
 
 function concerns(status: Status, told: Status, near: boolean): boolean {
   if (status.wanted !== told.wanted || status.joined !== told.joined) return true
-  return near && (status.left.join() !== told.left.join() || status.right.join() !== told.right.join())
+  return near && !(isSameSide(status.left, told.left) && isSameSide(status.right, told.right))
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
-import { nearest, type Side } from './neighborhood.ts'
+import { isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Reach } from './reach.ts'
 
@@ -91,7 +91,7 @@ export class NearLinks {
     for (const peer of this.#peers.all()) if (peer.status !== undefined) linked.push(peer.address)
     const left = nearest(this.#self, 'left', linked, NEAR_PER_SIDE)
     const right = nearest(this.#self, 'right', linked, NEAR_PER_SIDE)
-    const same = sameList(left, this.left) && sameList(right, this.right)
+    const same = isSameSide(left, this.left) && isSameSide(right, this.right)
     this.left = left
     this.right = right
     this.#dialMissing(this.#peers.all())
@@ -169,8 +169,4 @@ export class NearLinks {
       if (failure !== undefined && failure.until + REDIAL_MAX_MS < this.#clock.now()) this.#failures.delete(address)
     })
   }
-}
-
-function sameList(a: readonly Address[], b: readonly Address[]): boolean {
-  return a.length === b.length && a.every((address, i) => address === b[i])
 }

@@ -33,6 +33,11 @@ export function nearest(self: Address, side: Side, addresses: Iterable<Address>,
   return best.map(({ address }) => address)
 }
 
+/** Whether two lists name the same nodes in the same order. */
+export function isSameSide(a: readonly Address[], b: readonly Address[]): boolean {
+  return a.length === b.length && a.every((address, i) => address === b[i])
+}
+
 /**
  * How many nodes the ring has, from the spacing of those known around `self`.
  *

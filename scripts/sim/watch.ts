@@ -233,12 +233,19 @@ type Beside = (subKey: SubKey) => readonly SimHost[]
 /** The hosts nearest to a key on both sides, those that are held left out. */
 function besideOf(hosts: readonly SimHost[]): Beside {
   const sorted = hosts.filter(({ clock }) => !clock.held).sort((a, b) => (a.address < b.address ? -1 : 1))
+  if (sorted.length <= 2 * BESIDE) return () => sorted
+  const known = new Map<SubKey, readonly SimHost[]>()
   return (subKey) => {
-    const right = sorted.findIndex(({ address }) => address >= subKey)
-    const place = (right < 0 ? 0 : right) + sorted.length
-    const around = Array.from({ length: 2 * BESIDE }, (_, i) => sorted[(place - BESIDE + i) % sorted.length]!)
-    return sorted.length <= 2 * BESIDE ? sorted : around
+    const around = known.get(subKey) ?? hostsAround(sorted, subKey)
+    known.set(subKey, around)
+    return around
   }
+}
+
+function hostsAround(sorted: readonly SimHost[], subKey: SubKey): SimHost[] {
+  const right = sorted.findIndex(({ address }) => address >= subKey)
+  const place = (right < 0 ? 0 : right) + sorted.length
+  return Array.from({ length: 2 * BESIDE }, (_, i) => sorted[(place - BESIDE + i) % sorted.length]!)
 }
 
 function name(host: SimHost, ip: Ip4): string {

@@ -156,7 +156,8 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     for (const [place, subKey] of subKeysOf(key).entries()) {
       const vote = readings.find((reading) => reading.subKey === subKey)?.vote
       // Nobody waits for it: what it does not mend, the next reader or the owner will.
-      if (vote === 'missing') void this.#offer(subKey, { place, change, ttlMs, ageMs: 0, accepted: false })
+      if (vote === 'missing')
+        void this.#offer(subKey, { place, change, ttlMs, ageMs: 0, accepted: false, follows: undefined })
     }
   }
 

@@ -3,7 +3,8 @@
  *
  * Guarantees: at most one live entry per sub-key; a live entry changes only by whoever holds its password, and only to
  * something newer; a change repeated has the same verdict and adds nothing to the entry's life; what merges from another
- * replica ends the same way at both; no more is kept than `MAX_ENTRIES`, nor than is allowed to whoever brought it.
+ * replica ends the same way at both; what a holder gave back does not come again in place of the next; no more is kept than
+ * `MAX_ENTRIES`, nor than is allowed to whoever brought it.
  */
 
 import { equal, hex } from '../core/bytes.ts'
@@ -11,7 +12,7 @@ import type { Clock } from '../core/clock.ts'
 import { type Address, rightward } from '../overlay/address.ts'
 import { KEPT_LONGER, MAX_TTL_MS, SAME_AGE_MS, TOMBSTONE_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
-import type { Change, MovingEntry, Verdict } from './messages.ts'
+import type { Change, GivenBack, MovingEntry, Verdict } from './messages.ts'
 import type { Proven } from './proof.ts'
 import { Quota } from './quota.ts'
 
@@ -25,6 +26,8 @@ export interface Entry {
   readonly heldSince: number
   /** Both replicas are known to have taken it, or what it re-creates: not a claim that one of them was left alone with. */
   readonly accepted: boolean
+  /** What was here before, when its holder gave it back. */
+  readonly follows: GivenBack | undefined
 }
 
 /** An entry as another node says to hold it: its change is proven, the rest is that node's word. */
@@ -33,6 +36,7 @@ export interface Offered {
   readonly ttlMs: number
   readonly ageMs: number
   readonly accepted: boolean
+  readonly follows: GivenBack | undefined
 }
 
 /** `kept`: what is offered stands here now. `rival`: of two live entries with different holders the one that gave way. */
@@ -134,8 +138,14 @@ export class EntryStore {
     if (areRelated(change, ours.proven.change)) {
       const kept = change.statement.serial > serialOf(ours)
       const accepted = ours.accepted || theirs.accepted
-      if (kept) this.#put({ ...theirs, heldSince: Math.min(ours.heldSince, theirs.heldSince), accepted })
+      const heldSince = Math.min(ours.heldSince, theirs.heldSince)
+      if (kept) this.#put({ ...theirs, heldSince, accepted, follows: theirs.follows ?? ours.follows })
       return { kept, rival: undefined }
+    }
+    if (gaveWay(theirs, ours)) return { kept: false, rival: undefined }
+    if (gaveWay(ours, theirs)) {
+      this.#put(theirs)
+      return { kept: true, rival: undefined }
     }
     const rivals = !isDeletion(ours) && !isDeletion(theirs)
     if (rivals && trusted && change.statement.publisher === ours.proven.change.statement.publisher) {
@@ -145,7 +155,7 @@ export class EntryStore {
       return { kept, rival: undefined }
     }
     const kept = rivals ? trusted && goesBefore(theirs, ours) : !isDeletion(theirs)
-    if (kept) this.#put(theirs)
+    if (kept) this.#put({ ...theirs, follows: theirs.follows ?? followed(ours, change) })
     return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }
   }
 
@@ -179,9 +189,9 @@ export class EntryStore {
     return found
   }
 
-  toMoving({ proven: { place, change }, expiresAt, heldSince, accepted }: Entry): MovingEntry {
+  toMoving({ proven: { place, change }, expiresAt, heldSince, accepted, follows }: Entry): MovingEntry {
     const now = this.#clock.now()
-    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince), accepted }
+    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince), accepted, follows }
   }
 
   /** Drops what expired, and what `keep` does not want. */
@@ -199,11 +209,13 @@ export class EntryStore {
 
   #changed(proven: Proven, broughtBy: Address): Entry {
     const now = this.#clock.now()
-    const live = this.get(proven.subKey)
+    const known = this.#current(proven.subKey)
+    const live = known === undefined || isDeletion(known) ? undefined : known
     const { kind, ttlMs } = proven.change.statement
     const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
     const { heldSince, accepted } = live ?? { heldSince: now, accepted: false }
-    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted }
+    const follows = known === undefined ? undefined : followed(known, proven.change)
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, follows }
   }
 
   /** There is nothing to delete; what the deletion overtook on the way shall not come after it. */
@@ -213,12 +225,14 @@ export class EntryStore {
     if (mine || free) this.#put(this.#changed(proven, broughtBy))
   }
 
-  #received({ proven, ttlMs, ageMs, accepted }: Offered, broughtBy: Address, trusted: boolean): Entry {
+  #received({ proven, ttlMs, ageMs, accepted, follows }: Offered, broughtBy: Address, trusted: boolean): Entry {
     const now = this.#clock.now()
     const { kind, ttlMs: signedMs } = proven.change.statement
     const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
     const expiresAt = now + lastsMs
-    return { proven, broughtBy, expiresAt, heldSince: trusted ? now - ageMs : now, accepted: trusted && accepted }
+    // The rest is the word of whoever hands it over.
+    const told = trusted ? { heldSince: now - ageMs, accepted, follows } : UNTOLD
+    return { proven, broughtBy, expiresAt, heldSince: now, ...told }
   }
 
   #put(entry: Entry): void {
@@ -234,6 +248,21 @@ export class EntryStore {
     this.#entries.delete(subKey)
     this.#quota.subtract(entry.broughtBy, entry.proven.change.statement.publisher)
   }
+}
+
+/** Of what nobody trusted hands over only the change itself counts, which is signed. */
+const UNTOLD = { accepted: false, follows: undefined }
+
+/** What `change` follows when it takes the place of `known`. */
+function followed(known: Entry, change: Change): GivenBack | undefined {
+  if (!isDeletion(known) || areRelated(change, known.proven.change)) return known.follows
+  return { holder: known.proven.change.statement.holder, serial: serialOf(known) }
+}
+
+/** Whether `former` is what its holder gave back before `next` came. */
+function gaveWay(former: Entry, { follows }: Entry): boolean {
+  if (follows === undefined || serialOf(former) > follows.serial) return false
+  return equal(former.proven.change.statement.holder, follows.holder)
 }
 
 /** A tombstone: the entry is gone, the key is free. */

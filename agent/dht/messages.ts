@@ -65,6 +65,10 @@ export const verdictCodec = oneOf(
 )
 export type Verdict = Decoded<typeof verdictCodec>
 
+/** An entry that its holder gave back, up to and with the change of this serial. */
+export const givenBackCodec = struct({ holder: fixed(PUBLIC_KEY_BYTES), serial: u48 })
+export type GivenBack = Decoded<typeof givenBackCodec>
+
 /** An entry as it moves: the last change that made it. Ages and lifetimes travel as durations: clocks are never compared. */
 export const entryCodec = struct({
   place,
@@ -75,6 +79,8 @@ export const entryCodec = struct({
   ageMs: u48,
   /** Both replicas are known to have taken it. */
   accepted: bool,
+  /** What the sub-key had before, where its holder gave it back: it is not to come again from a replica that missed that. */
+  follows: optional(givenBackCodec),
 })
 export type MovingEntry = Decoded<typeof entryCodec>
 

@@ -174,6 +174,57 @@ describe('an entry from another node', () => {
     assert.equal(other.store.get(SUB_KEY), undefined)
   })
 
+  test('that its holder gave back does not take the place of what followed it, from a replica that missed both', async () => {
+    const clock = new VirtualClock()
+    const [one, missedBoth] = [new EntryStore(clock), new EntryStore(clock)]
+    const former = create('a', { value: 'former', ttlMs: 60_000 })
+    for (const store of [one, missedBoth]) {
+      store.apply(former, LINK)
+      store.accept(SUB_KEY, former.change.statement.holder)
+    }
+    await clock.runFor(SAME_AGE_MS + 1)
+    one.apply(remove('a'), LINK)
+    one.apply(create('b', { value: 'next', ttlMs: 60_000, publisher: BOB }), LINK)
+    one.apply(recreate('b', 'b', { value: 'next, renewed', ttlMs: 60_000, publisher: BOB }), LINK)
+    assert.deepEqual(hand(missedBoth, one), { kept: false, rival: undefined })
+    assert.deepEqual(hand(one, missedBoth), { kept: true, rival: undefined })
+    for (const store of [one, missedBoth]) assert.deepEqual(valueIn(store), utf8('next, renewed'))
+  })
+
+  test('that its holder gave back does not come back when what followed it is given back too', () => {
+    const [one, missedAll] = [setUp(), setUp()]
+    for (const { apply } of [one, missedAll]) apply(create('a'))
+    one.apply(remove('a'))
+    one.apply(create('b'))
+    one.apply(remove('b'))
+    hand(missedAll.store, one.store)
+    assert.equal(valueIn(one.store), undefined)
+    hand(one.store, missedAll.store)
+    assert.equal(valueIn(missedAll.store), undefined)
+  })
+
+  test('claimed again by a holder that gave it back is a claim like any other', async () => {
+    const clock = new VirtualClock()
+    const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
+    one.apply(create('a', { ttlMs: 60_000 }), LINK)
+    one.apply(remove('a'), LINK)
+    other.apply(create('a', { value: 'again', ttlMs: 60_000 }), LINK)
+    await clock.runFor(SAME_AGE_MS + 1)
+    one.apply(create('b', { value: 'of b', ttlMs: 60_000, publisher: BOB }), LINK)
+    assert.equal(hand(other, one).kept, true)
+    assert.deepEqual(valueIn(one), utf8('again'))
+  })
+
+  test('of which a stranger says that it followed another does not take the place of that one', () => {
+    const [one, other] = [setUp(), setUp()]
+    one.apply(create('a', { value: 'held' }))
+    other.apply(create('a'))
+    other.apply(remove('a'))
+    other.apply(create('b', { publisher: BOB }))
+    assert.equal(hand(other.store, one.store, false).kept, false)
+    assert.deepEqual(valueIn(one.store), utf8('held'))
+  })
+
   test('of two holders after a partition: the one held longer stays, at both replicas', async () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
@@ -304,7 +355,10 @@ describe('room', () => {
     for (let i = 0; i < MAX_ENTRIES_PER_PUBLISHER; i++) assert.equal(store.apply(stamped(i, ALICE), mallory), 'ok')
     const next = stamped(MAX_ENTRIES_PER_PUBLISHER, ALICE)
     assert.equal(store.apply(next, mallory), 'full')
-    assert.equal(store.merge({ proven: next, ttlMs: 1_000, ageMs: 0, accepted: false }, mallory, true).kept, false)
+    assert.equal(
+      store.merge({ proven: next, ttlMs: 1_000, ageMs: 0, accepted: false, follows: undefined }, mallory, true).kept,
+      false,
+    )
     assert.equal(store.apply(next, LINK), 'ok')
     await clock.runFor(1_000 * KEPT_LONGER)
     store.sweep(() => true)

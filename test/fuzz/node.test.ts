@@ -144,6 +144,7 @@ class Babble {
       ttlMs: random.below(2 ** 40),
       ageMs: random.below(2 ** 40),
       accepted: random.below(2) === 0,
+      follows: random.below(2) === 0 ? undefined : { holder: change.statement.holder, serial: random.below(2 ** 40) },
     }
     const requests: DhtRequest[] = [
       { kind: 'change', place, change },

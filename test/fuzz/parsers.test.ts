@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { concat, equal } from '../../agent/core/bytes.ts'
 import { type Codec, DecodeError, decode, encode } from '../../agent/core/codec.ts'
+import { PUBLIC_KEY_BYTES } from '../../agent/core/ed25519.ts'
 import { InputError } from '../../agent/core/errors.ts'
 import { encodeDhcp, parseDhcp } from '../../agent/dhcp/packet.ts'
 import { changeAnswerCodec, dhtRequestCodec, entryCodec, getAnswerCodec, pageCodec } from '../../agent/dht/messages.ts'
@@ -75,6 +76,7 @@ describe('a made-up message', () => {
       ttlMs: 1_000,
       ageMs: 0,
       accepted: true,
+      follows: { holder: random.bytes(PUBLIC_KEY_BYTES), serial: 1 },
     })
     for (let i = 0; i < messages(4_000); i++) {
       const entry = decoded(entryCodec, damage(bytes, random))

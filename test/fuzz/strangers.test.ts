@@ -15,6 +15,7 @@ import {
   pageCodec,
   type Verdict,
 } from '../../agent/dht/messages.ts'
+import { holderOf } from '../../agent/dht/proof.ts'
 import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { leaseKey, openOwner, sealOwner } from '../../agent/lease/lease-entry.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
@@ -51,7 +52,8 @@ async function assertOwned(sim: SimCluster, owner: SimHost): Promise<void> {
 
 function forgedEntry(place: number, kind: Change['statement']['kind'] = 'create'): MovingEntry {
   const change = signed(kind, 'thief', { key: KEY, value: 'stolen', ttlMs: HOUR, serial: MAX_SERIAL })
-  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO, accepted: true }
+  const follows = { holder: holderOf(KEY, PASSWORD).publicKey, serial: MAX_SERIAL }
+  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO, accepted: true, follows }
 }
 
 function custodians(sim: SimCluster, subKey: SubKey): SimHost[] {

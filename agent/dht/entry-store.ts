@@ -142,6 +142,7 @@ export class EntryStore {
       if (kept) this.#put({ ...theirs, heldSince, accepted, follows: theirs.follows ?? ours.follows })
       return { kept, rival: undefined }
     }
+    // Nobody lost anything: the holder of the former one gave it back.
     if (gaveWay(theirs, ours)) return { kept: false, rival: undefined }
     if (gaveWay(ours, theirs)) {
       this.#put(theirs)

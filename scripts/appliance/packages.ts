@@ -63,10 +63,8 @@ export function packageListDigest(layer: PackageLayer): string {
   return createHash('sha256').update(readFileSync(layer.list)).digest('hex')
 }
 
-/**
- * What hooks read and write outside the tree goes through mmdebstrap's own `copy-in`, `copy-out` and `download`: for an
- * ordinary user a hook runs as the root of a user namespace, who may not write that user's folders.
- */
+// What hooks read and write outside the tree goes through mmdebstrap's own `copy-in`, `copy-out` and `download`: for an
+// ordinary user a hook runs as the root of a user namespace, who may not write that user's folders.
 
 /** Before the kernel's own scripts make the initramfs; copies keep their owner, who is not the tree's. */
 function giveInitramfsTools(from: string): string[] {

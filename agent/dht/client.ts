@@ -152,12 +152,11 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     const newest = of.reduce((a, b) => (serialOf(a) >= serialOf(b) ? a : b))
     if (newest.proven === undefined) return
     const { change } = newest.proven
-    const ttlMs = this.#leftOf(newest)
+    const entry = { change, ttlMs: this.#leftOf(newest), ageMs: 0, accepted: false, follows: undefined }
     for (const [place, subKey] of subKeysOf(key).entries()) {
       const vote = readings.find((reading) => reading.subKey === subKey)?.vote
       // Nobody waits for it: what it does not mend, the next reader or the owner will.
-      if (vote === 'missing')
-        void this.#offer(subKey, { place, change, ttlMs, ageMs: 0, accepted: false, follows: undefined })
+      if (vote === 'missing') void this.#offer(subKey, { place, ...entry })
     }
   }
 

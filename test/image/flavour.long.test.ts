@@ -10,6 +10,7 @@ import { $ } from 'zx'
 import { rootOffset } from '../../scripts/appliance/disk.ts'
 import { readFlavour } from '../../scripts/appliance/flavour.ts'
 import { imagesFolder } from '../../scripts/appliance/paths.ts'
+import { parseSums } from '../../scripts/appliance/publish.ts'
 import { readExt4 } from '../../scripts/verify/ext4.ts'
 import { TestAppliance } from './appliance.ts'
 import { OrdinaryUser } from './ordinary-user.ts'
@@ -17,7 +18,7 @@ import { OrdinaryUser } from './ordinary-user.ts'
 const name = `editor-${process.pid}`
 const folder = join(imagesFolder, name)
 
-const qcow2Digest = (sums: string) => /^([0-9a-f]{64}) .*\.qcow2$/m.exec(sums)?.[1] ?? ''
+const qcow2Digest = (sums: string) => [...parseSums(sums)].find(([file]) => file.endsWith('.qcow2'))?.[1] ?? ''
 
 describe('a third flavour', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'wow-flavour-'))

@@ -6,6 +6,7 @@
  * every promise was kept.
  */
 
+import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 import * as v from 'valibot'
@@ -50,10 +51,12 @@ async function playMany(options: SimOptions): Promise<void> {
   const startedAt = performance.now()
   const lateMs = options.hours === undefined ? Number.POSITIVE_INFINITY : options.hours * HOUR_MS
   const sums: Sums = { stories: 0, hosts: 0, virtualMs: 0, frames: 0, wholeAfterMaxMs: 0 }
+  const digests: string[] = []
   let failure: Failure | undefined
   let saidAt = startedAt
-  const onPlayed = ({ ending, failure: failed }: Played) => {
+  const onPlayed = ({ number, ending, failure: failed }: Played) => {
     failure ??= failed
+    digests[number] = ending?.framesDigest ?? ''
     sums.stories++
     sums.hosts += ending?.hosts ?? 0
     sums.virtualMs += ending?.virtualMs ?? 0
@@ -66,15 +69,19 @@ async function playMany(options: SimOptions): Promise<void> {
   const enough = () => failure !== undefined || performance.now() - startedAt > lateMs
   await playOnThreads({ program: process.argv[1]!, seed, count, jobs, enough }, onPlayed)
   const tookMs = performance.now() - startedAt
-  if (options.json) printJson({ ok: failure === undefined, seed, ...sums, tookMs, failure: failure ?? null })
-  else print(failure === undefined ? summary(sums, tookMs) : tellFailure(failure, seed))
+  const framesDigest = createHash('sha256').update(digests.join('\n')).digest('hex')
+  if (options.json)
+    printJson({ ok: failure === undefined, seed, ...sums, framesDigest, tookMs, failure: failure ?? null })
+  else print(failure === undefined ? summary(sums, framesDigest, tookMs) : tellFailure(failure, seed))
   if (failure !== undefined) process.exitCode = EXIT_FAILED
 }
 
-function summary({ stories, hosts, virtualMs, frames, wholeAfterMaxMs }: Sums, tookMs: number): string {
+function summary(sums: Sums, framesDigest: string, tookMs: number): string {
+  const { stories, hosts, virtualMs, frames, wholeAfterMaxMs } = sums
   return [
     `${stories} stories, ${hosts} hosts at their ends, ${(virtualMs / HOUR_MS).toFixed(1)} hours of their time, ${(frames / 1e6).toFixed(1)} million frames: every promise kept.`,
     `The ring was whole again ${seconds(wholeAfterMaxMs)} s after the last fault at the latest. It took ${seconds(tookMs)} s.`,
+    `Digest of their frames: ${framesDigest.slice(0, 16)}.`,
   ].join('\n')
 }
 

@@ -3,6 +3,7 @@
  * and pairs that cannot talk. Links are ordered, as TCP is, unless the weather says otherwise; a lost frame is lost whole.
  */
 
+import { createHash } from 'node:crypto'
 import type { Clock } from '../../agent/core/clock.ts'
 import type { Address } from '../../agent/overlay/address.ts'
 import { formatAddress } from '../../agent/overlay/address.ts'
@@ -23,6 +24,7 @@ export class SimNetwork {
   readonly clock: Clock
   readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
   readonly #random: SeededRandom
+  readonly #digest = createHash('sha256')
   readonly #hosts = new Map<Address, SimLinks>()
   /** Links that a third node carries, by that node. */
   readonly #carried = new Map<Address, Set<SimLink>>()
@@ -72,6 +74,18 @@ export class SimNetwork {
     for (const link of [...host.open]) link.close()
     this.dropCarried(address)
     this.powerOff(address)
+  }
+
+  /** A frame is on its way. */
+  count(link: SimLink, frame: Uint8Array): void {
+    this.frames++
+    this.bytes += frame.length
+    this.#digest.update(`${this.clock.now()} ${link.remote} ${frame.length}\n`).update(frame)
+  }
+
+  /** SHA-256 over the time, receiver and bytes of every frame so far, as hex: the same for the same behaviour. */
+  framesDigest(): string {
+    return this.#digest.copy().digest('hex')
   }
 
   delay(): number {
@@ -271,8 +285,7 @@ export class SimLink implements Link {
 
   send(frame: Uint8Array, _priority?: Priority): boolean {
     if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
-    this.#network.frames++
-    this.#network.bytes += frame.length
+    this.#network.count(this, frame)
     const { weather } = this.#network
     const lost = this.#network.strikes(weather.loss)
     if (!lost) this.#travel(() => this.other?.receive(frame))

@@ -56,6 +56,8 @@ export interface Ending {
   readonly wholeAfterMs: number
   readonly virtualMs: number
   readonly frames: number
+  /** See `SimNetwork.framesDigest`. */
+  readonly framesDigest: string
 }
 
 /** After the last fault: the ring is whole, every address has one owner, every host a lease and every lease is found. */
@@ -83,5 +85,6 @@ export async function play(story: Story): Promise<Ending> {
     wholeAfterMs,
     virtualMs: cluster.clock.now(),
     frames: cluster.network.frames,
+    framesDigest: cluster.network.framesDigest(),
   }
 }

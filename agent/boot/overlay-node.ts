@@ -11,7 +11,7 @@ import type { Random } from '../core/random.ts'
 import { DhtNode } from '../dht/dht-node.ts'
 import { Ring } from '../overlay/ring.ts'
 import type { Identity } from '../transport/identity.ts'
-import { createLibp2pLinks, type Libp2pLinks } from '../transport/libp2p-links.ts'
+import { createLibp2pLinks, type Libp2pLinks } from '../transport/libp2p/links.ts'
 
 export interface OverlayNodeOptions {
   readonly identity: Identity

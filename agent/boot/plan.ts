@@ -3,12 +3,12 @@
  */
 
 import { join } from 'node:path'
+import { type Remembered, StateFolder } from '../host/state-folder.ts'
 import { LeaseFile } from '../lease/lease-store.ts'
 import { deriveKeys, type NamespaceKeys } from '../namespace/keys.ts'
 import { type JoinToken, parseToken } from '../namespace/token.ts'
 import type { AgentConfig } from './config.ts'
 import { checkAddresses, checkMembership } from './preflight.ts'
-import { type Remembered, StateFolder } from './state-folder.ts'
 
 export interface Plan {
   readonly state: StateFolder

@@ -1,7 +1,7 @@
 /** What can be known to fail before anything is written or opened, each with the field and the remedy. */
 
 import { InputError } from '../core/errors.ts'
-import { checkOverlap, localNetworks } from '../namespace/pool.ts'
+import { checkOverlap, localNetworks } from '../namespace/pool-choice.ts'
 import type { SignedRecord } from '../namespace/record.ts'
 import { checkTap, type TapOptions } from '../net/tap/kernel-tap.ts'
 

@@ -1,14 +1,14 @@
 /** What status, doctor and metrics may ask of a running agent; everything is read at the moment of asking. */
 
-import type { MachineFacts } from '../boot/machine.ts'
-import type { Phases } from '../boot/phases.ts'
 import type { CondorFacts } from '../condor/facts.ts'
 import type { Ip4 } from '../core/ip.ts'
+import type { MachineFacts } from '../host/machine.ts'
 import type { Lease, LeaseFailure } from '../lease/lease.ts'
 import type { RecordState } from '../namespace/keeper.ts'
 import type { SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import type { RingStatus } from '../overlay/ring-status.ts'
+import type { Phases } from './phases.ts'
 
 export interface AgentFacts {
   readonly version: string

@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { StateFolder } from '../boot/state-folder.ts'
 import { InputError, type WowError } from '../core/errors.ts'
+import { StateFolder } from '../host/state-folder.ts'
 import { type Check, conclude, type Diagnosis, tunDevice } from './doctor.ts'
 import { bad, type Finding, good } from './finding.ts'
 

@@ -1,10 +1,10 @@
 /** `wow status`, `wow peers` and `wow leases` as JSON (DESIGN 12): stable names, null for what is not known yet. */
 
-import type { MachineFacts } from '../boot/machine.ts'
-import type { Failed, PhaseFields } from '../boot/phases.ts'
 import { formatCidr, formatIp4 } from '../core/ip.ts'
+import type { MachineFacts } from '../host/machine.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
 import type { AgentFacts, HeldLease } from './facts.ts'
+import type { Failed, PhaseFields } from './phases.ts'
 
 export interface LeaseStatus {
   readonly ip: string

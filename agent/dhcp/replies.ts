@@ -2,8 +2,8 @@
 
 import { utf8 } from '../core/bytes.ts'
 import { broadcastOf, type Cidr, type Ip4, type Mac, netmask } from '../core/ip.ts'
-import { BROADCAST_MAC } from '../net/ethernet.ts'
-import { buildUdpFrame } from '../net/udp.ts'
+import { BROADCAST_MAC } from '../packet/ethernet.ts'
+import { buildUdpFrame } from '../packet/udp.ts'
 import { encodeIp, encodeU16, encodeU32, OPTION } from './options.ts'
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, type DhcpPacket, encodeDhcp, type MessageType } from './packet.ts'
 

@@ -9,13 +9,13 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import type { Counters } from '../core/counters.ts'
 import { messageOf } from '../core/errors.ts'
 import { broadcastOf, contains, formatIp4, type Ip4 } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '../lease/lease.ts'
-import type { Counters } from '../net/counters.ts'
 import { clientIdOf, isRetransmission, type Wanted, wantedBy } from './client.ts'
-import { Desk, type Job } from './desk.ts'
+import { Desk, type Job } from './client-queue.ts'
 import { ipOption, OPTION } from './options.ts'
 import { type DhcpPacket, parseDhcp } from './packet.ts'
 import { grant, inform, type NetworkFacts, nak } from './replies.ts'

@@ -18,10 +18,10 @@ import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
 import { opposite, type Side, walk } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
+import { Losers } from './conflict-notifier.ts'
 import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, RETAIN_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
-import { Losers } from './losers.ts'
 import {
   dhtRequestCodec,
   type MovingEntry,

@@ -17,12 +17,12 @@ import type { Random } from '../core/random.ts'
 import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
-import { Doubts } from './doubts.ts'
+import { AddressPool } from './address-pool.ts'
+import { Doubts } from './contested-leases.ts'
 import { type Held, HeldLeases } from './held-leases.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
 import { leaseKey, sealOwner } from './lease-entry.ts'
 import type { LeaseStore, StoredLease } from './lease-store.ts'
-import { AddressPool } from './pool.ts'
 
 /** How long an offer is held, ms: DHCP clients answer within seconds. */
 const OFFER_MS = 60_000

@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import type { Counters } from '../core/counters.ts'
 import { HOLD_MS, HOLD_PACKETS } from './constants.ts'
-import type { Counters } from './counters.ts'
 
 interface Held {
   readonly packet: Uint8Array

@@ -6,17 +6,17 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import type { Counters } from '../core/counters.ts'
 import { type Cidr, contains, type Ip4, type Mac } from '../core/ip.ts'
 import type { Leases } from '../lease/lease.ts'
 import type { Address } from '../overlay/address.ts'
+import { destinationOf, openIpv4, sourceOf } from '../packet/ipv4.ts'
+import { clampMss } from '../packet/tcp-mss.ts'
+import { looksLikeDhcp } from '../packet/udp.ts'
 import { HOLD_ADDRESSES, NEGATIVE_TTL_MS } from './constants.ts'
-import type { Counters } from './counters.ts'
 import { HoldQueue } from './hold-queue.ts'
-import { destinationOf, openIpv4, sourceOf } from './ipv4.ts'
 import type { Resolver } from './resolver.ts'
-import type { TapWriter } from './tap-writer.ts'
-import { clampMss } from './tcp-mss.ts'
-import { looksLikeDhcp } from './udp.ts'
+import type { TapWriter } from './tap/tap-writer.ts'
 
 export interface InboundParts {
   readonly pool: Cidr

@@ -8,6 +8,7 @@
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
+import { Counters } from '../core/counters.ts'
 import { messageOf } from '../core/errors.ts'
 import { type Cidr, formatIp4, type Ip4, serviceAddressOf } from '../core/ip.ts'
 import { type Log, SILENT } from '../core/log.ts'
@@ -17,16 +18,15 @@ import type { Dht } from '../dht/dht.ts'
 import type { ClientId, Lease, LeaseFailure, Leases } from '../lease/lease.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Overlay } from '../overlay/overlay.ts'
-import { ArpResponder } from './arp.ts'
-import { type Carrier, LinkCarrier } from './carrier.ts'
+import { ArpResponder } from './arp-responder.ts'
 import { AGENT_MAC } from './constants.ts'
-import { Counters } from './counters.ts'
 import { Inbound } from './inbound.ts'
 import { Resolver } from './resolver.ts'
 import { Switch } from './switch.ts'
-import type { TapDevice } from './tap-device.ts'
-import { TapWriter } from './tap-writer.ts'
-import { type TunnelReport, Tunnels } from './tunnels.ts'
+import type { TapDevice } from './tap/tap-device.ts'
+import { TapWriter } from './tap/tap-writer.ts'
+import { type Carrier, LinkCarrier } from './tunnel/carrier.ts'
+import { type TunnelReport, Tunnels } from './tunnel/tunnels.ts'
 
 /** What an offer says when the namespace does not: 12 hours, the paper's choice (section 6), ms. */
 const DEFAULT_LEASE_MS = 12 * 3_600_000

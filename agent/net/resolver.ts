@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import type { Counters } from '../core/counters.ts'
 import type { Ip4 } from '../core/ip.ts'
 import type { Dht, Found } from '../dht/dht.ts'
 import { leaseKey, openOwner } from '../lease/lease-entry.ts'
@@ -21,7 +22,6 @@ import {
   RESOLVER_ENTRIES,
   STALE_LIMIT_MS,
 } from './constants.ts'
-import type { Counters } from './counters.ts'
 
 interface Entry {
   /** undefined: nobody holds the address, as far as the last answer says. */

@@ -1,7 +1,7 @@
 /** The service address, the pool's first host address: on its own tap the agent answers echo requests for it (RFC 792). */
 
-import { updateChecksum } from './checksum.ts'
-import { headerLength, isFragment, PROTOCOL_ICMP, protocolOf } from './ipv4.ts'
+import { updateChecksum } from '../packet/checksum.ts'
+import { headerLength, isFragment, PROTOCOL_ICMP, protocolOf } from '../packet/ipv4.ts'
 
 const ECHO_REQUEST = 8
 const ICMP_HEADER = 8

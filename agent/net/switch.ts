@@ -3,10 +3,9 @@
  * counted drop. No frame makes it throw.
  */
 
+import type { Counters } from '../core/counters.ts'
 import { broadcastOf, type Cidr, contains, type Ip4, type Mac, macBytes, serviceAddressOf } from '../core/ip.ts'
 import type { Leases } from '../lease/lease.ts'
-import type { ArpResponder } from './arp.ts'
-import type { Counters } from './counters.ts'
 import {
   ETHERNET_HEADER,
   ETHERTYPE_ARP,
@@ -15,12 +14,13 @@ import {
   etherType,
   isAddressedTo,
   sourceMac,
-} from './ethernet.ts'
-import { destinationOf, openIpv4, sourceOf } from './ipv4.ts'
+} from '../packet/ethernet.ts'
+import { destinationOf, openIpv4, sourceOf } from '../packet/ipv4.ts'
+import { clampMss } from '../packet/tcp-mss.ts'
+import { looksLikeDhcp, openUdp, udpDestinationPort } from '../packet/udp.ts'
+import type { ArpResponder } from './arp-responder.ts'
 import { answerEcho } from './service-host.ts'
-import type { TapWriter } from './tap-writer.ts'
-import { clampMss } from './tcp-mss.ts'
-import { looksLikeDhcp, openUdp, udpDestinationPort } from './udp.ts'
+import type { TapWriter } from './tap/tap-writer.ts'
 
 const LIMITED_BROADCAST = 0xffffffff as Ip4
 const DHCP_SERVER_PORT = 67

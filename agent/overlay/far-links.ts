@@ -6,11 +6,11 @@
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
+import { decodeContacts, type Reach } from './connector.ts'
 import { NEAR_PER_SIDE } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
-import { decodeContacts, type Reach } from './reach.ts'
 import type { Router } from './router.ts'
 
 /** How many far links a node of a ring of `size` nodes wants. */

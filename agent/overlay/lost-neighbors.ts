@@ -5,9 +5,9 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
+import type { Reach } from './connector.ts'
 import { LOST_KEPT, LOST_KEPT_MS, LOST_RETRY_MAX_MS, LOST_RETRY_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
-import type { Reach } from './reach.ts'
 
 interface Lost {
   readonly contact: Contact

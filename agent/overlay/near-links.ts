@@ -9,11 +9,11 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
+import type { Reach } from './connector.ts'
 import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
 import { isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
-import type { Reach } from './reach.ts'
 
 interface Failure {
   pauseMs: number

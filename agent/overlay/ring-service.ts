@@ -3,13 +3,13 @@
 import { EMPTY } from '../core/bytes.ts'
 import { decode } from '../core/codec.ts'
 import type { Address } from './address.ts'
+import { encodeContacts, type Reach } from './connector.ts'
 import { NEAR_PER_SIDE } from './constants.ts'
 import type { Contact, LinkLayer } from './link.ts'
 import { ringRequestCodec } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { Refusal, type RequestHandler } from './overlay.ts'
 import type { Peers } from './peers.ts'
-import { encodeContacts, type Reach } from './reach.ts'
 
 export function ringService(parts: { links: LinkLayer; peers: Peers; near: NearLinks; reach: Reach }): RequestHandler {
   const { links, peers, near, reach } = parts

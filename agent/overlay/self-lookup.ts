@@ -3,11 +3,11 @@
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
+import { decodeContacts } from './connector.ts'
 import { ringRequestCodec } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
-import { decodeContacts } from './reach.ts'
 import type { Router } from './router.ts'
 
 export class SelfLookup {

@@ -7,9 +7,9 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { PhaseName } from '../../agent/boot/phases.ts'
 import { askAgent } from '../../agent/control/client.ts'
 import type { Diagnosis } from '../../agent/control/doctor.ts'
+import type { PhaseName } from '../../agent/control/phases.ts'
 import type { PeerStatus, Status } from '../../agent/control/status.ts'
 import type { NamespaceChild, Place } from './network-namespace.ts'
 

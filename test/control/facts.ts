@@ -1,7 +1,7 @@
 /** Facts of made-up agents. */
 
-import { PHASES, Phases, PLAIN_PHASES } from '../../agent/boot/phases.ts'
 import type { AgentFacts, NamespaceFacts } from '../../agent/control/facts.ts'
+import { PHASES, Phases, PLAIN_PHASES } from '../../agent/control/phases.ts'
 import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { RingStatus } from '../../agent/overlay/ring-status.ts'

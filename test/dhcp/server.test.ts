@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Counters } from '../../agent/core/counters.ts'
 import { type Ip4, ip4FromBytes, type Mac, macFromBytes } from '../../agent/core/ip.ts'
 import { SILENT } from '../../agent/core/log.ts'
 import { encodeIp, OPTION } from '../../agent/dhcp/options.ts'
@@ -7,15 +8,14 @@ import { type DhcpPacket, encodeDhcp, type MessageType, parseDhcp } from '../../
 import { type Bound, DhcpServer } from '../../agent/dhcp/server.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { AGENT_MAC } from '../../agent/net/constants.ts'
-import { Counters } from '../../agent/net/counters.ts'
-import { destinationOf, openIpv4, sourceOf } from '../../agent/net/ipv4.ts'
-import { openUdp } from '../../agent/net/udp.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
+import { destinationOf, openIpv4, sourceOf } from '../../agent/packet/ipv4.ts'
+import { openUdp } from '../../agent/packet/udp.ts'
 import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
 import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
 import { MemoryDht, MemoryLeases } from '../net/doubles.ts'
-import { udpFrame } from '../net/frames.ts'
 import { ip, Lab, POOL } from '../net/lab.ts'
+import { udpFrame } from '../packet/frames.ts'
 
 const MAC = '02:aa:00:00:00:01' as Mac
 const SERVER = ip('10.128.0.1')

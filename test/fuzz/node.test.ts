@@ -14,7 +14,7 @@ import {
 } from '../../agent/dht/messages.ts'
 import { subKeyOf } from '../../agent/dht/sub-keys.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
-import { tagOf, tunnelMessageCodec } from '../../agent/net/tunnel-messages.ts'
+import { tagOf, tunnelMessageCodec } from '../../agent/net/tunnel/messages.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import { type Frame, frameCodec, ringAnswerCodec, ringRequestCodec } from '../../agent/overlay/messages.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'

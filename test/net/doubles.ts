@@ -11,7 +11,7 @@ import type { Dht, Found, Key } from '../../agent/dht/dht.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '../../agent/lease/lease.ts'
 import { leaseKey, sealOwner } from '../../agent/lease/lease-entry.ts'
 import type { NamespaceKeys } from '../../agent/namespace/keys.ts'
-import type { TapDevice } from '../../agent/net/tap-device.ts'
+import type { TapDevice } from '../../agent/net/tap/tap-device.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import { type Answer, DeliveryError, type Overlay } from '../../agent/overlay/overlay.ts'
 

@@ -5,8 +5,8 @@ import { deriveKeys, type NamespaceKeys } from '../../agent/namespace/keys.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
 import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
 import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { echoRequest, frameOf } from '../packet/frames.ts'
 import { FakeTap, MemoryDht, MemoryLeases, type MemoryOverlay, MemoryWorld } from './doubles.ts'
-import { echoRequest, frameOf } from './frames.ts'
 
 export const POOL = parseCidr('10.128.0.0/16') as Cidr
 

@@ -7,11 +7,11 @@
  */
 
 import { createInterface } from 'node:readline'
-import { wakeClient } from '../../agent/boot/wake-client.ts'
 import { SystemClock } from '../../agent/core/clock.ts'
 import { formatIp4, type Ip4 } from '../../agent/core/ip.ts'
 import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
+import { wakeClient } from '../../agent/host/wake-client.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
 import { KernelTap } from '../../agent/net/tap/kernel-tap.ts'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import type { Reach } from '../../agent/overlay/connector.ts'
 import { REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { type Peer, Peers } from '../../agent/overlay/peers.ts'
-import type { Reach } from '../../agent/overlay/reach.ts'
 import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 

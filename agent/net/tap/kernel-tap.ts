@@ -10,7 +10,7 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { codeOf, InputError, messageOf } from '../../core/errors.ts'
 import { type Ip4, type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
 import { addon } from '../../native/addon.ts'
-import type { TapDevice } from '../tap-device.ts'
+import type { TapDevice } from './tap-device.ts'
 
 const TUN = '/dev/net/tun'
 /** Fits a 1500-byte underlay with room for every carrier's headers. */

@@ -1,0 +1,111 @@
+/**
+ * From endpoints to a connection: direct ways raced in order, ways through relays behind them, one error that says why
+ * when none worked. Opens no links; a connection that stands already is the caller's business.
+ */
+
+import type { Connection } from '@libp2p/interface'
+import type { Clock } from '../../core/clock.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Address } from '../../overlay/address.ts'
+import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER, RELAY_HEAD_START } from '../constants.ts'
+import { addressOfPeer, type Endpoint, readEndpoint } from '../endpoints.ts'
+import { LinkError, type LinkFailure } from '../errors.ts'
+import { type Attempt, race } from '../race.ts'
+import type { Libp2pNode } from './node.ts'
+
+export interface DialerParts {
+  readonly node: Libp2pNode
+  readonly self: Address
+  readonly clock: Clock
+  /** Gives up a connection that lost the race, unless something uses it. */
+  readonly release: (connection: Connection) => void
+}
+
+export class Dialer {
+  readonly #node: Libp2pNode
+  readonly #self: Address
+  readonly #clock: Clock
+  readonly #release: (connection: Connection) => void
+
+  constructor(parts: DialerParts) {
+    this.#node = parts.node
+    this.#self = parts.self
+    this.#clock = parts.clock
+    this.#release = parts.release
+  }
+
+  /**
+   * A connection to the node at the end of `endpoints`; they are taken to name one and the same node.
+   * @param standing a relayed connection to it: serves instead of a new one through a relay when no direct way works
+   * @throws LinkError
+   */
+  async connect(endpoints: readonly Endpoint[], signal: AbortSignal, standing?: Connection): Promise<Connection> {
+    const usable = endpoints.filter((endpoint) => !this.#isSelf(endpoint)).slice(0, MAX_ENDPOINTS)
+    if (usable.length === 0 && standing === undefined) {
+      if (endpoints.length > 0) throw new LinkError('self', 'This node was told to dial itself.')
+      throw new LinkError('unreachable', 'The node has no endpoint that can be dialled.')
+    }
+    const direct = usable.filter((endpoint) => !endpoint.relayed)
+    const relayed: Attempt<Connection>['run'][] =
+      standing === undefined
+        ? usable.filter((endpoint) => endpoint.relayed).map((one) => (given) => this.#dialRelayed(one, given))
+        : [async () => standing]
+    const attempts: Attempt<Connection>[] = [
+      ...direct.map((endpoint) => ({
+        headStart: NEXT_ENDPOINT_AFTER,
+        run: (given: AbortSignal) => this.#dial(endpoint, given),
+      })),
+      ...relayed.map((run, place) => ({
+        headStart: place === 0 ? RELAY_HEAD_START : NEXT_ENDPOINT_AFTER,
+        patient: true,
+        run,
+      })),
+    ]
+    try {
+      return await race(attempts, { clock: this.#clock, signal, discard: this.#release })
+    } catch (error) {
+      throw explain(usable, error)
+    }
+  }
+
+  /** @throws whatever libp2p throws; `connect` explains */
+  async #dial(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+    return await this.#node.transports.dial(endpoint.multiaddr, { signal })
+  }
+
+  async #dialRelayed(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+    // Left to itself libp2p would ask its dial queue for the relay, which tries stale addresses in turn.
+    const relay = relayOf(endpoint)
+    if (relay?.peer !== undefined && this.#node.libp2p.getConnections(relay.peer).length === 0) {
+      await this.#dial(relay, signal)
+    }
+    return await this.#dial(endpoint, signal)
+  }
+
+  #isSelf(endpoint: Endpoint): boolean {
+    return endpoint.peer !== undefined && addressOfPeer(endpoint.peer) === this.#self
+  }
+}
+
+/** The direct endpoint of the relay in a relayed one. */
+function relayOf(endpoint: Endpoint): Endpoint | undefined {
+  const [text = ''] = endpoint.text.split('/p2p-circuit')
+  return readEndpoint(text)
+}
+
+function explain(endpoints: readonly Endpoint[], error: unknown): LinkError {
+  if (error instanceof LinkError) return error
+  const reasons = error instanceof AggregateError ? error.errors : [error]
+  const where = endpoints.map((endpoint) => endpoint.text).join(', ')
+  const why = [...new Set(reasons.map(messageOf))].join('; ')
+  return new LinkError(worst(reasons), `No link to ${where}: ${why}.`, { cause: error })
+}
+
+/** What the user should hear of when several ways failed in several manners. */
+function worst(reasons: readonly unknown[]): LinkFailure {
+  const messages = reasons.map(messageOf)
+  if (messages.some((message) => /can not dial self/i.test(message))) return 'self'
+  if (messages.some((message) => /does not match expected remote identity/.test(message))) return 'wrong-peer'
+  if (messages.some((message) => /failed to connect via relay/.test(message))) return 'refused'
+  return 'unreachable'
+}

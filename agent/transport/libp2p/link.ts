@@ -1,0 +1,181 @@
+/**
+ * One link: our frames on one long-lived libp2p stream.
+ *
+ * libp2p's `send` never holds back (it queues without end), so this is where backlog is bounded: bulk frames are dropped
+ * when they would wait too long, and a link whose control frames pile up is closed. `onFrame` and `onClose` are always
+ * called from the event loop, never from inside `send`, `close` or a setter.
+ */
+
+import type { Stream } from '@libp2p/interface'
+import type { Clock, Timer } from '../../core/clock.ts'
+import type { Address } from '../../overlay/address.ts'
+import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
+import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT } from '../constants.ts'
+import { FrameReader, FramingError, frameBytes, HEADER } from '../framing.ts'
+import { updateWindowSeldom } from './window-updates.ts'
+
+/** What went wrong on links, for status and metrics. */
+export interface LinkCounters {
+  bulkDropped: number
+  oversized: number
+  stuck: number
+  violations: number
+}
+
+export interface LinkParts {
+  readonly peer: Address
+  readonly stream: Stream
+  readonly outgoing: boolean
+  readonly relayed: boolean
+  readonly remote: string
+  readonly clock: Clock
+  readonly counters: LinkCounters
+}
+
+/** `closing`: one side said close and the stream is winding up; the owner is told without waiting for that. */
+type State = 'open' | 'closing' | 'closed'
+
+export class Libp2pLink implements Link {
+  readonly peer: Address
+  readonly outgoing: boolean
+  readonly relayed: boolean
+  readonly remote: string
+
+  readonly #stream: Stream
+  readonly #clock: Clock
+  readonly #counters: LinkCounters
+  readonly #reader: FrameReader
+  #state: State = 'open'
+  #frameHandler: ((frame: Uint8Array) => void) | undefined
+  #closeHandler: (() => void) | undefined
+  #closeTold = false
+  #early: Uint8Array[] = []
+  #earlyBytes = 0
+  #flushTimer: Timer | undefined
+  /** Settles when the stream is gone for good, so that the connection under it may go too. */
+  readonly released: Promise<void>
+  #resolveReleased: () => void = () => {}
+
+  constructor(parts: LinkParts) {
+    this.peer = parts.peer
+    this.outgoing = parts.outgoing
+    this.relayed = parts.relayed
+    this.remote = parts.remote
+    this.#stream = parts.stream
+    this.#clock = parts.clock
+    this.#counters = parts.counters
+    this.#reader = new FrameReader(MAX_FRAME, (frame) => this.#receive(frame))
+    this.released = new Promise((resolve) => {
+      this.#resolveReleased = resolve
+    })
+    updateWindowSeldom(this.#stream)
+    this.#listen()
+  }
+
+  set onFrame(handler: (frame: Uint8Array) => void) {
+    this.#frameHandler = handler
+    queueMicrotask(() => this.#deliver())
+  }
+
+  set onClose(handler: () => void) {
+    this.#closeHandler = handler
+    queueMicrotask(() => this.#deliver())
+  }
+
+  send(frame: Uint8Array, priority: Priority = 'control'): boolean {
+    if (this.#state !== 'open') return false
+    if (frame.length > MAX_FRAME) {
+      this.#counters.oversized++
+      return false
+    }
+    const backlog = this.#stream.writeBufferLength + HEADER + frame.length
+    if (priority === 'bulk' && backlog > BULK_BACKLOG) {
+      this.#counters.bulkDropped++
+      return false
+    }
+    if (backlog > CONTROL_BACKLOG) {
+      this.#counters.stuck++
+      this.#stream.abort(new Error('too much is waiting to be sent'))
+      return false
+    }
+    try {
+      this.#stream.send(frameBytes(frame))
+      return true
+    } catch (error) {
+      // The stream ended under us, and its close event is on the way or has said so.
+      this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
+      return false
+    }
+  }
+
+  /** Frames sent before are still handed over, if that takes less than `FLUSH_LIMIT`. */
+  close(): void {
+    if (this.#state !== 'open') return
+    this.#early = []
+    this.#end()
+  }
+
+  #listen(): void {
+    this.#stream.addEventListener('message', (event) => {
+      if (this.#state !== 'open') return
+      try {
+        if (event.data instanceof Uint8Array) this.#reader.push(event.data)
+        else for (const part of event.data) this.#reader.push(part)
+      } catch (error) {
+        if (!(error instanceof FramingError)) throw error
+        this.#counters.violations++
+        this.#stream.abort(error)
+      }
+    })
+    // The peer sends no more: a link is both directions or none.
+    this.#stream.addEventListener('remoteCloseWrite', () => this.#end())
+    this.#stream.addEventListener('close', () => this.#streamClosed())
+    // Between the handshake and now the stream may have ended without anybody listening.
+    if (this.#stream.status !== 'open') this.#streamClosed()
+    else if (this.#stream.remoteWriteStatus === 'closed') this.#end()
+  }
+
+  /** No more frames in either direction; the stream itself goes when both sides have closed it, or by force. */
+  #end(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'closing'
+    queueMicrotask(() => this.#deliver())
+    this.#flushTimer = this.#clock.after(FLUSH_LIMIT, () => this.#stream.abort(new Error('the peer did not close')))
+    this.#stream.close().catch((error: unknown) => {
+      this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
+    })
+  }
+
+  #streamClosed(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#flushTimer?.cancel()
+    queueMicrotask(() => this.#deliver())
+    this.#resolveReleased()
+  }
+
+  #receive(frame: Uint8Array): void {
+    if (this.#state !== 'open') return
+    if (this.#frameHandler !== undefined && this.#early.length === 0) {
+      this.#frameHandler(frame)
+      return
+    }
+    this.#early.push(frame)
+    this.#earlyBytes += frame.length
+    if (this.#earlyBytes > EARLY_BACKLOG) this.#stream.abort(new Error('nobody takes the frames'))
+  }
+
+  /** Tells the owner what has happened so far: first the frames, then the end. */
+  #deliver(): void {
+    const handler = this.#frameHandler
+    while (handler !== undefined && this.#early.length > 0 && !this.#closeTold) {
+      const frame = this.#early.shift()
+      if (frame !== undefined) handler(frame)
+    }
+    if (this.#early.length === 0) this.#earlyBytes = 0
+    if (this.#state === 'open' || this.#closeTold || this.#closeHandler === undefined) return
+    this.#closeTold = true
+    this.#early = []
+    this.#closeHandler()
+  }
+}

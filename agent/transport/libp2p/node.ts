@@ -1,0 +1,133 @@
+/**
+ * The libp2p node under the links: TCP, Noise, Yamux, and both ends of circuit relay v2, with defaults that suit a ring
+ * of many small nodes. Nothing here decides whom to dial or keep.
+ */
+
+import './polyfill.ts'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey, Transport } from '@libp2p/interface'
+import { createLibp2p } from 'libp2p'
+import type { Log } from '../../core/log.ts'
+import { INBOUND_PER_HOST, MAX_CONNECTIONS, MAX_PENDING, MAX_RELAY_STREAMS, MAX_RESERVATIONS } from '../constants.ts'
+import { corkedTcp } from './corked-tcp.ts'
+
+type RelayComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0]
+export type TransportManager = RelayComponents['transportManager']
+
+/** What this code uses of libp2p's client-side store of relay reservations, which its types leave out. */
+export interface ReservationStore {
+  /** Reserves a slot and keeps it fresh while the connection stands. @throws when the relay refuses */
+  addRelay(relay: PeerId, type: 'configured'): Promise<{ details: { connection: string } }>
+  addEventListener(type: 'relay:removed', listener: (event: CustomEvent<{ relay: PeerId }>) => void): void
+}
+
+export interface Libp2pNode {
+  readonly libp2p: Libp2p
+  readonly transports: TransportManager
+  /** Reservations that others have with us. */
+  readonly granted: CircuitRelayService['reservations']
+  /** Reservations that we have with others. */
+  readonly reserved: ReservationStore
+}
+
+/** A started node that listens nowhere yet. */
+export async function startLibp2pNode(privateKey: PrivateKey, log: Log): Promise<Libp2pNode> {
+  let relayTransport: Transport | undefined
+  let transports: TransportManager | undefined
+  const libp2p = await createLibp2p({
+    privateKey,
+    logger: quietLogger(log),
+    addresses: { listen: [] },
+    transports: [
+      corkedTcp({ dialOpts: { noDelay: true, keepAlive: true }, listenOpts: { noDelay: true, keepAlive: true } }),
+      (components: RelayComponents) => {
+        transports = components.transportManager
+        relayTransport = createRelayTransport(components)
+        return relayTransport
+      },
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    // The ring has its own heartbeats, and repairs by itself: libp2p shall neither ping nor dial again.
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: INBOUND_PER_HOST,
+      maxIncomingPendingConnections: MAX_PENDING,
+      reconnectRetries: 0,
+    },
+    services: {
+      // Answers who asks, but asks nobody: our nodes know what they speak, and each question costs a round trip of the join.
+      identify: identify({ runOnConnectionOpen: false }),
+      relay: circuitRelayServer({
+        maxInboundHopStreams: MAX_RELAY_STREAMS,
+        maxOutboundHopStreams: MAX_RELAY_STREAMS,
+        maxOutboundStopStreams: MAX_RELAY_STREAMS,
+        reservations: { applyDefaultLimit: false, maxReservations: MAX_RESERVATIONS },
+      }),
+    },
+  })
+  if (transports === undefined || relayTransport === undefined || !hasReservations(relayTransport)) {
+    await libp2p.stop()
+    throw new TypeError('this version of @libp2p/circuit-relay-v2 keeps its reservations elsewhere')
+  }
+  return {
+    libp2p,
+    transports,
+    granted: libp2p.services.relay.reservations,
+    reserved: relayTransport.reservationStore,
+  }
+}
+
+/**
+ * The client side of circuit relay, minus its own choice of relays: left alone it reserves a slot with whoever it meets
+ * and listens through whichever relay it is dialled by, and each such listener stays for good. `relay-slots.ts` chooses.
+ */
+function createRelayTransport(components: RelayComponents): Transport {
+  const transportManager: TransportManager = Object.create(components.transportManager, {
+    listen: { value: async () => {} },
+  })
+  return circuitRelayTransport({
+    maxInboundStopStreams: MAX_RELAY_STREAMS,
+    maxOutboundStopStreams: MAX_RELAY_STREAMS,
+    discoveryFilter: { has: () => true, add() {}, remove() {} },
+  })({
+    // One by one, for libp2p hands its components over as a proxy that a spread finds empty.
+    peerId: components.peerId,
+    peerStore: components.peerStore,
+    connectionManager: components.connectionManager,
+    connectionGater: components.connectionGater,
+    addressManager: components.addressManager,
+    registrar: components.registrar,
+    upgrader: components.upgrader,
+    randomWalk: components.randomWalk,
+    events: components.events,
+    logger: components.logger,
+    transportManager,
+  })
+}
+
+function hasReservations(transport: Transport): transport is Transport & { reservationStore: ReservationStore } {
+  if (!('reservationStore' in transport)) return false
+  const store = transport.reservationStore
+  return typeof store === 'object' && store !== null && 'addRelay' in store && typeof store.addRelay === 'function'
+}
+
+/** libp2p reports every refused dial as an error; for us it is detail. */
+function quietLogger(log: Log): ComponentLogger {
+  const quiet = (name: string): Logger => {
+    const logger = (): void => {}
+    return Object.assign(logger, {
+      enabled: false,
+      trace() {},
+      error(format: unknown, ...parts: unknown[]) {
+        log.debug(`${name}: ${String(format)}`, { parts: parts.map(String) })
+      },
+      newScope: (scope: string) => quiet(`${name}:${scope}`),
+    })
+  }
+  return { forComponent: quiet }
+}

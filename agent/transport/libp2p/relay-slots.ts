@@ -1,0 +1,122 @@
+/**
+ * Our slots at relays: how nodes that cannot dial us find a way.
+ *
+ * Up to `RELAY_SLOTS` of the nodes that we dialled directly hold a reservation for us. They are chosen a moment after the
+ * first link, so that reserving never slows a join down, and replaced when their connection goes. A slot lives on its
+ * connection, which therefore stays up even when the ring has no more use for a link to that node.
+ */
+
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Clock, Timer } from '../../core/clock.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+import { RELAY_SLOTS, RESERVE_AFTER, RESERVE_AGAIN_AFTER } from '../constants.ts'
+import { reachOf } from '../endpoints.ts'
+import type { ReservationStore } from './node.ts'
+
+export interface RelaySlotsParts {
+  readonly store: ReservationStore
+  readonly clock: Clock
+  readonly log: Log
+  readonly self: string
+  /** Connections that this side dialled without a relay, oldest first. */
+  readonly candidates: () => Connection[]
+}
+
+interface Slot {
+  readonly connection: Connection
+  /** An endpoint of ours. */
+  readonly endpoint: string
+}
+
+export class RelaySlots {
+  readonly #store: ReservationStore
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #self: string
+  readonly #candidates: () => Connection[]
+  /** By the relay's peer id. */
+  readonly #slots = new Map<string, Slot>()
+  #timer: Timer | undefined
+  #reserving = false
+  #stopped = false
+
+  constructor(parts: RelaySlotsParts) {
+    this.#store = parts.store
+    this.#clock = parts.clock
+    this.#log = parts.log
+    this.#self = parts.self
+    this.#candidates = parts.candidates
+    this.#store.addEventListener('relay:removed', (event) => this.#lost(event.detail.relay))
+  }
+
+  /** There may be a relay to be had: a link was opened. */
+  linkOpened(): void {
+    if (this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AFTER)
+  }
+
+  /** Whether a slot of ours lives on this connection. */
+  holds(connection: Connection): boolean {
+    return this.#slots.get(connection.remotePeer.toString())?.connection.id === connection.id
+  }
+
+  endpoints(): string[] {
+    return [...this.#slots.values()].map((slot) => slot.endpoint)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#slots.clear()
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped || this.#reserving || this.#timer !== undefined) return
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = undefined
+      void this.#reserve()
+    })
+  }
+
+  async #reserve(): Promise<void> {
+    this.#reserving = true
+    const failed = new Set<string>()
+    while (!this.#stopped && this.#slots.size < RELAY_SLOTS) {
+      const candidate = this.#best(failed)
+      if (candidate === undefined) break
+      if (!(await this.#reserveAt(candidate))) failed.add(candidate.remotePeer.toString())
+    }
+    this.#reserving = false
+    // Without a failure there is nobody left to ask, and the next link will call again.
+    if (failed.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER)
+  }
+
+  /** Relays with a public address first: those that others can reach too. */
+  #best(failed: ReadonlySet<string>): Connection | undefined {
+    const free = this.#candidates().filter((connection) => {
+      const peer = connection.remotePeer.toString()
+      return !this.#slots.has(peer) && !failed.has(peer)
+    })
+    return free.find((connection) => reachOf(connection.remoteAddr) === 'public') ?? free[0]
+  }
+
+  async #reserveAt(connection: Connection): Promise<boolean> {
+    const relay = connection.remotePeer
+    try {
+      await this.#store.addRelay(relay, 'configured')
+    } catch (error) {
+      this.#log.debug('a relay refused us', { relay: relay.toString(), reason: messageOf(error) })
+      return false
+    }
+    if (connection.status !== 'open' || this.#stopped) return false
+    // We dialled this address, so it is one that can be dialled; what the relay says about itself need not be.
+    const endpoint = `${connection.remoteAddr.toString()}/p2p-circuit/p2p/${this.#self}`
+    this.#slots.set(relay.toString(), { connection, endpoint })
+    this.#log.debug('a relay took us in', { relay: relay.toString(), endpoint })
+    return true
+  }
+
+  #lost(relay: PeerId): void {
+    if (this.#slots.delete(relay.toString())) this.#schedule(RESERVE_AFTER)
+  }
+}

@@ -35,19 +35,19 @@ sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others e
 bench: bench-join bench-churn bench-ring bench-bake bench-condor ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
-	@node --import tsx scripts/bench-join.ts
+	@node --import tsx bench/join.ts
 
 bench-churn: ensure ## leases while nodes die and join, and when all ask at once; writes bench/results/churn.json
-	@node --import tsx scripts/bench-churn.ts
+	@node --import tsx bench/churn.ts
 
 bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm; writes bench/results/ring-*.json
-	@node --import tsx scripts/bench-ring.ts
+	@node --import tsx bench/ring.ts
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
-	@node --import tsx scripts/bench-bake.ts
+	@node --import tsx bench/bake.ts
 
 bench-condor: ensure ## how fast a pool of HTCondor assembles itself; writes bench/results/condor.json
-	@node --import tsx scripts/bench-condor.ts
+	@node --import tsx bench/condor.ts
 
 check: ensure ## types, lint, format
 	@npx tsc --noEmit

@@ -1,4 +1,4 @@
-# Builds what an appliance is baked from, without a hypervisor: the stages of scripts/appliance/steps.ts. `make appliance`
+# Builds what an appliance is baked from, without a hypervisor: the stages of scripts/appliance/packer-stage.ts. `make appliance`
 # writes the request and calls this, and then bakes; Packer 1.6 and newer take it.
 
 variable "request" {
@@ -6,15 +6,15 @@ variable "request" {
   description = "File with the order: namespace, flavour, output folder. It holds a secret."
 }
 
-variable "steps" {
+variable "stage_command" {
   type        = string
-  description = "Command that runs one step."
+  description = "Command that runs one stage."
 }
 
 variable "stages" {
   type        = list(string)
   default     = ["packages", "base", "disks"]
-  description = "The steps to run; those whose result is cached are left out."
+  description = "The stages to run; those whose result is cached are left out."
 }
 
 source "null" "appliance" {
@@ -26,6 +26,6 @@ build {
 
   provisioner "shell-local" {
     # Progress is on standard error, which Packer would show as errors.
-    inline = concat(["exec 2>&1"], [for stage in var.stages : "${var.steps} ${stage} '${var.request}'"])
+    inline = concat(["exec 2>&1"], [for stage in var.stages : "${var.stage_command} ${stage} '${var.request}'"])
   }
 }

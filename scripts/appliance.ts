@@ -24,7 +24,7 @@ import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { withLock } from './lib/lock.ts'
 import { run } from './lib/main.ts'
-import { say, sinceStart, step } from './lib/steps.ts'
+import { say, sinceStart, step } from './lib/progress.ts'
 
 await run(async () => {
   const inputs = readInputs(process.env)

@@ -7,7 +7,7 @@
  *     build/systeminformation.cjs   a quarter of it all that nobody needs in the first seconds, loaded when it is used
  *     build/handlebars.cjs          renders HTCondor's configuration, on machines that are in a pool only
  *     build/wow.cache               the program compiled by and for this Node; without it all works, more slowly
- *     build/sim.cjs                 the simulator for `wow sim` (scripts/sim/command.ts); not for appliances
+ *     build/sim.cjs                 the simulator for `wow sim` (sim/command.ts); not for appliances
  *     build/tap.node                the tap addon (build-addon.mjs)
  *
  *   node scripts/build.mjs [--force]
@@ -136,7 +136,7 @@ async function bundle() {
   })
   const simulator = await build({
     ...COMMON,
-    entryPoints: ['scripts/sim/command.ts'],
+    entryPoints: ['sim/command.ts'],
     format: 'cjs',
     // A simulator tells where its own code failed.
     minifyIdentifiers: false,

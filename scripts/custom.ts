@@ -26,7 +26,7 @@ import { PIPELINE_TOOLS } from './appliance/tools.ts'
 import { chooseAccelerator, extractKernel, PROCESSORS } from './lib/accelerator.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { run } from './lib/main.ts'
-import { say, sinceStart, step } from './lib/steps.ts'
+import { say, sinceStart, step } from './lib/progress.ts'
 
 /** What each builder of packer/custom.pkr.hcl boots, and what must be installed for it. */
 const BUILDERS = {

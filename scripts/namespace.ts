@@ -3,7 +3,7 @@
 import { parseBootstrap } from './appliance/inputs.ts'
 import { createNamespace } from './appliance/namespace.ts'
 import { run } from './lib/main.ts'
-import { say } from './lib/steps.ts'
+import { say } from './lib/progress.ts'
 
 await run(async () => {
   const { NAME, POOL, LEASE, BOOTSTRAP } = process.env

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { InputError } from '../core/errors.ts'
 import { EXIT_FAILED } from './output.ts'
 
-/** Runs `build/sim.cjs` (scripts/sim/command.ts) and ends as it does. @throws InputError where there is none */
+/** Runs `build/sim.cjs` (sim/command.ts) and ends as it does. @throws InputError where there is none */
 export async function simulate(options: object): Promise<void> {
   const program = fileURLToPath(new URL('sim.cjs', import.meta.url))
   if (!existsSync(program)) {

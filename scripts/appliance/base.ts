@@ -19,14 +19,14 @@ import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
-import { say, step, tail } from '../lib/steps.ts'
-import { readExt4 } from '../verify/ext4.ts'
-import { breaches } from '../verify/hygiene.ts'
+import { say, step, tail } from '../lib/progress.ts'
 import { cached, has, isIntact, KeyBuilder } from './cache.ts'
 import { ESP_LABEL, makeDisk, ROOT_LABEL, rootOffset } from './disk.ts'
 import type { CachedDisk } from './disks/disk-cache.ts'
 import { qcow2 } from './disks/qcow2.ts'
 import { type Flavour, permittedBy } from './flavour.ts'
+import { readExt4 } from './hygiene/ext4.ts'
+import { breaches } from './hygiene/hygiene.ts'
 import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
 import { agentBundle, agentFiles, inRoot, templatesFolder } from './paths.ts'
 import { renderTree } from './render.ts'
@@ -58,7 +58,7 @@ const SHAPING = [
   'render.ts',
   'sbom.ts',
   'slot.ts',
-  '../verify/hygiene.ts',
+  './hygiene/hygiene.ts',
 ]
 
 /** @throws WowError when the agent has not been built. */

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { condorSchema } from '../../agent/condor/settings.ts'
 import { codeOf, InputError, messageOf } from '../../agent/core/errors.ts'
-import type { Permitted } from '../verify/hygiene.ts'
+import type { Permitted } from './hygiene/hygiene.ts'
 import { imagesFolder } from './paths.ts'
 
 const name = (pattern: RegExp, what: string) => v.pipe(v.string(), v.regex(pattern, `is no ${what}`))

@@ -1,18 +1,19 @@
-/** Packer, which runs the steps of an image (packer/core.pkr.hcl) or boots one to customise it (packer/custom.pkr.hcl). */
+/** Packer, which runs the stages of an image (packer/core.pkr.hcl) or boots one to customise it (packer/custom.pkr.hcl). */
 
 import { join } from 'node:path'
 import { $ } from 'zx'
 import { Explained } from '../lib/main.ts'
-import { follow, say } from '../lib/steps.ts'
+import { follow, say } from '../lib/progress.ts'
 import { cacheFolder, inRoot } from './paths.ts'
 import { type Request, withOrder } from './request.ts'
 import type { Stage } from './stages.ts'
 
-/** Hands the order to Packer and shows what its steps say. */
+/** Hands the order to Packer and shows what its stages say. */
 export async function runStages(request: Request, stages: readonly Stage[]): Promise<void> {
   if (stages.length === 0) return
-  const steps = `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'steps.ts')}'`
-  await withOrder(request, (order) => packer('core.pkr.hcl', { request: order, stages: JSON.stringify(stages), steps }))
+  const command = `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'packer-stage.ts')}'`
+  const vars = { stages: JSON.stringify(stages), stage_command: command }
+  await withOrder(request, (order) => packer('core.pkr.hcl', { request: order, ...vars }))
 }
 
 /** Runs a template of packer/; `only` picks one of its sources. @throws Explained when it fails: why has been said. */

@@ -2,7 +2,7 @@
 
 import { $ } from 'zx'
 import { Explained } from '../lib/main.ts'
-import { follow, step } from '../lib/steps.ts'
+import { follow, step } from '../lib/progress.ts'
 import { bake, containersOf } from './bake.ts'
 import { type Base, base, baseKey, hasBase, intactBase } from './base.ts'
 import { readCustomBase } from './custom-base.ts'
@@ -49,8 +49,8 @@ async function baseOf(request: Request): Promise<Base> {
   if (!isRoot && !(await intactBase(flavour, request.mirror))) {
     await ensureUserNamespace()
     await withOrder(request, async (order) => {
-      const steps = [process.execPath, '--import', 'tsx', inRoot('scripts', 'appliance', 'steps.ts')]
-      const building = $({ quiet: true, nothrow: true })`${AS_ITS_ROOT} ${steps} base ${order}`
+      const command = [process.execPath, '--import', 'tsx', inRoot('scripts', 'appliance', 'packer-stage.ts')]
+      const building = $({ quiet: true, nothrow: true })`${AS_ITS_ROOT} ${command} base ${order}`
       follow(building.stderr, (line) => line)
       const { exitCode } = await building
       if (exitCode !== 0) throw new Explained(exitCode ?? 1)

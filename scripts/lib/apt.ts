@@ -4,7 +4,7 @@
 
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
-import { step } from './steps.ts'
+import { step } from './progress.ts'
 
 /** The packages of `wanted` that are not installed. */
 export async function missingPackages(wanted: readonly string[]): Promise<string[]> {

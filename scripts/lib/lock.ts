@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { say } from './steps.ts'
+import { say } from './progress.ts'
 
 /** Runs `work` while no other process holds `path`; `what` is named when there is somebody to wait for. */
 export async function withLock<T>(path: string, what: string, work: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@
 
 import { ProcessOutput, ps } from 'zx'
 import { codeOf, InputError, messageOf, WowError } from '../../agent/core/errors.ts'
-import { say, tail } from './steps.ts'
+import { say, tail } from './progress.ts'
 
 /** A command that has already said what is wrong: only its exit code is passed on. */
 export class Explained extends Error {

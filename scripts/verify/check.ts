@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProcessOutput } from 'zx'
 import { messageOf } from '../../agent/core/errors.ts'
-import { tail } from '../lib/steps.ts'
+import { tail } from '../lib/progress.ts'
 
 export interface Check {
   readonly code: string

@@ -11,8 +11,8 @@ import { CondorPool } from '../../agent/condor/pool.ts'
 import { type CondorOptions, condorSettings } from '../../agent/condor/settings.ts'
 import type { Ip4 } from '../../agent/core/ip.ts'
 import { SILENT } from '../../agent/core/log.ts'
-import type { SimHost } from '../../scripts/sim/sim-cluster.ts'
-import { SimCluster } from '../../scripts/sim/sim-cluster.ts'
+import type { SimHost } from '../../sim/sim-cluster.ts'
+import { SimCluster } from '../../sim/sim-cluster.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'wow-pool-'))

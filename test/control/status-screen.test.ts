@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { StatusScreen, screenLines } from '../../agent/control/status-screen.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { member, wholeRing, youngAgent } from './facts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-screen-'))

@@ -14,7 +14,7 @@ import type { MovingEntry } from '../../agent/dht/messages.ts'
 import type { Proven } from '../../agent/dht/proof.ts'
 import { subKeyOf } from '../../agent/dht/sub-keys.ts'
 import { type Address, rightward, toAddress } from '../../agent/overlay/address.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { ALICE, BOB, create, KEY, offered, recreate, remove } from './samples.ts'
 
 const SUB_KEY = subKeyOf(KEY, 0)

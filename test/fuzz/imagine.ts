@@ -5,7 +5,7 @@
 
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { type Codec, DecodeError, Reader } from '../../agent/core/codec.ts'
-import type { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import type { SeededRandom } from '../../sim/seeded-random.ts'
 
 /** Bytes in the longest made-up field. */
 const MAX_FIELD = 64

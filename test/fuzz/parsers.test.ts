@@ -18,7 +18,7 @@ import { frameCodec, ringAnswerCodec, ringRequestCodec } from '../../agent/overl
 import { openIpv4 } from '../../agent/packet/ipv4.ts'
 import { looksLikeDhcp, openUdp } from '../../agent/packet/udp.ts'
 import { FrameReader, FramingError, frameBytes } from '../../agent/transport/framing.ts'
-import type { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import type { SeededRandom } from '../../sim/seeded-random.ts'
 import { signed } from '../dht/samples.ts'
 import { keysOf, sampleNamespace } from '../namespace/samples.ts'
 import { ip } from '../net/lab.ts'

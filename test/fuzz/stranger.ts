@@ -6,8 +6,8 @@ import { type Address, addressFromBytes } from '../../agent/overlay/address.ts'
 import type { Link } from '../../agent/overlay/link.ts'
 import { type Frame, type FrameOf, frameCodec } from '../../agent/overlay/messages.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { endpointOf } from '../../scripts/sim/sim-network.ts'
-import type { SimRing } from '../../scripts/sim/sim-ring.ts'
+import { endpointOf } from '../../sim/sim-network.ts'
+import type { SimRing } from '../../sim/sim-ring.ts'
 
 const PATIENCE_MS = 5_000
 

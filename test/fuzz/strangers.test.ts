@@ -21,7 +21,7 @@ import { leaseKey, openOwner, sealOwner } from '../../agent/lease/lease-entry.ts
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { type Address, isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../sim/sim-cluster.ts'
 import { PLACES, signed } from '../dht/samples.ts'
 import { clusterOf } from '../sim/cluster.ts'
 import { Stranger } from './stranger.ts'

@@ -1,6 +1,6 @@
 /** How much is fuzzed: over a million messages in all; `FUZZ=10` says ten times as much, `FUZZ_SEED=7` other ones. */
 
-import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
 
 const SCALE = Number(process.env.FUZZ ?? 1)
 const SEED = Number(process.env.FUZZ_SEED ?? 1)

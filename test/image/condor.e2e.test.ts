@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { Machine } from '../../scripts/lab/qemu.ts'
+import type { Machine } from '../../lab/qemu.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { BOOT_MS, TestAppliance } from './appliance.ts'
 import { answers, BOOTSTRAP, SITE_PACKAGES, Site, siteMissing } from './site.ts'

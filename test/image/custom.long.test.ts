@@ -7,8 +7,8 @@ import { after, describe, test } from 'node:test'
 import { $ } from 'zx'
 import { rootOffset } from '../../scripts/appliance/disk.ts'
 import { readFlavour } from '../../scripts/appliance/flavour.ts'
+import { readExt4 } from '../../scripts/appliance/hygiene/ext4.ts'
 import { distFolder } from '../../scripts/appliance/paths.ts'
-import { readExt4 } from '../../scripts/verify/ext4.ts'
 import { TestAppliance } from './appliance.ts'
 
 const isRoot = process.getuid?.() === 0

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type BootOptions, Machine } from '../../scripts/lab/qemu.ts'
+import { type BootOptions, Machine } from '../../lab/qemu.ts'
 import type { Accelerator } from '../../scripts/lib/accelerator.ts'
 import { BOOT_MS, COMMAND_MS, consoleLog, TestAppliance } from './appliance.ts'
 

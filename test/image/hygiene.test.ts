@@ -4,9 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, w
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { readExt4 } from '../../scripts/verify/ext4.ts'
-import { breaches } from '../../scripts/verify/hygiene.ts'
-import type { Entry, Tree } from '../../scripts/verify/tree.ts'
+import { readExt4 } from '../../scripts/appliance/hygiene/ext4.ts'
+import { breaches } from '../../scripts/appliance/hygiene/hygiene.ts'
+import type { Entry, Tree } from '../../scripts/appliance/hygiene/tree.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'wow-hygiene-'))
 after(() => rmSync(scratch, { recursive: true }))

@@ -46,7 +46,7 @@ describe('the templates of Packer', { skip: installed ? false : 'needs packer' }
   }
 
   test('the build without a hypervisor: valid', () => {
-    const { status, output } = validate('core.pkr.hcl', { request: '/none', steps: 'true' }, 'null.appliance')
+    const { status, output } = validate('core.pkr.hcl', { request: '/none', stage_command: 'true' }, 'null.appliance')
     assert.equal(status, 0, output)
   })
 

@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { NetworkNamespace } from '../../scripts/lab/network-namespace.ts'
-import { type BootOptions, Machine } from '../../scripts/lab/qemu.ts'
-import { bridge } from '../../scripts/lab/underlay.ts'
+import { bridge } from '../../lab/internet.ts'
+import { NetworkNamespace } from '../../lab/network-namespace.ts'
+import { type BootOptions, Machine } from '../../lab/qemu.ts'
 import { COMMAND_MS, consoleLog, type TestAppliance } from './appliance.ts'
 
 const LAN = 'lan'

@@ -11,7 +11,7 @@ import { basename, join } from 'node:path'
 import { cacheFolder, lockFile, scratchFolder } from '../../scripts/appliance/paths.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { withLock } from '../../scripts/lib/lock.ts'
-import { step } from '../../scripts/lib/steps.ts'
+import { step } from '../../scripts/lib/progress.ts'
 
 /** Hosts with VirtualBox 7.2; when sid moves on to another, raise it to make the chroot anew. */
 const REVISION = 1

@@ -1,16 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import {
-  askInVain,
-  boot,
-  churn,
-  duplicatesAmong,
-  inBatches,
-  newHosts,
-  servedAfter,
-  storm,
-} from '../../scripts/bench/churn-lab.ts'
-import { Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { askInVain, boot, churn, duplicatesAmong, inBatches, newHosts, servedAfter, storm } from '../../lab/churn.ts'
+import { Lab, labMissing } from '../../lab/lab.ts'
 
 describe('machines that boot while others die', { skip: labMissing() }, () => {
   let lab: Lab

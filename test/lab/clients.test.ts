@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 
 describe('unmodified DHCP clients with their own scripts', { skip: labMissing() }, () => {
   let lab: Lab

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { labMissing } from '../../scripts/lab/lab.ts'
-import { openPoolLab, PoolHost, type PoolLab, settled } from '../../scripts/lab/pool.ts'
-import { until } from '../../scripts/lab/until.ts'
+import { openPoolLab, PoolHost, type PoolLab, settled } from '../../lab/condor-pool.ts'
+import { labMissing } from '../../lab/lab.ts'
+import { until } from '../../lab/until.ts'
 
 /** Everything that HTCondor lets a peer ask for. */
 const PERMISSIONS = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Bootstrap, type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
-import { until } from '../../scripts/lab/until.ts'
+import { type Bootstrap, type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { until } from '../../lab/until.ts'
 
 /** Round trips are tried this long before a host counts as unreachable, s. */
 const PATIENCE_S = 20

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
 import { formatToken, parseToken } from '../../agent/namespace/token.ts'
-import { type Bootstrap, type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { type Bootstrap, type Host, Lab, labMissing } from '../../lab/lab.ts'
 
 /** Two usable addresses: every one of them occurs in every full namespace of this pool. */
 const POOL = { pool: '10.77.0.0/29', reserve: '10.77.0.4,10.77.0.5,10.77.0.6' }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
-import { type Bootstrap, type Host, Lab, labMissing, type NamespaceMade } from '../../scripts/lab/lab.ts'
+import { type Bootstrap, type Host, Lab, labMissing, type NamespaceMade } from '../../lab/lab.ts'
 
 describe('five hosts with an agent, a tap and an unmodified dhclient each', { skip: labMissing() }, () => {
   const resolver = readFileSync('/etc/resolv.conf', 'utf8')

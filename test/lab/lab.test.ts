@@ -3,11 +3,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
-import { Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { Lab, labMissing } from '../../lab/lab.ts'
 
 /** Makes a lab with a node in it, says where it is, and waits for its end. */
 const PROGRAM = `
-import { Lab } from './scripts/lab/lab.ts'
+import { Lab } from './lab/lab.ts'
 const lab = await Lab.open()
 const { agent } = await lab.bootstrap()
 console.log(JSON.stringify({ netns: agent.options.netns.name, folder: lab.folder, agent: agent.pid }))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { Lab, labMissing } from '../../lab/lab.ts'
 
 describe('hosts on one LAN that know no bootstrap node', { skip: labMissing() }, () => {
   let lab: Lab

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
-import type { NatKind } from '../../scripts/lab/nat-site.ts'
+import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import type { NatKind } from '../../lab/nat-site.ts'
 
 /** A way through a relay may take a few tries, s. */
 const PATIENCE_S = 20

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
-import { until } from '../../scripts/lab/until.ts'
+import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { until } from '../../lab/until.ts'
 
 /** What is promised of two owners after a partition (docs/guarantees.md, P4), and some time for a busy machine, ms. */
 const SETTLED_WITHIN_MS = 60_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
-import { until } from '../../scripts/lab/until.ts'
+import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { until } from '../../lab/until.ts'
 
 describe('leases of twenty seconds', { skip: labMissing() }, () => {
   let lab: Lab

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../scripts/lab/lab.ts'
+import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 
 describe('a host that starts again', { skip: labMissing() }, () => {
   let lab: Lab

@@ -7,7 +7,7 @@ import { Doubts } from '../../agent/lease/contested-leases.ts'
 import { leaseKey } from '../../agent/lease/lease-entry.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 
 const IP = 1 as Ip4
 const OTHER = 2 as Ip4

@@ -6,8 +6,8 @@ import { RECORD_TTL_MS, RecordKeeper } from '../../agent/namespace/keeper.ts'
 import { drawNamespace, publishNew } from '../../agent/namespace/publish.ts'
 import { recordKey, sealRecord } from '../../agent/namespace/record-entry.ts'
 import { ClockSchedule, CronSchedule, type Schedule } from '../../agent/namespace/schedule.ts'
-import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { keysOf, sampleNamespace, sampleRecord } from './samples.ts'
 
 /** One entry a key, all five sub-keys in step; counts what is asked of it. */

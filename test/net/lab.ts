@@ -3,8 +3,8 @@
 import { type Cidr, type Ip4, type Mac, parseCidr, parseIp4 } from '../../agent/core/ip.ts'
 import { deriveKeys, type NamespaceKeys } from '../../agent/namespace/keys.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
-import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { echoRequest, frameOf } from '../packet/frames.ts'
 import { FakeTap, MemoryDht, MemoryLeases, type MemoryOverlay, MemoryWorld } from './doubles.ts'
 

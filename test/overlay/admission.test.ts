@@ -6,7 +6,7 @@ import type { Reach } from '../../agent/overlay/connector.ts'
 import { BURST_S, MAX_PEERS, STRANGER_FRAMES_PER_S } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { Peers } from '../../agent/overlay/peers.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
 const SELF = toAddress(0n)

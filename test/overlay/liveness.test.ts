@@ -10,7 +10,7 @@ import {
 } from '../../agent/overlay/constants.ts'
 import { Liveness } from '../../agent/overlay/liveness.ts'
 import { hear, type Peer, Peers } from '../../agent/overlay/peers.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
 const NEIGHBOR = toAddress(1n)

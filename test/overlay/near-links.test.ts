@@ -5,7 +5,7 @@ import type { Reach } from '../../agent/overlay/connector.ts'
 import { REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { type Peer, Peers } from '../../agent/overlay/peers.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
 const [SELF, LEFT, RIGHT, NEXT, AFTER] = [0n, -10n, 10n, 20n, 30n].map(toAddress) as [

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type Address, addressFromBytes, distance, toAddress } from '../../agent/overlay/address.ts'
 import { drawFarTarget, wantedFarLinks } from '../../agent/overlay/far-links.ts'
 import { estimateSize, nearest } from '../../agent/overlay/neighborhood.ts'
-import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
 
 const at = (n: number): Address => toAddress(BigInt(n))
 

@@ -1,7 +1,7 @@
 /** The cluster that most tests of the DHT begin with. */
 
 import assert from 'node:assert/strict'
-import { SimCluster } from '../../scripts/sim/sim-cluster.ts'
+import { SimCluster } from '../../sim/sim-cluster.ts'
 
 /** Hosts that came one after another, with the ring whole and every one doing its share of the DHT. */
 export async function clusterOf(size: number, seed: number): Promise<SimCluster> {

@@ -7,7 +7,7 @@ import { dhtRequestCodec, pageCodec } from '../../agent/dht/messages.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { opposite, walk } from '../../agent/overlay/neighborhood.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../sim/sim-cluster.ts'
 import { clusterOf } from './cluster.ts'
 
 const PASSWORD = utf8('password')

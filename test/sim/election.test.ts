@@ -4,7 +4,7 @@ import { DEMOTE_AFTER_MS, FULL_RATE_HOSTS, LOOK_PERIOD_MAX_MS } from '../../agen
 import { managerKey, sealMandate } from '../../agent/condor/manager-entry.ts'
 import { utf8 } from '../../agent/core/bytes.ts'
 import { parseIp4 } from '../../agent/core/ip.ts'
-import { type PoolHost, type PoolOptions, SimPool } from '../../scripts/sim/sim-pool.ts'
+import { type PoolHost, type PoolOptions, SimPool } from '../../sim/sim-pool.ts'
 
 /** From a manager's death until another leads and everybody follows it, ms: the entry's life, patience, a campaign, a look. */
 const SUCCESSION_MS = 45_000

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SimCluster } from '../../scripts/sim/sim-cluster.ts'
+import { SimCluster } from '../../sim/sim-cluster.ts'
 
 function everybodyLeased(sim: SimCluster): boolean {
   return sim.hosts().every(({ leases }) => leases.held().some(({ offered }) => !offered))

@@ -5,7 +5,7 @@ import { RECORD_TTL_MS, RecordKeeper } from '../../agent/namespace/keeper.ts'
 import { publishNew } from '../../agent/namespace/publish.ts'
 import { recordKey, unsealRecord } from '../../agent/namespace/record-entry.ts'
 import { ClockSchedule, type Schedule } from '../../agent/namespace/schedule.ts'
-import { SimCluster, type SimHost } from '../../scripts/sim/sim-cluster.ts'
+import { SimCluster, type SimHost } from '../../sim/sim-cluster.ts'
 import { keysOf, sampleRecord } from '../namespace/samples.ts'
 
 const HOSTS = 5

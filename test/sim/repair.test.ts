@@ -9,7 +9,7 @@ import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { leaseKey } from '../../agent/lease/lease-entry.ts'
 import { isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import type { SimCluster, SimHost } from '../../scripts/sim/sim-cluster.ts'
+import type { SimCluster, SimHost } from '../../sim/sim-cluster.ts'
 import { signed } from '../dht/samples.ts'
 import { clusterOf } from './cluster.ts'
 

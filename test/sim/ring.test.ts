@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { addressFromBytes, isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { SimRing } from '../../scripts/sim/sim-ring.ts'
+import { SimRing } from '../../sim/sim-ring.ts'
 
 async function ringOf(size: number, seed: number): Promise<SimRing> {
   const sim = new SimRing(seed)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { addressFromBytes } from '../../agent/overlay/address.ts'
-import { SeededRandom } from '../../scripts/sim/seeded-random.ts'
-import { SimNetwork } from '../../scripts/sim/sim-network.ts'
-import { VirtualClock } from '../../scripts/sim/virtual-clock.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
+import { SimNetwork } from '../../sim/sim-network.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkLayerSuite } from '../transport/link-layer.suite.ts'
 
 linkLayerSuite('the simulator', async () => {

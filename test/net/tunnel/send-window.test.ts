@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ACK_BYTES, WINDOW_MIN_BYTES } from '../../../agent/net/constants.ts'
 import { SendWindow } from '../../../agent/net/tunnel/send-window.ts'
-import { VirtualClock } from '../../../scripts/sim/virtual-clock.ts'
+import { VirtualClock } from '../../../sim/virtual-clock.ts'
 
 /** A sender that always has more, a queue without end in front of a line of `bytesPerMs`, and its far end. */
 async function overLine(bytesPerMs: number, roundTripMs: number, seconds: number) {

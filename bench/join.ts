@@ -1,0 +1,147 @@
+/**
+ * `make bench-join`: how fast a machine joins a ring of 100 nodes and gets its address.
+ *
+ *   NODES=100 JOINS=30 npx tsx bench/join.ts
+ *
+ * Every node is a process of its own. Writes bench/results/join.json (figures beside the targets and the paper's) and
+ * join.svg (the distributions, like the paper's figures 4 and 5), and prints a table. Nothing stays behind.
+ */
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { writeWhole } from '../agent/core/files.ts'
+import type { Host, Lab } from '../lab/lab.ts'
+import { inRoot } from '../scripts/appliance/paths.ts'
+import { run } from '../scripts/lib/main.ts'
+import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { columns } from '../scripts/lib/table.ts'
+import { withLab } from './lib/bench-lab.ts'
+import { cdfPlot } from './lib/cdf-plot.ts'
+import { machineFacts, wholeNumber } from './lib/environment.ts'
+import { type JoinSample, measureJoin, measureMemory, measureStart, type Ring, startRing } from './lib/join-lab.ts'
+import { quantile, summarize } from './lib/quantiles.ts'
+import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
+
+const STARTS = 15
+const LINKS = 20
+/** Several nodes ask, for each has far links of its own. */
+const PROBES = 4
+const QUESTIONS = 50
+/** The ring is at rest when a machine joins it: after its own start, and after the machine before, ms. */
+const SETTLE_MS = 20_000
+const PAUSE_MS = 2_000
+await run(async () => {
+  const nodes = wholeNumber('NODES', 100, 240)
+  const joins = wholeNumber('JOINS', 30, 100)
+  await withLab('bench-join', nodes + joins, (lab) => bench(lab, nodes, joins))
+})
+
+async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
+  const machine = machineFacts()
+  const when = new Date().toISOString()
+  const starts = await step(`start a node ${STARTS} times`, () => measureStart(lab, STARTS))
+  const ring = await step(`a ring of ${nodes} nodes`, () => startRing(lab, nodes, (now) => sayEvery(20, now)))
+  await step('let the ring come to rest', () => sleep(SETTLE_MS))
+  const { samples, memory } = await step(`${joins} joins, one after another`, () => joinAll(lab, ring, joins))
+  const hops = await step('how far requests travel', () => measureHops(ring))
+
+  const of = (field: keyof JoinSample) => samples.map((sample) => sample[field])
+  const targets: Target[] = [
+    under('exec to listening, p50', 'ms', 350, quantile(starts, 0.5)),
+    under('exec to correctly connected, p90', 'ms', 1_500, quantile(of('connectedMs'), 0.9)),
+    under('dhclient start to address bound, p90', 'ms', 2_500, quantile(of('dhcpMs'), 0.9)),
+    under(`memory with ${memory.links} links`, 'MB', 80, memory.rssMB),
+    atMost('addresses tried, most', '', 1, quantile(of('addressesTried'), 1)),
+  ]
+  const result = {
+    when,
+    machine,
+    nodes,
+    targets,
+    paper: { dhclientP90S: 30, note: 'figure 4: 90 % of the nodes had an address within 30 s' },
+    start: summarize(starts),
+    listening: summarize(of('listeningMs')),
+    connected: summarize(of('connectedMs')),
+    dhcp: summarize(of('dhcpMs')),
+    addressesTried: summarize(of('addressesTried')),
+    rssMB: summarize(of('rssMB')),
+    memory,
+    hops: summarize(hops),
+    samples,
+  }
+  const folder = inRoot('bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  writeWhole(
+    join(folder, 'join.json'),
+    `${JSON.stringify(result, (_key, value) => (typeof value === 'number' ? rounded(value) : value), 2)}\n`,
+    0o644,
+  )
+  writeWhole(join(folder, 'join.svg'), plot(samples, nodes), 0o644)
+  show(
+    columns(
+      ['MS', 'P50', 'P90', 'MAX'],
+      [
+        row('exec to listening, alone', starts),
+        row('exec to listening, in the ring', of('listeningMs')),
+        row('exec to correctly connected (T1)', of('connectedMs')),
+        row('dhclient start to bound (T2)', of('dhcpMs')),
+        row('hops of a request', hops),
+      ],
+    ),
+  )
+  show(columns(TARGET_HEADER, targets.map(targetRow)))
+  say(`bench/results/join.json and join.svg written after ${sinceStart()}.`)
+}
+
+async function joinAll(lab: Lab, ring: Ring, joins: number) {
+  const bootstrap = { agent: firstOf(ring.nodes), endpoint: ring.endpoint }
+  const { token } = await lab.createNamespace(bootstrap, { name: 'bench', pool: '10.128.0.0/9' })
+  const hosts: Host[] = []
+  const samples: JoinSample[] = []
+  for (let number = 1; number <= joins; number++) {
+    const host = await lab.host(`join${number}`, { token })
+    samples.push(await measureJoin(host))
+    hosts.push(host)
+    await sleep(PAUSE_MS)
+    sayEvery(10, number)
+  }
+  const last = firstOf(hosts.slice(-1))
+  return { samples, memory: await measureMemory(last, hosts.slice(0, -1), LINKS) }
+}
+
+async function measureHops({ netns, endpoint }: Ring): Promise<number[]> {
+  const program = ['--import', 'tsx', inRoot('bench', 'lib', 'hops-probe.ts'), endpoint, String(QUESTIONS)]
+  const probes = Array.from({ length: PROBES }, () => netns.run(process.execPath, ...program))
+  return (await Promise.all(probes)).flatMap((text) => JSON.parse(text) as number[])
+}
+
+function plot(samples: readonly JoinSample[], nodes: number): string {
+  return cdfPlot(`${samples.length} joins of a ring of ${nodes} nodes, a process each, on one machine`, [
+    { title: 'T1: exec to correctly connected', values: samples.map((s) => s.connectedMs), target: underMs(1_500) },
+    { title: 'T2: dhclient start to address bound', values: samples.map((s) => s.dhcpMs), target: underMs(2_500) },
+  ])
+}
+
+function underMs(at: number) {
+  return { at, label: `target ${at} ms` }
+}
+
+function row(name: string, values: readonly number[]): string[] {
+  const { p50, p90, max } = summarize(values)
+  return [name, ...[p50, p90, max].map((value) => String(Math.round(value)))]
+}
+
+function sayEvery(step: number, count: number): void {
+  if (count % step === 0) say(`    ${count}`)
+}
+
+function firstOf<T>(values: readonly T[]): T {
+  const [first] = values
+  if (first === undefined) throw new RangeError('nothing there')
+  return first
+}
+
+function show(text: string): void {
+  process.stdout.write(`\n${text}\n\n`)
+}

@@ -1,0 +1,51 @@
+/**
+ * A program of the join benchmark: one more node of the ring, which asks for random places on it and tells how many links
+ * each question went over, as a JSON array of numbers.
+ *
+ *   node --import tsx bench/lib/hops-probe.ts <multiaddr of a node> <number of questions>
+ */
+
+import { OverlayNode } from '../../agent/boot/overlay-node.ts'
+import { SystemClock } from '../../agent/core/clock.ts'
+import { encode } from '../../agent/core/codec.ts'
+import { SILENT } from '../../agent/core/log.ts'
+import { SystemRandom } from '../../agent/core/random.ts'
+import { ADDRESS_BYTES, addressFromBytes } from '../../agent/overlay/address.ts'
+import { ringRequestCodec } from '../../agent/overlay/messages.ts'
+import { DeliveryError, SERVICES } from '../../agent/overlay/overlay.ts'
+import { createIdentity } from '../../agent/transport/identity.ts'
+
+/** Far links are drawn every few seconds: the probe waits for its own, ms. */
+const SETTLE_MS = 12_000
+/** From the start of the process, ms. */
+const LIMIT_MS = 120_000
+
+const [endpoint = '', questions = '50'] = process.argv.slice(2)
+const clock = new SystemClock()
+const random = new SystemRandom()
+const node = await OverlayNode.open({
+  identity: await createIdentity(),
+  listen: ['/ip4/0.0.0.0/tcp/0'],
+  announce: [],
+  mdns: false,
+  log: SILENT,
+  clock,
+  random,
+})
+await node.ring.bootstrap([endpoint])
+await node.connected
+await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
+const body = encode(ringRequestCodec, { kind: 'neighbors' })
+const hops: number[] = []
+while (hops.length < Number(questions)) {
+  const target = addressFromBytes(random.bytes(ADDRESS_BYTES))
+  try {
+    hops.push((await node.ring.request(SERVICES.ring, target, body)).hops)
+  } catch (error) {
+    // A node on the way left: another probe that has its answers.
+    if (!(error instanceof DeliveryError) || performance.now() > LIMIT_MS) throw error
+  }
+}
+process.stdout.write(`${JSON.stringify(hops)}\n`)
+await node.stop()
+process.exit(0)

@@ -1,0 +1,170 @@
+/**
+ * `make bench-ring`: what is asked of large rings, in virtual time.
+ *
+ *   PARTS=routing,repair,storm SIZES=100,1000,10000 npx tsx bench/ring.ts
+ *
+ * The agent's own ring, DHT and leases run in the simulator (sim): the same seeds give the same figures on every
+ * machine. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
+ */
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { InputError } from '../agent/core/errors.ts'
+import { writeWhole } from '../agent/core/files.ts'
+import { wantedFarLinks } from '../agent/overlay/far-links.ts'
+import { inRoot } from '../scripts/appliance/paths.ts'
+import { run } from '../scripts/lib/main.ts'
+import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { columns } from '../scripts/lib/table.ts'
+import { type Curve, cdfPlot } from './lib/cdf-plot.ts'
+import { mean, quantile, summarize } from './lib/quantiles.ts'
+import {
+  FRAME_OVERHEAD,
+  measureHeal,
+  measureRouting,
+  measureStorm,
+  measureTenthDies,
+  type Routed,
+} from './lib/ring-experiments.ts'
+import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
+
+const SEED = 1
+const FAULT_SEEDS = [1, 2, 3, 4, 5]
+const FAULT_NODES = 1_000
+const PARTED_MS = 30_000
+const STORM = { hosts: 1_000, pool: '10.9.0.0/21', loss: 0.1 }
+
+/** What a part measured, for the table, the JSON and the plot. */
+interface Part {
+  readonly targets: readonly Target[]
+  readonly figures: object
+  readonly curves: readonly Curve[]
+}
+
+const PARTS: Readonly<Record<string, () => Promise<Part>>> = { routing, repair, storm }
+
+await run(async () => {
+  const wanted = (process.env.PARTS || Object.keys(PARTS).join()).split(',')
+  const unknown = wanted.find((name) => !(name in PARTS))
+  if (unknown !== undefined) {
+    throw new InputError('PART_UNKNOWN', `PARTS: there is no part ${unknown}.`, `Give some of ${Object.keys(PARTS)}.`)
+  }
+  const targets: Target[] = []
+  for (const name of wanted) {
+    const part = await PARTS[name]!()
+    write(name, part)
+    targets.push(...part.targets)
+  }
+  process.stdout.write(`\n${columns(TARGET_HEADER, targets.map(targetRow))}\n\n`)
+  say(`bench/results/ring-{${wanted}}.{json,svg} written after ${sinceStart()}.`)
+})
+
+function write(name: string, { targets, figures, curves }: Part): void {
+  const folder = inRoot('bench', 'results')
+  mkdirSync(folder, { recursive: true })
+  const result = { node: process.version, targets, ...figures }
+  const short = (_key: string, value: unknown) => (typeof value === 'number' ? rounded(value) : value)
+  writeWhole(join(folder, `ring-${name}.json`), `${JSON.stringify(result, short, 2)}\n`, 0o644)
+  writeWhole(join(folder, `ring-${name}.svg`), cdfPlot(`the ring in virtual time: ${name}`, curves), 0o644)
+}
+
+async function routing(): Promise<Part> {
+  const sizes = (process.env.SIZES || '100,1000,10000').split(',').map(Number)
+  if (sizes.some((size) => !Number.isInteger(size) || size < 10 || size > 20_000)) {
+    throw new InputError(
+      'SIZES_INVALID',
+      `SIZES=${process.env.SIZES} is no list of sizes.`,
+      'Give some of 10 to 20000.',
+    )
+  }
+  const routed: (Routed & { readonly size: number })[] = []
+  for (const size of sizes) {
+    const progress = (nodes: number) => say(`    ${nodes} nodes`)
+    const measured = await step(`a ring of ${size} nodes`, () => measureRouting(size, SEED, progress))
+    routed.push({ size, ...measured })
+  }
+  return {
+    targets: [
+      ...routed.map(({ size, hops }) => atMost(`mean hops, ${size} nodes`, '', meanHopsBound(size), mean(hops))),
+      ...routed.map(({ size, idle }) => under(`sent by an idle node of ${size}`, 'B/s', 2_048, idle.wireBps)),
+      ...routed.map(({ size, noticedMs }) =>
+        atMost(`death of a neighbour noticed, ${size} nodes, p50`, 'ms', 2_500, quantile(noticedMs, 0.5)),
+      ),
+    ],
+    figures: {
+      seed: SEED,
+      frameOverheadBytes: FRAME_OVERHEAD,
+      rings: routed.map(({ size, hops, idle, noticedMs }) => ({
+        size,
+        farLinks: wantedFarLinks(size),
+        meanHops: mean(hops),
+        hops: summarize(hops),
+        paperBound: Math.log2(size) ** 2 / wantedFarLinks(size),
+        idle,
+        noticedMs: summarize(noticedMs),
+      })),
+    },
+    curves: routed.map(({ size, hops }) => ({
+      title: `hops of a request, ${size} nodes`,
+      values: hops,
+      unit: 'hops',
+      target: { at: meanHopsBound(size), label: 'mean below' },
+    })),
+  }
+}
+
+async function repair(): Promise<Part> {
+  const closedMs = await step(`a tenth of ${FAULT_NODES} nodes dies`, () =>
+    eachSeed((seed) => measureTenthDies(FAULT_NODES, seed)),
+  )
+  const healedMs = await step(`two halves of ${FAULT_NODES} nodes are parted and meet`, () =>
+    eachSeed((seed) => measureHeal(FAULT_NODES, seed, PARTED_MS)),
+  )
+  return {
+    targets: [
+      atMost('closed again after a tenth died, worst', 'ms', 5_000, quantile(closedMs, 1)),
+      atMost('one again after a partition, worst', 'ms', 15_000, quantile(healedMs, 1)),
+    ],
+    figures: { seeds: FAULT_SEEDS, nodes: FAULT_NODES, partedMs: PARTED_MS, closedMs, healedMs },
+    curves: [
+      { title: `a tenth of ${FAULT_NODES} nodes dies`, values: closedMs, target: { at: 5_000, label: 'target' } },
+      { title: 'two halves meet again', values: healedMs, target: { at: 15_000, label: 'target' } },
+    ],
+  }
+}
+
+async function storm(): Promise<Part> {
+  const { hosts, pool, loss } = STORM
+  const { tried, leasedMs, duplicates } = await step(`${hosts} hosts start at once, one frame in ten is lost`, () =>
+    measureStorm(hosts, pool, loss, SEED),
+  )
+  return {
+    targets: [
+      atMost('addresses with two owners in the storm', '', 0, duplicates),
+      under('addresses tried in the storm, mean', '', 1.3, mean(tried)),
+    ],
+    figures: {
+      seed: SEED,
+      ...STORM,
+      duplicates,
+      triedMean: mean(tried),
+      tried: summarize(tried),
+      leasedMs: summarize(leasedMs),
+    },
+    curves: [{ title: `start to address: ${hosts} hosts at once`, values: leasedMs }],
+  }
+}
+
+/** What is asked: at most 0.5 · log2(n) + 1 hops in the mean. */
+function meanHopsBound(size: number): number {
+  return 0.5 * Math.log2(size) + 1
+}
+
+async function eachSeed(measure: (seed: number) => Promise<number>): Promise<number[]> {
+  const values: number[] = []
+  for (const seed of FAULT_SEEDS) {
+    values.push(await measure(seed))
+    say(`    seed ${seed}: ${values.at(-1)} ms`)
+  }
+  return values
+}

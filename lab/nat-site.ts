@@ -1,0 +1,58 @@
+/**
+ * A site behind a NAT: a router with one address of the underlay, and hosts with private addresses behind it.
+ *
+ * Nothing comes in that nobody inside has asked for. `port-preserving`: the router keeps a connection's source port where
+ * it can, as most home routers do. `randomising`: every connection leaves from another port.
+ */
+
+import { type Attachment, bridge, type Underlay, veth } from './internet.ts'
+import type { NetworkNamespace } from './network-namespace.ts'
+
+export type NatKind = 'port-preserving' | 'randomising'
+
+/** Every site uses the same private network, as homes do. */
+const LAN = '192.168.1'
+const ROUTER = `${LAN}.1`
+
+export class NatSite {
+  readonly router: NetworkNamespace
+  #hosts = 1
+
+  /** Makes `router` the way out of a new LAN. */
+  static async create(underlay: Underlay, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
+    await underlay.attach(router, { device: 'wan' })
+    await bridge(router, 'lan', `${ROUTER}/24`)
+    await router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    await router.run('nft', rules(kind))
+    return new NatSite(router)
+  }
+
+  private constructor(router: NetworkNamespace) {
+    this.router = router
+  }
+
+  /** Puts `namespace` on the LAN, with the router as its default route. */
+  async attach(namespace: NetworkNamespace, { device = 'eth0', mtu = 1500 } = {}): Promise<Attachment> {
+    const number = ++this.#hosts
+    const port = `port${number}`
+    await veth(this.router, port, { netns: namespace.name, device }, mtu)
+    await this.router.ip('link', 'set', port, 'master', 'lan', 'up')
+    const ip = `${LAN}.${number}`
+    await namespace.ip('address', 'add', `${ip}/24`, 'dev', device)
+    await namespace.ip('link', 'set', device, 'up')
+    await namespace.ip('route', 'add', 'default', 'via', ROUTER)
+    return { ip, device }
+  }
+}
+
+function rules(kind: NatKind): string {
+  const ports = kind === 'randomising' ? 'fully-random' : ''
+  return `
+    table ip nat {
+      chain out { type nat hook postrouting priority 100; oifname "wan" masquerade ${ports}; }
+    }
+    table ip filter {
+      chain through { type filter hook forward priority 0; policy drop; iifname "lan" accept; ct state established,related accept; }
+      chain in { type filter hook input priority 0; policy drop; iifname { "lo", "lan" } accept; ct state established,related accept; }
+    }`
+}

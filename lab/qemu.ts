@@ -1,0 +1,176 @@
+/**
+ * Boots an appliance under QEMU and talks to it on its serial console, as a user at the machine would.
+ *
+ * The image is never written (snapshot=on), unless it is to be.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { type Accelerator, PROCESSORS } from '../scripts/lib/accelerator.ts'
+
+/** A place on a LAN: a tap in a network namespace (`ip netns`). */
+export interface Port {
+  readonly netns: string
+  readonly tap: string
+}
+
+export interface BootOptions {
+  readonly image: string
+  readonly accelerator: Accelerator
+  readonly firmware?: 'bios' | 'uefi'
+  readonly memoryMiB?: number
+  /** What makes a copy another machine; random when not given, and null for a machine that has none. */
+  readonly uuid?: string | null
+  /** Keep what the machine writes. */
+  readonly writes?: boolean
+  /** How the disk is attached; virtio when not given. */
+  readonly bus?: 'virtio' | 'ahci' | 'pvscsi'
+  /** The network card; virtio when not given. */
+  readonly card?: 'virtio-net-pci' | 'e1000' | 'vmxnet3'
+  /** What else the machine has, as arguments of QEMU. */
+  readonly more?: readonly string[]
+  /** Hardware address of the uplink. */
+  readonly mac?: string
+  /** Where the uplink is plugged in; a network of the machine's own behind QEMU's NAT when not given. */
+  readonly port?: Port
+  /** The console is also written here. */
+  readonly log?: string
+}
+
+const OVMF = '/usr/share/OVMF'
+export class Machine {
+  readonly #qemu: ChildProcess
+  readonly #scratch: string
+  readonly #log: string | undefined
+  #console = ''
+  #errors = ''
+  /** How QEMU ended: its exit code, or the signal. */
+  #ended: number | NodeJS.Signals | undefined
+  #wake: () => void = () => {}
+
+  private constructor(qemu: ChildProcess, scratch: string, log: string | undefined) {
+    this.#qemu = qemu
+    this.#scratch = scratch
+    this.#log = log
+    qemu.stdout?.on('data', (chunk: Buffer) => this.#heard(chunk.toString('utf8')))
+    qemu.stderr?.on('data', (chunk: Buffer) => {
+      this.#errors += chunk.toString('utf8')
+    })
+    qemu.once('exit', (code, signal) => {
+      this.#ended = signal ?? code ?? 0
+      this.#wake()
+    })
+    // A test that dies takes its machines along.
+    process.once('exit', this.#kill)
+  }
+
+  static boot(options: BootOptions): Machine {
+    const scratch = mkdtempSync(join(tmpdir(), 'wow-boot-'))
+    const inside = options.port === undefined ? [] : ['ip', 'netns', 'exec', options.port.netns]
+    const qemu = [...inside, 'qemu-system-x86_64', ...machineArguments(options, scratch)]
+    // It dies with this process, also when that is killed.
+    return new Machine(spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu]), scratch, options.log)
+  }
+
+  readonly #kill = () => {
+    this.#qemu.kill('SIGKILL')
+  }
+
+  #heard(text: string): void {
+    this.#console += text
+    if (this.#log !== undefined) appendFileSync(this.#log, text)
+    this.#wake()
+  }
+
+  /** Everything the console has shown. */
+  get console(): string {
+    return this.#console
+  }
+
+  /**
+   * Resolves at the first match in what the console shows from `after` on.
+   *
+   * @throws Error with the end of the console when the machine ends, panics, or `timeoutMs` go by.
+   */
+  async waitFor(pattern: RegExp, timeoutMs: number, after = 0): Promise<RegExpExecArray> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      const shown = this.#console.slice(after)
+      const match = pattern.exec(shown)
+      if (match !== null) return match
+      const broken = /Kernel panic|Give root password|\(initramfs\)|emergency mode|no bootable device/i.exec(shown)
+      const reason =
+        broken?.[0] ??
+        (this.#ended !== undefined ? `QEMU ended (${this.#ended})` : Date.now() > deadline ? 'too late' : undefined)
+      if (reason !== undefined) {
+        throw new Error(`${pattern} did not come: ${reason}\n${this.#errors}${this.#console.slice(-3000)}`)
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, Math.max(1, Math.min(1000, deadline - Date.now())))
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+  }
+
+  /** Runs one line in the shell on the serial console and resolves with what it printed and its exit code. */
+  async run(command: string, timeoutMs: number): Promise<{ output: string; exitCode: number }> {
+    const mark = randomUUID().slice(0, 8)
+    const after = this.#console.length
+    // The halves of the mark meet only in the output, never in the echo of what is typed.
+    this.#qemu.stdin?.write(`echo "begin-"'${mark}'; ${command}; echo "end-"'${mark}' $?\n`)
+    const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)\\s`), timeoutMs, after)
+    return { output: stripVTControlCharacters(match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#kill)
+    if (this.#ended === undefined) {
+      const ended = new Promise((resolve) => this.#qemu.once('exit', resolve))
+      this.#kill()
+      await ended
+    }
+    rmSync(this.#scratch, { recursive: true, force: true })
+  }
+}
+
+function machineArguments(options: BootOptions, scratch: string): string[] {
+  const { accelerator, firmware = 'bios', memoryMiB = 1024, uuid = randomUUID() } = options
+  const argv = ['-machine', 'q35', '-m', String(memoryMiB), ...(uuid === null ? [] : ['-uuid', uuid])]
+  const { model, count } = PROCESSORS[accelerator]
+  argv.push('-accel', accelerator, '-cpu', model, '-smp', String(count))
+  if (firmware === 'uefi') {
+    const variables = join(scratch, 'vars.fd')
+    copyFileSync(`${OVMF}/OVMF_VARS_4M.fd`, variables)
+    argv.push('-drive', `if=pflash,format=raw,readonly=on,file=${OVMF}/OVMF_CODE_4M.fd`)
+    argv.push('-drive', `if=pflash,format=raw,file=${variables}`)
+  }
+  argv.push(...diskArguments(options))
+  const { port } = options
+  argv.push('-netdev', port ? `tap,id=uplink,ifname=${port.tap},script=no,downscript=no` : 'user,id=uplink')
+  const mac = options.mac === undefined ? '' : `,mac=${options.mac}`
+  argv.push('-device', `${options.card ?? 'virtio-net-pci'},netdev=uplink${mac}`)
+  argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
+  argv.push(...(options.more ?? []))
+  return argv
+}
+
+function diskArguments({ image, bus = 'virtio', writes = false }: BootOptions): string[] {
+  const drive = `if=none,id=disk,snapshot=${writes ? 'off' : 'on'},file=${image}`
+  switch (bus) {
+    case 'virtio':
+      return ['-drive', drive, '-device', 'virtio-blk-pci,drive=disk,bootindex=1']
+    case 'ahci': {
+      const controller = ['-device', 'ich9-ahci,id=sata']
+      return [...controller, '-drive', drive, '-device', 'ide-hd,drive=disk,bus=sata.0,bootindex=1']
+    }
+    case 'pvscsi':
+      return ['-device', 'pvscsi,id=scsi', '-drive', drive, '-device', 'scsi-hd,drive=disk,bus=scsi.0,bootindex=1']
+  }
+}

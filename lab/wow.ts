@@ -1,0 +1,12 @@
+/** The `wow` command as the lab runs it: the built one, or the sources where nothing is built yet. */
+
+import { existsSync } from 'node:fs'
+import { agentBundle, inRoot } from '../scripts/appliance/paths.ts'
+
+/** The program and its first arguments. `WOW_BUNDLE` names another build, to compare two of them. */
+export function wowCommand(): readonly [string, ...string[]] {
+  const bundle = process.env.WOW_BUNDLE || agentBundle
+  if (existsSync(bundle)) return [process.execPath, bundle]
+  const tsx = import.meta.resolve('tsx')
+  return [process.execPath, '--import', tsx, inRoot('agent', 'cli', 'wow.ts')]
+}

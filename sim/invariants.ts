@@ -1,0 +1,253 @@
+/**
+ * The promises, looked at again and again while a story is played.
+ *
+ * - No two live owners of one address, outside a partition, a sleep, or the time stated for settling after them.
+ * - No two replicas answer for a range before one of them has taken it over: nowhere could a majority of a held
+ *   address be had by another.
+ * - An owner lets go before its replicas do, also when clocks run fast and slow.
+ * - After the last fault: one ring, one owner an address, a lease for every host, every lease found by whoever looks,
+ *   every request at its true root.
+ *
+ * An address may change hands when more than half of its sub-keys lost both replicas at once (DESIGN section 5.1): such
+ * leases are noted when hosts are lost, and excused.
+ */
+
+import { EMPTY } from '../agent/core/bytes.ts'
+import { formatIp4, type Ip4 } from '../agent/core/ip.ts'
+import type { SubKey } from '../agent/dht/dht.ts'
+import { MAJORITY, REMAP } from '../agent/dht/dht.ts'
+import type { Proven } from '../agent/dht/proof.ts'
+import { subKeysOf } from '../agent/dht/sub-keys.ts'
+import type { Lease } from '../agent/lease/lease.ts'
+import { leaseKey, openOwner } from '../agent/lease/lease-entry.ts'
+import { type Address, addressFromBytes, formatAddress, isCloser } from '../agent/overlay/address.ts'
+import { DeliveryError, SERVICES } from '../agent/overlay/overlay.ts'
+import type { SimCluster, SimHost } from './sim-cluster.ts'
+import type { Stage } from './stage.ts'
+
+/** After a partition heals or a sleeper wakes, one owner is left within this time. */
+export const SETTLED_WITHIN_MS = 25_000
+/** The replicas are looked into this often, ms. */
+const LOOK_INSIDE_MS = 1_000
+/** How many hosts on each side of a key may think that they answer for it, while the ring changes. */
+const BESIDE = 3
+const ROUTES_TRIED = 10
+const ROUTE_TRIES = 3
+
+export class Watch {
+  readonly violations: string[] = []
+  readonly #cluster: SimCluster
+  readonly #stage: Stage
+  /** Leases whose entry lost its majority with the hosts that kept it: `host ip`. */
+  readonly #orphaned = new Set<string>()
+  readonly #subKeys = new Map<Ip4, SubKey[]>()
+  readonly #opened = new WeakMap<Proven, Address | undefined>()
+  #lookedInsideAt = 0
+
+  constructor(cluster: SimCluster, stage: Stage) {
+    this.#cluster = cluster
+    this.#stage = stage
+  }
+
+  violate(what: string): void {
+    this.violations.push(`at ${Math.round(this.#cluster.clock.now())} ms: ${what}`)
+  }
+
+  /** A host came: its client wants an address. */
+  arrive(host: SimHost): void {
+    host.ring.serve(SERVICES.tunnel, () => EMPTY)
+    this.#cluster.serveClient(host).catch((error) => this.violate(`a host gets no address: ${error}`))
+  }
+
+  async act(host: SimHost, what: 'renew' | 'release'): Promise<void> {
+    const lease = host.leases.held().find(({ offered }) => !offered)
+    if (lease === undefined) return
+    await (what === 'renew' ? this.#cluster.renew(host, lease.ip) : this.#cluster.release(host, lease.ip))
+    this.look()
+  }
+
+  look(): void {
+    for (const [ip, owners] of this.#owners()) {
+      if (owners.length < 2 || owners.some((owner) => this.#orphaned.has(name(owner, ip)))) continue
+      for (const [i, a] of owners.entries()) {
+        for (const b of owners.slice(i + 1)) {
+          if (this.#stage.excuses(a.address, b.address, SETTLED_WITHIN_MS)) continue
+          this.violate(`${formatIp4(ip)} is held by ${formatAddress(a.address)} and ${formatAddress(b.address)}`)
+        }
+      }
+    }
+    if (this.#cluster.clock.now() - this.#lookedInsideAt >= LOOK_INSIDE_MS) this.#lookInside()
+  }
+
+  /** Hosts went away or fell asleep: notes the leases whose entries went with them. */
+  afterLoss(): void {
+    const hosts = this.#cluster.hosts().filter(({ clock }) => !clock.held)
+    for (const [ip, owners] of this.#owners()) {
+      for (const owner of owners) {
+        const kept = this.#subKeysOf(ip).filter((subKey) => hosts.some((host) => this.#keeps(host, subKey, ip, owner)))
+        if (kept.length < MAJORITY) this.#orphaned.add(name(owner, ip))
+      }
+    }
+    this.#lookInside()
+  }
+
+  /** What the replicas of every held address have, and for how long. */
+  #lookInside(): void {
+    this.#lookedInsideAt = this.#cluster.clock.now()
+    if (this.#stage.isCut(SETTLED_WITHIN_MS)) return
+    const beside = besideOf(this.#cluster.hosts())
+    for (const host of this.#cluster.hosts()) {
+      if (this.#stage.isAway(host.address, SETTLED_WITHIN_MS)) continue
+      for (const lease of host.leases.held()) {
+        if (lease.offered || this.#orphaned.has(name(host, lease.ip))) continue
+        this.#checkTakenOver(host, lease.ip, beside)
+        if (!this.#stage.everHeld(host.address)) this.#checkOutlived(host, lease, beside)
+      }
+    }
+  }
+
+  /** Two replicas that agree to answer for a sub-key and both lack the entry would give it to another. */
+  #checkTakenOver(owner: SimHost, ip: Ip4, beside: Beside): void {
+    const open = this.#subKeysOf(ip).filter((subKey) =>
+      beside(subKey).some((host) => {
+        const custodian = host.dht.custodianOf(subKey)
+        if (custodian === undefined || this.#keeps(host, subKey, ip, owner)) return false
+        const partner = custodian.partner === undefined ? host : this.#cluster.nodes.get(custodian.partner)
+        if (partner === undefined || partner.clock.held) return false
+        const other = this.#cluster.host(partner.address)
+        return other.dht.custodianOf(subKey)?.partner === host.address && !this.#keeps(other, subKey, ip, owner)
+      }),
+    )
+    if (open.length >= MAJORITY) {
+      this.violate(
+        `${formatIp4(ip)} of ${formatAddress(owner.address)} could be had by another at ${open.length} sub-keys`,
+      )
+    }
+  }
+
+  /** Those beside a key have its entry, as a rule; where many came in at once it may still be further away. */
+  #checkOutlived(owner: SimHost, { ip, expiresAt }: Lease, beside: Beside): void {
+    const endsInMs = owner.clock.untilMs(expiresAt)
+    const keepsLonger = (host: SimHost, subKey: SubKey) => {
+      if (!this.#keeps(host, subKey, ip, owner)) return false
+      if (this.#stage.everHeld(host.address)) return true
+      return host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= endsInMs
+    }
+    const standing = () => this.#cluster.hosts().filter(({ clock }) => !clock.held)
+    const outlived = this.#subKeysOf(ip).filter((subKey) => {
+      const keeps = (host: SimHost) => keepsLonger(host, subKey)
+      return beside(subKey).some(keeps) || standing().some(keeps)
+    })
+    if (outlived.length < MAJORITY) {
+      this.violate(
+        `${formatIp4(ip)} of ${formatAddress(owner.address)} outlives its entry at ${REMAP - outlived.length} sub-keys`,
+      )
+    }
+  }
+
+  #keeps({ dht }: SimHost, subKey: SubKey, ip: Ip4, owner: SimHost): boolean {
+    const proven = dht.store.get(subKey)?.proven
+    return proven !== undefined && this.#ownerIn(proven, ip) === owner.address
+  }
+
+  /** Whom a stored lease names; opened once. */
+  #ownerIn(proven: Proven, ip: Ip4): Address | undefined {
+    if (!this.#opened.has(proven)) {
+      this.#opened.set(proven, openOwner(this.#cluster.keys, ip, proven.change.statement.value))
+    }
+    return this.#opened.get(proven)
+  }
+
+  #subKeysOf(ip: Ip4): SubKey[] {
+    const known = this.#subKeys.get(ip) ?? subKeysOf(leaseKey(this.#cluster.keys, ip))
+    this.#subKeys.set(ip, known)
+    return known
+  }
+
+  /** The last look: everything that was promised for afterwards. */
+  async finish(withinMs: number): Promise<void> {
+    const { clock } = this.#cluster
+    await clock.runFor(SETTLED_WITHIN_MS)
+    this.look()
+    const leased = () => this.#cluster.hosts().every(({ leases }) => leases.held().some(({ offered }) => !offered))
+    if (!(await clock.runUntilTrue(leased, withinMs))) this.violate('a host has no lease')
+    await this.#checkRoutes()
+    await this.#checkFound()
+  }
+
+  async #checkRoutes(): Promise<void> {
+    const hosts = this.#cluster.hosts()
+    for (let i = 0; i < ROUTES_TRIED; i++) {
+      const target = addressFromBytes(this.#cluster.random.bytes(20))
+      const root = hosts.reduce((best, host) => (isCloser(target, host.address, best.address) ? host : best))
+      const asker = hosts[this.#cluster.random.below(hosts.length)]!
+      const reached = await this.#cluster.clock.complete(this.#route(asker, target))
+      if (reached !== root.address) {
+        const where = reached === undefined ? 'nowhere' : `at ${formatAddress(reached)}`
+        this.violate(`a request for ${formatAddress(target)} ended ${where}, not at ${formatAddress(root.address)}`)
+      }
+    }
+  }
+
+  /** Where a request ends; undefined when it is lost again and again. */
+  async #route(asker: SimHost, target: Address): Promise<Address | undefined> {
+    for (let i = 0; i < ROUTE_TRIES; i++) {
+      try {
+        return (await asker.ring.request(SERVICES.tunnel, target, EMPTY)).from
+      } catch (error) {
+        if (!(error instanceof DeliveryError)) throw error
+      }
+    }
+    return undefined
+  }
+
+  async #checkFound(): Promise<void> {
+    const { keys, random, clock } = this.#cluster
+    const hosts = this.#cluster.hosts()
+    for (const [ip, [owner]] of this.#owners()) {
+      if (owner === undefined || this.#orphaned.has(name(owner, ip))) continue
+      const asker = hosts[random.below(hosts.length)]!
+      const found = await clock.complete(asker.dht.get(leaseKey(keys, ip)).catch(() => []))
+      const votes = found
+        .filter(({ value }) => openOwner(keys, ip, value) === owner.address)
+        .reduce((sum, { votes }) => sum + votes, 0)
+      if (votes < MAJORITY && owner.leases.holder(ip) !== undefined) {
+        this.violate(`${formatIp4(ip)} of ${formatAddress(owner.address)} is found with ${votes} votes`)
+      }
+    }
+  }
+
+  #owners(): Map<Ip4, SimHost[]> {
+    const owners = new Map<Ip4, SimHost[]>()
+    for (const host of this.#cluster.hosts()) {
+      for (const { ip, offered } of host.leases.held()) {
+        if (!offered) owners.set(ip, [...(owners.get(ip) ?? []), host])
+      }
+    }
+    return owners
+  }
+}
+
+type Beside = (subKey: SubKey) => readonly SimHost[]
+
+/** The hosts nearest to a key on both sides, those that are held left out. */
+function besideOf(hosts: readonly SimHost[]): Beside {
+  const sorted = hosts.filter(({ clock }) => !clock.held).sort((a, b) => (a.address < b.address ? -1 : 1))
+  if (sorted.length <= 2 * BESIDE) return () => sorted
+  const known = new Map<SubKey, readonly SimHost[]>()
+  return (subKey) => {
+    const around = known.get(subKey) ?? hostsAround(sorted, subKey)
+    known.set(subKey, around)
+    return around
+  }
+}
+
+function hostsAround(sorted: readonly SimHost[], subKey: SubKey): SimHost[] {
+  const right = sorted.findIndex(({ address }) => address >= subKey)
+  const place = (right < 0 ? 0 : right) + sorted.length
+  return Array.from({ length: 2 * BESIDE }, (_, i) => sorted[(place - BESIDE + i) % sorted.length]!)
+}
+
+function name(host: SimHost, ip: Ip4): string {
+  return `${host.address} ${ip}`
+}

@@ -1,0 +1,59 @@
+/** A story in words, and as one line of JSON to play it again. */
+
+import type { Failure } from './explore.ts'
+import type { Fault, Story } from './play.ts'
+
+const SHOWN_VIOLATIONS = 3
+
+export function tellFailure({ number, story, violations, shrunk }: Failure, seed: number): string {
+  const more = violations.length - SHOWN_VIOLATIONS
+  return [
+    `Story ${number} of seed ${seed} breaks a promise; the shortest found after ${shrunk} cuts:`,
+    ...tellStory(story),
+    '',
+    ...violations.slice(0, SHOWN_VIOLATIONS).map((violation) => `  broken ${violation}`),
+    ...(more > 0 ? [`  and ${more} more`] : []),
+    '',
+    'Play it again:',
+    `  npx wow sim --replay '${JSON.stringify(story)}'`,
+  ].join('\n')
+}
+
+function tellStory({ hosts, natEvery, drift, leaseMs, seed, steps }: Story): string[] {
+  const nats = natEvery === 0 ? 'none behind a NAT' : `every ${natEvery}. behind a NAT`
+  const clocks = drift === 0 ? 'true clocks' : `clocks off by up to ${drift * 100} %`
+  return [
+    `  ${hosts} hosts, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
+    ...steps.map(({ afterMs, fault }) => `  after ${String(afterMs).padStart(5)} ms: ${tellFault(fault)}`),
+  ]
+}
+
+function tellFault(fault: Fault): string {
+  switch (fault.kind) {
+    case 'boot':
+      return `${fault.count} hosts start${fault.nat === 'open' ? '' : ` behind a NAT (${fault.nat})`}`
+    case 'crash':
+      return `the power of host ${fault.who} fails`
+    case 'kill':
+      return `host ${fault.who} is killed`
+    case 'leave':
+      return `host ${fault.who} leaves`
+    case 'churn':
+      return `for ${fault.forMs} ms hosts stay for ${fault.sessionMs} ms in the mean`
+    case 'hold':
+      return `host ${fault.who} ${fault.hold === 'sleep' ? 'sleeps' : 'stands still'} for ${fault.forMs} ms`
+    case 'partition':
+      return `the network is parted by address bit ${fault.bit} for ${fault.forMs} ms`
+    case 'wall':
+      return `hosts ${fault.one} and ${fault.other} cannot talk for ${fault.forMs} ms`
+    case 'weather':
+      return `for ${fault.forMs} ms frames take up to ${fault.delayMs} ms, ${percent(fault.loss)} are lost, ${percent(fault.duplicate)} come twice, ${percent(fault.reorder)} overtake`
+    case 'renew':
+    case 'release':
+      return `host ${fault.who} ${fault.kind}s its lease`
+  }
+}
+
+function percent(share: number): string {
+  return `${share * 100} %`
+}

@@ -1,0 +1,117 @@
+/** A ring whose nodes also keep the DHT and lease addresses of one namespace: the production code down to the leases. */
+
+import { sleep } from '../agent/core/clock.ts'
+import type { Ip4, Mac } from '../agent/core/ip.ts'
+import { type Cidr, parseCidr } from '../agent/core/ip.ts'
+import { DhtNode } from '../agent/dht/dht-node.ts'
+import type { ClientId } from '../agent/lease/lease.ts'
+import { LeaseManager } from '../agent/lease/lease-manager.ts'
+import type { StoredLease } from '../agent/lease/lease-store.ts'
+import { deriveKeys } from '../agent/namespace/keys.ts'
+import type { Address } from '../agent/overlay/address.ts'
+import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
+
+export interface SimHost extends SimNode {
+  readonly dht: DhtNode
+  readonly leases: LeaseManager
+}
+
+const CLIENT = 'hw:020000000001' as ClientId
+const MAC = '02:00:00:00:00:01' as Mac
+
+export class SimCluster extends SimRing {
+  readonly pool: Cidr
+  readonly leaseMs: number
+  readonly keys = deriveKeys('sim', new Uint8Array(32))
+  readonly #hosts = new Map<Address, SimHost>()
+
+  constructor(seed: number, options: { pool?: string; leaseMs?: number } = {}) {
+    super(seed)
+    this.pool = parseCidr(options.pool ?? '10.128.0.0/16')!
+    this.leaseMs = options.leaseMs ?? 12 * 3_600_000
+  }
+
+  /** Starts a host; see `join`. */
+  boot(bootstraps?: Address[], options?: NodeOptions): SimHost {
+    const node = this.join(bootstraps, options)
+    const { ring, random, address, clock } = node
+    const dht = new DhtNode({ ring, clock, random })
+    const leases = new LeaseManager({
+      dht,
+      clock,
+      random,
+      self: address,
+      keys: this.keys,
+      pool: this.pool,
+      reserved: [],
+      leaseMs: this.leaseMs,
+      store: memoryStore(),
+    })
+    ring.onReturn = () => void leases.verify()
+    const host = { ...node, dht, leases }
+    this.#hosts.set(address, host)
+    return host
+  }
+
+  host(address: Address): SimHost {
+    return this.#hosts.get(address)!
+  }
+
+  /** Hosts that stand now. */
+  hosts(): SimHost[] {
+    return [...this.nodes.keys()].map((address) => this.host(address))
+  }
+
+  /** What a DHCP client does: takes an offer and confirms it, again and again until it has an address. */
+  async lease(host: SimHost): Promise<{ ip: Ip4; tried: number }> {
+    for (;;) {
+      const offer = await host.leases.offer(CLIENT, MAC)
+      if (!offer.ok && offer.why === 'pool-exhausted') throw new Error('pool exhausted')
+      if (offer.ok) {
+        const acquired = await host.leases.acquire(CLIENT, MAC, offer.ip)
+        if (acquired.ok) return { ip: offer.ip, tried: offer.tried }
+      }
+      await sleep(host.clock, 1_000)
+    }
+  }
+
+  /** A DHCP client for as long as the host stands: gets an address, renews it at half its time, begins again when it is gone. */
+  async serveClient(host: SimHost): Promise<void> {
+    const stands = () => this.nodes.get(host.address)?.ring === host.ring
+    while (stands()) {
+      const { ip } = await this.lease(host)
+      let renewAt = host.clock.now() + this.leaseMs / 2
+      while (stands() && host.leases.holder(ip) !== undefined) {
+        await sleep(host.clock, 1_000)
+        if (host.clock.now() < renewAt) continue
+        const { ok } = await this.renew(host, ip)
+        renewAt = host.clock.now() + this.leaseMs / (ok ? 2 : 16)
+      }
+    }
+  }
+
+  renew(host: SimHost, ip: Ip4) {
+    return host.leases.acquire(CLIENT, MAC, ip)
+  }
+
+  release(host: SimHost, ip: Ip4): Promise<void> {
+    return host.leases.release(CLIENT, ip)
+  }
+
+  /** Addresses that more than one standing host holds now. */
+  duplicates(): Ip4[] {
+    const owners = new Map<Ip4, number>()
+    for (const host of this.hosts()) for (const { ip } of host.leases.held()) owners.set(ip, (owners.get(ip) ?? 0) + 1)
+    return [...owners].filter(([, count]) => count > 1).map(([ip]) => ip)
+  }
+}
+
+function memoryStore() {
+  let kept: readonly StoredLease[] = []
+  return {
+    load: () => [...kept],
+    save: (leases: readonly StoredLease[]) => {
+      kept = leases
+    },
+  }
+}

@@ -1,0 +1,356 @@
+/**
+ * A network in one process: `LinkLayer`s whose frames travel in virtual time, with delay, loss, crashes, pauses, NATs
+ * and pairs that cannot talk. Links are ordered, as TCP is, unless the weather says otherwise; a lost frame is lost whole.
+ */
+
+import { createHash } from 'node:crypto'
+import type { Clock } from '../agent/core/clock.ts'
+import type { Address } from '../agent/overlay/address.ts'
+import { formatAddress } from '../agent/overlay/address.ts'
+import { type Contact, type Link, type LinkLayer, MAX_FRAME, type Priority } from '../agent/overlay/link.ts'
+import type { SeededRandom } from './seeded-random.ts'
+
+export interface Weather {
+  /** One-way delay of a frame, ms: uniform in [min, max). */
+  minDelayMs: number
+  maxDelayMs: number
+  /** Shares of frames that are lost, come twice, or overtake the one before, 0 to 1. */
+  loss: number
+  duplicate: number
+  reorder: number
+}
+
+export class SimNetwork {
+  readonly clock: Clock
+  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
+  readonly #random: SeededRandom
+  readonly #digest = createHash('sha256')
+  readonly #hosts = new Map<Address, SimLinks>()
+  /** Links that a third node carries, by that node. */
+  readonly #carried = new Map<Address, Set<SimLink>>()
+  /** Pairs and groups that cannot talk; by default everybody can. */
+  canTalk: (a: Address, b: Address) => boolean = () => true
+  frames = 0
+  bytes = 0
+
+  constructor(clock: Clock, random: SeededRandom) {
+    this.clock = clock
+    this.#random = random
+  }
+
+  host(address: Address): SimLinks {
+    const links = new SimLinks(this, address)
+    this.#hosts.set(address, links)
+    return links
+  }
+
+  find(address: Address): SimLinks | undefined {
+    const host = this.#hosts.get(address)
+    return host?.up === true ? host : undefined
+  }
+
+  carry(relay: Address, link: SimLink): void {
+    const links = this.#carried.get(relay) ?? new Set()
+    this.#carried.set(relay, links.add(link))
+  }
+
+  /** A relay stopped: what went through it ends. */
+  dropCarried(relay: Address): void {
+    for (const link of this.#carried.get(relay) ?? []) link.close()
+    this.#carried.delete(relay)
+  }
+
+  /** Power cut: nobody is told, frames to it vanish, its own code no longer hears or says anything. */
+  powerOff(address: Address): void {
+    const host = this.#hosts.get(address)
+    host?.cut()
+    this.#hosts.delete(address)
+  }
+
+  /** kill -9: the operating system closes every link at once. */
+  kill(address: Address): void {
+    const host = this.#hosts.get(address)
+    if (host === undefined) return
+    for (const link of [...host.open]) link.close()
+    this.dropCarried(address)
+    this.powerOff(address)
+  }
+
+  /** A frame is on its way. */
+  count(link: SimLink, frame: Uint8Array): void {
+    this.frames++
+    this.bytes += frame.length
+    this.#digest.update(`${this.clock.now()} ${link.remote} ${frame.length}\n`).update(frame)
+  }
+
+  /** SHA-256 over the time, receiver and bytes of every frame so far, as hex: the same for the same behaviour. */
+  framesDigest(): string {
+    return this.#digest.copy().digest('hex')
+  }
+
+  delay(): number {
+    const { minDelayMs, maxDelayMs } = this.weather
+    return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
+  }
+
+  /** Whether something happens that has this share. */
+  strikes(share: number): boolean {
+    return share > 0 && this.#random.float() < share
+  }
+}
+
+export function endpointOf(address: Address): string {
+  return `sim:${formatAddress(address)}`
+}
+
+/**
+ * What stands before a node. `open`: anybody can dial it. `cone`: those can whom it dialled lately (an address-restricted
+ * NAT). `symmetric`: nobody can but through a node that it dialled. `outgoing`: the same, and it carries nobody's links.
+ */
+export const NAT_KINDS = ['open', 'cone', 'symmetric', 'outgoing'] as const
+export type NatKind = (typeof NAT_KINDS)[number]
+
+/** How long a cone NAT lets a node in that was dialled from behind it, ms; RFC 4787 asks for 2 min at least. */
+const PINHOLE_MS = 120_000
+
+/** An endpoint that has not answered by then is given up for the next, ms: longer than a round trip in bad weather. */
+const NEXT_ENDPOINT_MS = 1_300
+
+export class SimLinks implements LinkLayer {
+  readonly self: Address
+  readonly open = new Set<SimLink>()
+  readonly #network: SimNetwork
+  /** When this node dialled whom. */
+  readonly #dialled = new Map<Address, number>()
+  up = true
+  nat: NatKind = 'open'
+  /** While the node is held, what arrives waits in the kernel's buffers. */
+  #waiting: (() => void)[] | undefined
+  onLink: (link: Link) => void = () => {}
+  onDiscovered: (endpoint: string) => void = () => {}
+
+  constructor(network: SimNetwork, self: Address) {
+    this.#network = network
+    this.self = self
+  }
+
+  endpoints(): string[] {
+    if (this.nat === 'open') return [endpointOf(this.self)]
+    const relays = [...this.open].filter(({ outgoing, relayed }) => outgoing && !relayed).slice(0, 2)
+    const relayed = relays.map(({ peer }) => `${endpointOf(peer)}/${formatAddress(this.self)}`)
+    return this.nat === 'cone' ? [endpointOf(this.self), ...relayed] : relayed
+  }
+
+  hold(): void {
+    this.#waiting ??= []
+  }
+
+  resume(): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const arrive of waiting) arrive()
+  }
+
+  /** Lets something arrive at this node, now or when it goes on. */
+  deliver(arrive: () => void): void {
+    if (this.#waiting === undefined) arrive()
+    else this.#waiting.push(arrive)
+  }
+
+  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const link = await this.#dialInTurn(contact.endpoints, signal)
+    if (link.peer === contact.address) return link
+    link.close()
+    throw new Error('another node answered')
+  }
+
+  dialDirect({ address, endpoints }: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.dial({ address, endpoints: endpoints.filter((endpoint) => !endpoint.includes('/')) }, signal)
+  }
+
+  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    const [first = '', behind] = endpoint.slice('sim:'.length).split('/')
+    const address = (digits: string) => BigInt(`0x${digits}`) as Address
+    return behind === undefined
+      ? this.#connect(address(first), signal)
+      : this.#connect(address(behind), signal, address(first))
+  }
+
+  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const via = this.#network.find(relay)
+    if (via?.isLinkedTo(this.self) !== true || !via.isLinkedTo(contact.address) || via.nat === 'outgoing') {
+      throw new Error('the relay does not know both ends')
+    }
+    return this.#connect(contact.address, signal, relay)
+  }
+
+  get held(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  isLinkedTo(address: Address): boolean {
+    for (const link of this.open) if (link.peer === address && !link.relayed) return true
+    return false
+  }
+
+  async stop(): Promise<void> {
+    for (const link of [...this.open]) link.close()
+    this.#network.dropCarried(this.self)
+    this.up = false
+  }
+
+  cut(): void {
+    this.up = false
+    for (const link of this.open) link.cut()
+  }
+
+  /** Each endpoint but the last gets `NEXT_ENDPOINT_MS`: of several links that stand at once the other end would take another. */
+  async #dialInTurn(endpoints: readonly string[], signal?: AbortSignal): Promise<Link> {
+    const [first, ...rest] = endpoints
+    if (first === undefined) throw new Error('nowhere to dial')
+    if (rest.length === 0) return this.dialEndpoint(first, signal)
+    const late = new AbortController()
+    const timer = this.#network.clock.after(NEXT_ENDPOINT_MS, () => late.abort())
+    try {
+      return await this.dialEndpoint(first, AbortSignal.any([late.signal, ...(signal === undefined ? [] : [signal])]))
+    } catch {
+      return this.#dialInTurn(rest, signal)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** Whether whoever stands before this node lets `peer` in. */
+  #letsIn(peer: Address): boolean {
+    if (this.nat !== 'cone') return this.nat === 'open'
+    return this.#network.clock.now() - (this.#dialled.get(peer) ?? Number.NEGATIVE_INFINITY) < PINHOLE_MS
+  }
+
+  #connect(peer: Address, signal?: AbortSignal, relay?: Address): Promise<Link> {
+    const network = this.#network
+    const roundTripMs = 2 * network.delay() + 2 * network.delay()
+    if (relay === undefined) this.#dialled.set(peer, network.clock.now())
+    return new Promise((resolve, reject) => {
+      if (!this.up || signal?.aborted === true) return reject(new Error('stopped or called off'))
+      signal?.addEventListener('abort', () => reject(new Error('called off')))
+      network.clock.after(roundTripMs, () => {
+        const host = network.find(peer)
+        const passes = (a: Address, b: Address) => network.canTalk(a, b)
+        const reachable =
+          relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
+        // A host that is cut off or held answers nothing; the dial runs into its time limit.
+        if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
+        if (host === undefined) return reject(new Error('connection refused'))
+        if (relay === undefined && !host.#letsIn(this.self)) return
+        if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
+        const near = new SimLink(network, this, host.self, true, relay)
+        const far = new SimLink(network, host, this.self, false, relay)
+        near.other = far
+        far.other = near
+        if (relay !== undefined) network.carry(relay, near)
+        host.onLink(far)
+        resolve(near)
+      })
+    })
+  }
+}
+
+export class SimLink implements Link {
+  readonly peer: Address
+  readonly outgoing: boolean
+  readonly relayed: boolean
+  readonly remote: string
+  other: SimLink | undefined
+  readonly #network: SimNetwork
+  readonly #owner: SimLinks
+  readonly #relay: Address | undefined
+  readonly #early: Uint8Array[] = []
+  #onFrame: ((frame: Uint8Array) => void) | undefined
+  #onClose: (() => void) | undefined
+  #state: 'open' | 'closed' | 'cut' = 'open'
+  #closedBeforeHandler = false
+  /** When the last frame arrives: keeps them in order. */
+  #busyUntil = 0
+
+  constructor(network: SimNetwork, owner: SimLinks, peer: Address, outgoing: boolean, relay: Address | undefined) {
+    this.#network = network
+    this.#owner = owner
+    this.peer = peer
+    this.outgoing = outgoing
+    this.#relay = relay
+    this.relayed = relay !== undefined
+    this.remote = endpointOf(peer)
+    owner.open.add(this)
+  }
+
+  send(frame: Uint8Array, _priority?: Priority): boolean {
+    if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
+    this.#network.count(this, frame)
+    const { weather } = this.#network
+    const lost = this.#network.strikes(weather.loss)
+    if (!lost) this.#travel(() => this.other?.receive(frame))
+    if (!lost && this.#network.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
+    return true
+  }
+
+  close(): void {
+    if (this.#state !== 'open') return
+    this.#end('closed')
+    this.#travel(() => this.other?.closedByPeer())
+  }
+
+  set onFrame(handler: (frame: Uint8Array) => void) {
+    this.#onFrame = handler
+    for (const frame of this.#early.splice(0)) handler(frame)
+  }
+
+  set onClose(handler: () => void) {
+    this.#onClose = handler
+    if (this.#closedBeforeHandler) handler()
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#state !== 'open') return
+    if (this.#onFrame === undefined) this.#early.push(frame)
+    else this.#onFrame(frame)
+  }
+
+  closedByPeer(): void {
+    if (this.#state === 'open') this.#end('closed')
+  }
+
+  /** The host lost its power: no handler of it runs any more. */
+  cut(): void {
+    this.#state = 'cut'
+  }
+
+  #end(state: 'closed'): void {
+    this.#state = state
+    this.#owner.open.delete(this)
+    if (this.#onClose === undefined) this.#closedBeforeHandler = true
+    else this.#onClose()
+  }
+
+  #travel(arrive: () => void): void {
+    const { clock, weather } = this.#network
+    const now = clock.now()
+    const overtakes = this.#network.strikes(weather.reorder)
+    const arrivesAt = overtakes ? now + this.#network.delay() : Math.max(this.#busyUntil, now + this.#network.delay())
+    this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
+    clock.after(arrivesAt - now, () => {
+      if (this.#passes()) this.other?.arrives(arrive)
+    })
+  }
+
+  /** At this end's host, when it is not held. */
+  arrives(arrive: () => void): void {
+    this.#owner.deliver(arrive)
+  }
+
+  #passes(): boolean {
+    const { canTalk } = this.#network
+    const self = this.#owner.self
+    if (this.#relay === undefined) return canTalk(self, this.peer)
+    return canTalk(self, this.#relay) && canTalk(this.#relay, this.peer)
+  }
+}

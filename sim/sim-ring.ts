@@ -1,0 +1,118 @@
+/** Whole rings in virtual time: nodes that join, crash and leave, and the question whether the ring is whole. */
+
+import type { Address } from '../agent/overlay/address.ts'
+import { addressFromBytes } from '../agent/overlay/address.ts'
+import { nearest } from '../agent/overlay/neighborhood.ts'
+import { Ring } from '../agent/overlay/ring.ts'
+import { type Hold, NodeClock } from './node-clock.ts'
+import { SeededRandom } from './seeded-random.ts'
+import { endpointOf, type NatKind, type SimLinks, SimNetwork } from './sim-network.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+export interface SimNode {
+  readonly address: Address
+  readonly ring: Ring
+  readonly random: SeededRandom
+  readonly clock: NodeClock
+  readonly links: SimLinks
+}
+
+export interface NodeOptions {
+  readonly nat?: NatKind
+  /** Seconds of its clock in a true second. */
+  readonly clockRate?: number
+}
+
+export class SimRing {
+  readonly clock = new VirtualClock()
+  readonly random: SeededRandom
+  readonly network: SimNetwork
+  readonly nodes = new Map<Address, SimNode>()
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed)
+    this.network = new SimNetwork(this.clock, this.random.fork())
+  }
+
+  /** Starts a node that knows `bootstraps`: if not given, a few random nodes of the ring, as a real one would. */
+  join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
+    const random = this.random.fork()
+    const address = addressFromBytes(random.bytes(20))
+    const links = this.network.host(address)
+    links.nat = options.nat ?? 'open'
+    const clock = new NodeClock(this.clock, options.clockRate)
+    const fault = (error: unknown) => {
+      throw error
+    }
+    const ring = new Ring({ links, clock, random, onFault: fault })
+    const node: SimNode = { address, ring, random, clock, links }
+    this.nodes.set(address, node)
+    ring.start()
+    void ring.bootstrap(bootstraps.map(endpointOf))
+    return node
+  }
+
+  /** Up to `count` nodes that have found their place. */
+  someMembers(count: number): Address[] {
+    const open = [...this.nodes.values()].filter(({ links }) => links.nat === 'open' && !links.held)
+    const members = open.filter(({ ring }) => ring.correctlyConnected)
+    const picked = (members.length > 0 ? members : open).map(({ address }) => address)
+    return Array.from({ length: Math.min(count, picked.length) }, () => picked[this.random.below(picked.length)]!)
+  }
+
+  anyNode(): SimNode | undefined {
+    const nodes = [...this.nodes.values()]
+    return nodes[this.random.below(nodes.length)]
+  }
+
+  kill(node: SimNode): void {
+    this.network.kill(node.address)
+    this.nodes.delete(node.address)
+    void node.ring.stop()
+  }
+
+  powerOff(node: SimNode): void {
+    this.network.powerOff(node.address)
+    this.nodes.delete(node.address)
+    void node.ring.stop()
+  }
+
+  async leave(node: SimNode): Promise<void> {
+    this.nodes.delete(node.address)
+    await node.ring.stop()
+    this.network.powerOff(node.address)
+  }
+
+  /** The node gets no time until `resume`; its peers see it go silent. */
+  hold({ clock, links }: SimNode, hold: Hold): void {
+    clock.hold(hold)
+    links.hold()
+  }
+
+  resume({ clock, links }: SimNode): void {
+    clock.resume()
+    links.resume()
+  }
+
+  /** Every node says it is correctly connected, and is: its neighbours are the true ones. */
+  isWhole(): boolean {
+    return this.brokenNodes().length === 0
+  }
+
+  brokenNodes(): SimNode[] {
+    const all = [...this.nodes.keys()].sort((a, b) => (a < b ? -1 : 1))
+    return all.flatMap((address, i) => {
+      const node = this.nodes.get(address)!
+      if (all.length === 1) return node.ring.correctlyConnected ? [] : [node]
+      const left = all[(i + all.length - 1) % all.length]
+      const right = all[(i + 1) % all.length]
+      const { ring } = node
+      return ring.correctlyConnected && ring.neighbor('left') === left && ring.neighbor('right') === right ? [] : [node]
+    })
+  }
+
+  /** The true node closest to the left of or at a point, and the next to its right. */
+  trueSide(point: Address, side: 'left' | 'right'): Address {
+    return nearest(point, side, this.nodes.keys(), 1)[0]!
+  }
+}

@@ -1,0 +1,78 @@
+/** Random stories, made to be shrunk: fast-check takes steps away until the shortest failing story is left. */
+
+import fc from 'fast-check'
+import type { Fault, Step, Story } from './play.ts'
+import { NAT_KINDS } from './sim-network.ts'
+
+const who = fc.nat({ max: 999 })
+const span = (min: number, max: number) => fc.integer({ min, max })
+
+const fault: fc.Arbitrary<Fault> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('boot' as const), count: span(1, 6), nat: fc.constantFrom(...NAT_KINDS) }),
+  },
+  // A boot storm.
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('boot' as const),
+      count: span(10, 20),
+      nat: fc.constant('open' as const),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('churn' as const),
+      sessionMs: span(60_000, 600_000),
+      forMs: span(5_000, 30_000),
+    }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'kill', 'leave'), who }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('hold' as const),
+      who,
+      hold: fc.constantFrom('sleep' as const, 'stall'),
+      forMs: span(500, 90_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('partition' as const), bit: span(0, 31), forMs: span(3_000, 40_000) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('wall' as const), one: who, other: who, forMs: span(1_000, 30_000) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('weather' as const),
+      loss: fc.constantFrom(0, 0.02, 0.05, 0.1),
+      duplicate: fc.constantFrom(0, 0.05),
+      reorder: fc.constantFrom(0, 0.05),
+      delayMs: span(5, 300),
+      forMs: span(1_000, 20_000),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('renew' as const, 'release'), who }) },
+)
+
+const step: fc.Arbitrary<Step> = fc.record({ afterMs: span(0, 3_000), fault })
+
+/** Most stories are small, some large: 20 to 200 hosts. */
+export const stories: fc.Arbitrary<Story> = fc.record({
+  seed: fc.nat({ max: 2 ** 31 - 1 }),
+  hosts: fc.oneof(
+    { weight: 60, arbitrary: span(20, 30) },
+    { weight: 8, arbitrary: span(30, 80) },
+    { weight: 1, arbitrary: span(80, 200) },
+  ),
+  natEvery: fc.constantFrom(0, 0, 4, 2),
+  drift: fc.constantFrom(0, 0.01),
+  leaseMs: fc.constantFrom(60_000, 600_000),
+  steps: fc.array(step, { minLength: 4, maxLength: 24 }),
+})

@@ -1,0 +1,34 @@
+/** Stories from outside: everything that `--replay` may hold. */
+
+import * as v from 'valibot'
+import type { Story } from './play.ts'
+import { NAT_KINDS } from './sim-network.ts'
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+
+const faultSchema = v.variant('kind', [
+  v.strictObject({ kind: v.literal('boot'), count: whole, nat: v.picklist(NAT_KINDS) }),
+  v.strictObject({ kind: v.picklist(['crash', 'kill', 'leave', 'renew', 'release']), who: whole }),
+  v.strictObject({ kind: v.literal('churn'), sessionMs: whole, forMs: whole }),
+  v.strictObject({ kind: v.literal('hold'), who: whole, hold: v.picklist(['sleep', 'stall']), forMs: whole }),
+  v.strictObject({ kind: v.literal('partition'), bit: whole, forMs: whole }),
+  v.strictObject({ kind: v.literal('wall'), one: whole, other: whole, forMs: whole }),
+  v.strictObject({
+    kind: v.literal('weather'),
+    loss: share,
+    duplicate: share,
+    reorder: share,
+    delayMs: whole,
+    forMs: whole,
+  }),
+])
+
+export const storySchema: v.GenericSchema<Story> = v.strictObject({
+  seed: whole,
+  hosts: v.pipe(whole, v.minValue(1)),
+  natEvery: whole,
+  drift: v.pipe(share, v.maxValue(0.1)),
+  leaseMs: v.pipe(whole, v.minValue(1_000)),
+  steps: v.array(v.strictObject({ afterMs: whole, fault: faultSchema })),
+})

@@ -28,8 +28,8 @@ import {
   storm,
 } from '../lab/churn.ts'
 import type { Lab } from '../lab/lab.ts'
-import { inRoot } from '../scripts/appliance/paths.ts'
 import { run } from '../scripts/lib/main.ts'
+import { inRoot } from '../scripts/lib/paths.ts'
 import { say, sinceStart, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { withLab } from './lib/bench-lab.ts'

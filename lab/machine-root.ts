@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import { $ } from 'zx'
 import { readFlavour } from '../scripts/appliance/flavour.ts'
 import { packageLayer } from '../scripts/appliance/packages.ts'
-import { agentFiles } from '../scripts/appliance/paths.ts'
+import { agentFiles } from '../scripts/lib/paths.ts'
 
 /** What the layer is made with, as Debian packages. */
 export const ROOT_PACKAGES = ['debian-archive-keyring', 'mmdebstrap'] as const

@@ -1,7 +1,7 @@
 /** The `wow` command as the lab runs it: the built one, or the sources where nothing is built yet. */
 
 import { existsSync } from 'node:fs'
-import { agentBundle, inRoot } from '../scripts/appliance/paths.ts'
+import { agentBundle, inRoot } from '../scripts/lib/paths.ts'
 
 /** The program and its first arguments. `WOW_BUNDLE` names another build, to compare two of them. */
 export function wowCommand(): readonly [string, ...string[]] {

@@ -8,7 +8,7 @@ import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
 import { looksLikeToken } from '../../agent/namespace/token.ts'
 import { Explained } from '../lib/main.ts'
-import { agentBundle } from './paths.ts'
+import { agentBundle } from '../lib/paths.ts'
 
 const namespaceSchema = v.object({
   id: v.pipe(v.string(), v.regex(/^[\w-]+$/)),

@@ -9,8 +9,8 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { condorSchema } from '../../agent/condor/settings.ts'
 import { writeWhole } from '../../agent/core/files.ts'
+import { cacheFolder } from '../lib/paths.ts'
 import { FORMAT_NAMES } from './formats/format.ts'
-import { cacheFolder } from './paths.ts'
 
 export const requestSchema = v.object({
   namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),

@@ -3,8 +3,8 @@
 import { join } from 'node:path'
 import { $ } from 'zx'
 import { Explained } from '../lib/main.ts'
+import { cacheFolder, inRoot } from '../lib/paths.ts'
 import { follow, say } from '../lib/progress.ts'
-import { cacheFolder, inRoot } from './paths.ts'
 import { type Request, withOrder } from './request.ts'
 import type { Stage } from './stages.ts'
 

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { VERSION } from '../../agent/version.ts'
-import { inRoot } from './paths.ts'
+import { inRoot } from '../lib/paths.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 
 export interface DebianPackage {

@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeWhole } from '../../agent/core/files.ts'
 import { openPoolLab, PoolHost, settled } from '../../lab/condor-pool.ts'
-import { distFolder } from '../appliance/paths.ts'
+import { distFolder } from '../lib/paths.ts'
 import { say, sinceStart, step } from '../lib/progress.ts'
 
 export async function poolDemo(count: number): Promise<void> {

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readFlavour } from '../../scripts/appliance/flavour.ts'
 import { packageLayer } from '../../scripts/appliance/packages.ts'
-import { agentBundle, distFolder, inRoot } from '../../scripts/appliance/paths.ts'
 import { type Accelerator, chooseAccelerator, extractKernel } from '../../scripts/lib/accelerator.ts'
+import { agentBundle, distFolder, inRoot } from '../../scripts/lib/paths.ts'
 
 /** Generous: emulated machines boot on whatever this is. */
 export const BOOT_MS = 15 * 60_000

@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { distFolder, inRoot } from '../../scripts/appliance/paths.ts'
 import { report } from '../../scripts/lib/main.ts'
+import { distFolder, inRoot } from '../../scripts/lib/paths.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-bad-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -8,7 +8,7 @@ import { $ } from 'zx'
 import { rootOffset } from '../../scripts/appliance/disk.ts'
 import { readFlavour } from '../../scripts/appliance/flavour.ts'
 import { readExt4 } from '../../scripts/appliance/hygiene/ext4.ts'
-import { distFolder } from '../../scripts/appliance/paths.ts'
+import { distFolder } from '../../scripts/lib/paths.ts'
 import { TestAppliance } from './appliance.ts'
 
 const isRoot = process.getuid?.() === 0

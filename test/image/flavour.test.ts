@@ -6,7 +6,7 @@ import { after, describe, test } from 'node:test'
 import { InputError } from '../../agent/core/errors.ts'
 import { diskLayout } from '../../scripts/appliance/disk.ts'
 import { flavourNames, readFlavour } from '../../scripts/appliance/flavour.ts'
-import { imagesFolder } from '../../scripts/appliance/paths.ts'
+import { imagesFolder } from '../../scripts/lib/paths.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-flavours-'))
 after(() => rmSync(folder, { recursive: true }))

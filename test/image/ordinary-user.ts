@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { inRoot } from '../../scripts/appliance/paths.ts'
+import { inRoot } from '../../scripts/lib/paths.ts'
 
 const PATH = '/usr/local/bin:/usr/bin:/bin'
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { inRoot } from '../../scripts/appliance/paths.ts'
+import { inRoot } from '../../scripts/lib/paths.ts'
 
 const installed = spawnSync('packer', ['version']).status === 0
 const folder = mkdtempSync(join(tmpdir(), 'wow-packer-'))

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { override, sourceLine } from '../../agent/boot/overrides.ts'
-import { inRoot } from '../../scripts/appliance/paths.ts'
+import { inRoot } from '../../scripts/lib/paths.ts'
 
 let folder: string
 beforeEach(() => {

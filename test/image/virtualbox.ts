@@ -8,9 +8,9 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { cacheFolder, lockFile, scratchFolder } from '../../scripts/appliance/paths.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { withLock } from '../../scripts/lib/lock.ts'
+import { cacheFolder, lockFile, scratchFolder } from '../../scripts/lib/paths.ts'
 import { step } from '../../scripts/lib/progress.ts'
 
 /** Hosts with VirtualBox 7.2; when sid moves on to another, raise it to make the chroot anew. */

@@ -6,10 +6,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { $ } from 'zx'
+import { inRoot } from '../../lib/paths.ts'
 import { step } from '../../lib/progress.ts'
 import type { Base } from '../base.ts'
 import { cached, has, KeyBuilder } from '../cache.ts'
-import { inRoot } from '../paths.ts'
 import { CONTAINERS, type ContainerName } from './container.ts'
 
 export interface CachedDisk {

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { templatesFolder } from '../paths.ts'
+import { templatesFolder } from '../../lib/paths.ts'
 import { render, type Values } from '../render.ts'
 
 /** Renders `template` to `path` and returns what was written; readable for all, since it holds no secret. */

@@ -1,6 +1,5 @@
 /** What can be known to fail before anything is written or opened, each with the field and the remedy. */
 
-import { InputError } from '../core/errors.ts'
 import { checkOverlap, localNetworks } from '../namespace/pool-choice.ts'
 import type { SignedRecord } from '../namespace/record.ts'
 import { checkTap, type TapOptions } from '../net/tap/kernel-tap.ts'
@@ -12,17 +11,6 @@ export function checkMembership(tap: TapOptions, { record }: SignedRecord): void
     record.pool,
     localNetworks((device) => device === tap.name),
   )
-}
-
-/** What keeps this machine from making any tap; undefined when nothing does. */
-export function tapProblem(): InputError | undefined {
-  try {
-    checkTap({ name: 'wow-doctor' })
-    return undefined
-  } catch (error) {
-    if (error instanceof InputError) return error
-    throw error
-  }
 }
 
 /** @throws InputError that names the field and the address. */

@@ -5,10 +5,10 @@
  */
 
 import { existsSync } from 'node:fs'
-import { tapProblem } from '../boot/preflight.ts'
 import { messageOf } from '../core/errors.ts'
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import { checkOverlap, localNetworks } from '../namespace/pool-choice.ts'
+import { tapProblem } from '../net/tap/kernel-tap.ts'
 import { formatAddress } from '../overlay/address.ts'
 import { CONDOR_CHECKS } from './condor.ts'
 import type { AgentFacts, NamespaceFacts } from './facts.ts'

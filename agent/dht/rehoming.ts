@@ -13,7 +13,8 @@ import type { Random } from '../core/random.ts'
 import { DeliveryError, SERVICES } from '../overlay/overlay.ts'
 import { REHOME_BATCH, REHOME_PERIOD_MS } from './constants.ts'
 import type { Custody, RingView } from './custody.ts'
-import type { Entry, EntryStore } from './entry-store.ts'
+import type { Entry } from './entry.ts'
+import type { EntryStore } from './entry-store.ts'
 import { changeAnswerCodec, dhtRequestCodec } from './messages.ts'
 
 export class Rehoming {

@@ -12,7 +12,7 @@ import type { Address } from './address.ts'
 import type { Reach } from './connector.ts'
 import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
-import { isSameSide, nearest, type Side } from './neighborhood.ts'
+import { estimateSize, isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
 interface Failure {
@@ -55,6 +55,18 @@ export class NearLinks {
     const leftSays = this.#peers.get(left)?.status
     const rightSays = this.#peers.get(right)?.status
     return leftSays?.right[0] === this.#self && rightSays?.left[0] === this.#self
+  }
+
+  /** Nodes of the whole ring, by the spacing of the nearest and of those that they know. */
+  get estimatedSize(): number {
+    const extend = (side: Side): Address[] => {
+      const known = side === 'left' ? this.left : this.right
+      const last = known.at(-1)
+      const beyond = last === undefined ? undefined : this.#peers.get(last)?.status
+      const more = beyond === undefined ? [] : side === 'left' ? beyond.left : beyond.right
+      return [...known, ...more]
+    }
+    return estimateSize(this.#self, extend('left'), extend('right'))
   }
 
   isNear(address: Address): boolean {

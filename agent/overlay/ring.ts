@@ -1,28 +1,28 @@
 /**
- * One node of the ring: puts the overlay's parts together and shows them as `Overlay`.
- *
- * What comes in on a link goes `#onFrame` -> router (requests, answers) | near links (status) | the owner of datagrams.
- * Frames that make no sense are counted and dropped; they cost the sender nothing but the frame.
+ * One node of the ring: puts the overlay's parts together and shows them as `Overlay`. It adopts links and closes them;
+ * what comes in on one goes to `Dispatch`.
  */
 
 import { unlessAborted } from '../core/abort.ts'
 import { type Clock, every, type Timer } from '../core/clock.ts'
-import { DecodeError, decode, encode } from '../core/codec.ts'
+import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
+import { Connectivity } from './connectivity.ts'
 import { Reach } from './connector.ts'
-import { CUT_OFF_AFTER_MS, FAR_PERIOD_MS, LOST_TICK_MS, SELF_LOOKUP_PERIOD_MS, STATUS_PERIOD_MS } from './constants.ts'
+import { FAR_PERIOD_MS, LOST_TICK_MS, SELF_LOOKUP_PERIOD_MS, STATUS_PERIOD_MS } from './constants.ts'
+import { Dispatch } from './dispatch.ts'
 import { Twins } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { LinkUpkeep } from './link-upkeep.ts'
 import { Liveness } from './liveness.ts'
 import { LostNeighbors } from './lost-neighbors.ts'
-import { type Frame, frameCodec, type Status } from './messages.ts'
+import { type Frame, frameCodec } from './messages.ts'
 import { NearLinks } from './near-links.ts'
-import { estimateSize, type Side } from './neighborhood.ts'
+import type { Side } from './neighborhood.ts'
 import {
   type Answer,
   DeliveryError,
@@ -32,7 +32,7 @@ import {
   SERVICES,
   type Service,
 } from './overlay.ts'
-import { hear, type Peer, Peers } from './peers.ts'
+import { type Peer, Peers } from './peers.ts'
 import { Rendezvous } from './ring-merge.ts'
 import { ringService } from './ring-service.ts'
 import { type RingStatus, ringStatus } from './ring-status.ts'
@@ -55,6 +55,7 @@ export class Ring implements Overlay {
   readonly #router: Router
   readonly #reach: Reach
   readonly #near: NearLinks
+  readonly #connectivity: Connectivity
   readonly #admission: Admission
   readonly #far: FarLinks
   readonly #upkeep: LinkUpkeep
@@ -64,17 +65,12 @@ export class Ring implements Overlay {
   readonly #liveness: Liveness
   readonly #bootstrap: Bootstrap
   readonly #twins: Twins
+  readonly #dispatch: Dispatch
   readonly #rendezvous: Rendezvous
   readonly #timers: Timer[] = []
   readonly #unlinked: ((peer: Address) => void)[] = []
-  #onDatagram: (peer: Address, body: Uint8Array) => void = () => {}
   #firstLink: (() => void)[] = []
-  #alone = false
-  #joined = false
-  #correct = false
-  #cutOffSince: number | undefined
   #stopped = false
-  #malformedFrames = 0
 
   /** The ring closed or opened around this node. */
   onConnectedChange: (correctlyConnected: boolean) => void = () => {}
@@ -111,6 +107,7 @@ export class Ring implements Overlay {
     this.#router = router
     this.#reach = reach
     this.#near = near
+    this.#connectivity = new Connectivity({ peers, near, clock })
     this.#admission = new Admission({ self, peers, near, clock })
     this.#far = new FarLinks({ self, peers, router, reach, random })
     const upgrades = new Upgrades({ links, peers, clock, adopt })
@@ -118,7 +115,7 @@ export class Ring implements Overlay {
     this.#selfLookup = new SelfLookup({ self, peers, router, near, random })
     this.#lost = new LostNeighbors({ clock, reach, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
-    this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#joined, send })
+    this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#connectivity.joined, send })
     this.#liveness = new Liveness({
       peers,
       clock,
@@ -148,13 +145,24 @@ export class Ring implements Overlay {
       send: (link, frame) => void link.send(encode(frameCodec, frame), 'control'),
       onTwin: () => this.onTwin(),
     })
+    this.#dispatch = new Dispatch({
+      peers,
+      router,
+      clock,
+      admission: this.#admission,
+      gossip: this.#gossip,
+      twins: this.#twins,
+      send,
+      onStatus: (peer, isFirst) => this.#onStatus(peer, isFirst),
+    })
     router.serve(SERVICES.ring, ringService({ links, peers, near, reach }))
   }
 
   /** Starts answering others; `bootstrap` is what makes this node look for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
-    this.#links.onDiscovered = (endpoint) => void (this.#joined ? this.#rendezvous : this.#bootstrap).meet(endpoint)
+    this.#links.onDiscovered = (endpoint) =>
+      void (this.#connectivity.joined ? this.#rendezvous : this.#bootstrap).meet(endpoint)
     this.#liveness.start()
     this.#rendezvous.start()
     this.#timers.push(
@@ -163,7 +171,7 @@ export class Ring implements Overlay {
       every(this.#clock, this.#random, LOST_TICK_MS, () => this.#lost.retry()),
       every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#selfLookup.ask()),
       every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
-        if (!this.#joined) void this.#selfLookup.ask()
+        if (!this.#connectivity.joined) void this.#selfLookup.ask()
       }),
     )
   }
@@ -172,17 +180,17 @@ export class Ring implements Overlay {
   bootstrap(endpoints: readonly string[]): Promise<void> {
     this.#bootstrap.start(endpoints)
     this.#rendezvous.remember(endpoints)
-    if (this.#peers.size > 0 || this.#alone) return Promise.resolve()
+    if (this.#peers.size > 0 || this.alone) return Promise.resolve()
     return new Promise((resolve) => this.#firstLink.push(resolve))
   }
 
   get correctlyConnected(): boolean {
-    return this.#correct
+    return this.#connectivity.correct
   }
 
   /** No other node is known: this node is the whole ring. */
   get alone(): boolean {
-    return this.#alone
+    return this.#connectivity.alone
   }
 
   /** The nearest linked node to `side`. */
@@ -196,14 +204,7 @@ export class Ring implements Overlay {
   }
 
   get estimatedSize(): number {
-    const extend = (side: Side): Address[] => {
-      const known = side === 'left' ? this.#near.left : this.#near.right
-      const last = known.at(-1)
-      const beyond = last === undefined ? undefined : this.#peers.get(last)?.status
-      const more = beyond === undefined ? [] : side === 'left' ? beyond.left : beyond.right
-      return [...known, ...more]
-    }
-    return estimateSize(this.self, extend('left'), extend('right'))
+    return this.#near.estimatedSize
   }
 
   request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer> {
@@ -232,7 +233,7 @@ export class Ring implements Overlay {
   }
 
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void) {
-    this.#onDatagram = handler
+    this.#dispatch.onDatagram = handler
   }
 
   onUnlinked(handler: (peer: Address) => void): void {
@@ -249,8 +250,8 @@ export class Ring implements Overlay {
 
   status(): RingStatus {
     const { estimatedSize } = this
-    const counts = { malformedFrames: this.#malformedFrames, excessFrames: this.#admission.dropped }
-    const rest = { correctlyConnected: this.#correct, estimatedSize, ...counts }
+    const counts = { malformedFrames: this.#dispatch.malformed, excessFrames: this.#admission.dropped }
+    const rest = { correctlyConnected: this.correctlyConnected, estimatedSize, ...counts }
     return ringStatus(this.#peers, this.#near, rest)
   }
 
@@ -275,7 +276,9 @@ export class Ring implements Overlay {
     const superfluous = peer === undefined ? link : before
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
     this.#twins.onLink(link)
-    link.onFrame = (frame) => this.#onFrame(link, frame)
+    link.onFrame = (frame) => {
+      if (!this.#stopped) this.#dispatch.onFrame(link, frame)
+    }
     link.onClose = () => this.#onClose(link)
     if (peer === undefined) return this.#peers.get(link.peer)
     this.#gossip.introduce(peer)
@@ -287,64 +290,11 @@ export class Ring implements Overlay {
     this.#bootstrap.onLinked()
     this.#reach.onLinked(peer.address)
     for (const resolve of this.#firstLink.splice(0)) resolve()
-    if (!this.#joined) void this.#selfLookup.ask(peer.address)
+    if (!this.#connectivity.joined) void this.#selfLookup.ask(peer.address)
   }
 
-  #onFrame(link: Link, bytes: Uint8Array): void {
-    const from = link.peer
-    const peer = this.#peers.get(from)
-    if (peer === undefined || this.#stopped) return
-    let frame: Frame
-    try {
-      frame = decode(frameCodec, bytes)
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error
-      this.#malformedFrames++
-      return
-    }
-    // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
-    if (link === peer.link) hear(peer, this.#clock.now())
-    const isReply = frame.kind === 'answer' || frame.kind === 'failure'
-    if (frame.kind !== 'datagram' && !isReply && !this.#admission.hears(peer)) return
-    switch (frame.kind) {
-      case 'hello':
-        peer.endpoints = frame.endpoints
-        break
-      case 'status':
-        this.#twins.onStatus(link, frame.epoch)
-        if (!isNewer(frame, peer.status)) break
-        this.#onStatus(peer, frame)
-        break
-      case 'ping':
-        this.#send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
-        break
-      case 'twin':
-        this.#twins.onTold()
-        break
-      case 'pong':
-        this.#twins.onPong(link)
-        this.#gossip.onSeen(peer, frame.seen)
-        break
-      case 'request':
-        this.#router.onRequest(from, frame)
-        break
-      case 'answer':
-        this.#router.onAnswer(from, frame)
-        break
-      case 'failure':
-        this.#router.onFailure(from, frame)
-        break
-      case 'datagram':
-        peer.usedAt = this.#clock.now()
-        this.#onDatagram(from, frame.body)
-        break
-    }
-  }
-
-  #onStatus(peer: Peer, status: Status): void {
-    const first = peer.status === undefined
-    peer.status = status
-    this.#near.onStatus(peer, first)
+  #onStatus(peer: Peer, isFirst: boolean): void {
+    this.#near.onStatus(peer, isFirst)
     this.#review()
   }
 
@@ -380,8 +330,7 @@ export class Ring implements Overlay {
   }
 
   #setAlone(): void {
-    if (this.#peers.size > 0 || this.#alone || this.#stopped) return
-    this.#alone = true
+    if (this.#stopped || !this.#connectivity.becomeAlone()) return
     for (const resolve of this.#firstLink.splice(0)) resolve()
     this.#review()
     this.onNeighborsChange()
@@ -389,47 +338,28 @@ export class Ring implements Overlay {
 
   /** Asks whether the ring is closed around this node, and says so when the answer changed. */
   #review(): void {
-    const wasAlone = this.#alone
-    if (this.#peers.size > 0) this.#alone = false
-    const correct = this.#alone || this.#near.correctlyConnected
-    const joined = correct || (this.#joined && (this.#peers.size > 0 || this.#alone))
-    const changed = correct !== this.#correct
-    const joinedChanged = joined !== this.#joined
-    this.#correct = correct
-    this.#joined = joined
+    const { joinedChanged, correctChanged, returned, foundOthers } = this.#connectivity.review()
     if (joinedChanged) {
-      for (const { roles } of this.#peers.all()) if (joined) roles.delete('bootstrap')
+      for (const { roles } of this.#peers.all()) if (this.#connectivity.joined) roles.delete('bootstrap')
       this.#gossip.spread()
     }
-    if (changed) {
-      this.#noteOutage(correct)
+    if (correctChanged) {
+      if (returned) this.onReturn()
       this.#near.evaluate()
-      if (correct) this.#balanceFarLinks()
-      this.onConnectedChange(correct)
+      if (this.correctlyConnected) this.#balanceFarLinks()
+      this.onConnectedChange(this.correctlyConnected)
     }
-    if (wasAlone && !this.#alone) this.onNeighborsChange()
-  }
-
-  #noteOutage(correct: boolean): void {
-    const now = this.#clock.now()
-    const since = this.#cutOffSince
-    this.#cutOffSince = correct ? undefined : now
-    if (correct && since !== undefined && now - since > CUT_OFF_AFTER_MS) this.onReturn()
+    if (foundOthers) this.onNeighborsChange()
   }
 
   #tidy(): void {
     this.#upkeep.tidy()
     this.#near.evaluate()
     this.#gossip.spread()
-    if (this.#correct) this.#balanceFarLinks()
+    if (this.correctlyConnected) this.#balanceFarLinks()
   }
 
   #balanceFarLinks(): void {
     void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
   }
-}
-
-/** While two links to one peer stand, an older status may come after a newer one. */
-function isNewer(status: Status, known: Status | undefined): boolean {
-  return known === undefined || status.epoch !== known.epoch || status.serial > known.serial
 }

@@ -2,7 +2,7 @@
 
 import { utf8 } from '../../agent/core/bytes.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
-import type { Offered } from '../../agent/dht/entry-store.ts'
+import type { Offered } from '../../agent/dht/entry.ts'
 import type { Change, MovingEntry } from '../../agent/dht/messages.ts'
 import { holderOf, type Proven, prove, signChange } from '../../agent/dht/proof.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'

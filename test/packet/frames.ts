@@ -1,8 +1,8 @@
 /** Frames and packets as a host on the tap makes and reads them. */
 
 import { type Ip4, ip4Bytes, type Mac, macBytes } from '../../agent/core/ip.ts'
-import { buildArp } from '../../agent/net/arp-responder.ts'
 import { AGENT_MAC } from '../../agent/net/constants.ts'
+import { buildArp } from '../../agent/packet/arp.ts'
 import { checksum, onesSum } from '../../agent/packet/checksum.ts'
 import { BROADCAST_MAC, ETHERNET_HEADER, ETHERTYPE_IPV4, writeEthernet } from '../../agent/packet/ethernet.ts'
 import { IPV4_HEADER, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP, writeIpv4 } from '../../agent/packet/ipv4.ts'

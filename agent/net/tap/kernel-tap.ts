@@ -140,6 +140,17 @@ export function checkTap(options: TapOptions): void {
   if (interfaceExists(options.name)) throw nameTaken(options.name)
 }
 
+/** What keeps this machine from making any tap; undefined when nothing does. */
+export function tapProblem(): InputError | undefined {
+  try {
+    checkTap({ name: 'wow-doctor' })
+    return undefined
+  } catch (error) {
+    if (error instanceof InputError) return error
+    throw error
+  }
+}
+
 function checkTapOptions({ name, mtu = DEFAULT_MTU, mac }: TapOptions): void {
   if (!/^[^\s/:%]{1,15}$/.test(name) || name === '.' || name === '..' || Buffer.byteLength(name) > 15) {
     throw new InputError(

@@ -1,0 +1,79 @@
+/**
+ * Whether this node stands in a ring, and how: `alone` (it is the whole ring), `joined` (it has found its place once and
+ * still has company), `correct` (correctly connected now).
+ *
+ * Decides nothing else and tells nobody: `review` says what changed, its caller acts.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { CUT_OFF_AFTER_MS } from './constants.ts'
+import type { NearLinks } from './near-links.ts'
+import type { Peers } from './peers.ts'
+
+/** What one review found different from the one before. */
+export interface Turn {
+  readonly joinedChanged: boolean
+  readonly correctChanged: boolean
+  /** Correctly connected again after a time in which others may have gone on without this node. */
+  readonly returned: boolean
+  /** This node was alone and is not any more. */
+  readonly foundOthers: boolean
+}
+
+export class Connectivity {
+  readonly #peers: Pick<Peers, 'size'>
+  readonly #near: Pick<NearLinks, 'correctlyConnected'>
+  readonly #clock: Clock
+  #alone = false
+  #joined = false
+  #correct = false
+  #cutOffSince: number | undefined
+
+  constructor(parts: { peers: Pick<Peers, 'size'>; near: Pick<NearLinks, 'correctlyConnected'>; clock: Clock }) {
+    this.#peers = parts.peers
+    this.#near = parts.near
+    this.#clock = parts.clock
+  }
+
+  get alone(): boolean {
+    return this.#alone
+  }
+
+  get joined(): boolean {
+    return this.#joined
+  }
+
+  get correct(): boolean {
+    return this.#correct
+  }
+
+  /** No other node was found. False when that is known, or not so. */
+  becomeAlone(): boolean {
+    if (this.#peers.size > 0 || this.#alone) return false
+    this.#alone = true
+    return true
+  }
+
+  review(): Turn {
+    const [wasAlone, wasJoined, wasCorrect] = [this.#alone, this.#joined, this.#correct]
+    const hasPeers = this.#peers.size > 0
+    if (hasPeers) this.#alone = false
+    this.#correct = this.#alone || this.#near.correctlyConnected
+    this.#joined = this.#correct || (wasJoined && (hasPeers || this.#alone))
+    const correctChanged = this.#correct !== wasCorrect
+    return {
+      joinedChanged: this.#joined !== wasJoined,
+      correctChanged,
+      returned: correctChanged && this.#noteOutage(),
+      foundOthers: wasAlone && !this.#alone,
+    }
+  }
+
+  /** Whether an outage is over that was long enough to count. */
+  #noteOutage(): boolean {
+    const now = this.#clock.now()
+    const since = this.#cutOffSince
+    this.#cutOffSince = this.#correct ? undefined : now
+    return this.#correct && since !== undefined && now - since > CUT_OFF_AFTER_MS
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * What comes in on a link: to the router (requests, answers), the near links (status) or the owner of datagrams.
+ *
+ * Guarantees that frames that make no sense are counted and dropped, and that a peer that says more than it may is not
+ * heard; neither costs it anything but the frame.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { DecodeError, decode } from '../core/codec.ts'
+import type { Address } from './address.ts'
+import type { Admission } from './admission.ts'
+import type { Twins } from './duplicate-identity.ts'
+import type { Link } from './link.ts'
+import { type Frame, frameCodec, type Status } from './messages.ts'
+import { hear, type Peer, type Peers } from './peers.ts'
+import type { Router } from './router.ts'
+import type { Gossip } from './status-exchange.ts'
+
+export interface DispatchParts {
+  readonly peers: Peers
+  readonly router: Router
+  readonly clock: Clock
+  readonly admission: Admission
+  readonly gossip: Gossip
+  readonly twins: Twins
+  readonly send: (to: Address, frame: Frame) => boolean
+  /** A peer's view of the ring changed, or came for the first time. */
+  readonly onStatus: (peer: Peer, isFirst: boolean) => void
+}
+
+export class Dispatch {
+  readonly #parts: DispatchParts
+  #malformed = 0
+  onDatagram: (peer: Address, body: Uint8Array) => void = () => {}
+
+  constructor(parts: DispatchParts) {
+    this.#parts = parts
+  }
+
+  /** Frames that made no sense. */
+  get malformed(): number {
+    return this.#malformed
+  }
+
+  onFrame(link: Link, bytes: Uint8Array): void {
+    const { peers, clock, admission, router, twins, gossip, send } = this.#parts
+    const from = link.peer
+    const peer = peers.get(from)
+    if (peer === undefined) return
+    const frame = this.#decode(bytes)
+    if (frame === undefined) return
+    // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
+    if (link === peer.link) hear(peer, clock.now())
+    const isReply = frame.kind === 'answer' || frame.kind === 'failure'
+    if (frame.kind !== 'datagram' && !isReply && !admission.hears(peer)) return
+    switch (frame.kind) {
+      case 'hello':
+        peer.endpoints = frame.endpoints
+        break
+      case 'status':
+        twins.onStatus(link, frame.epoch)
+        this.#onStatus(peer, frame)
+        break
+      case 'ping':
+        send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
+        break
+      case 'twin':
+        twins.onTold()
+        break
+      case 'pong':
+        twins.onPong(link)
+        gossip.onSeen(peer, frame.seen)
+        break
+      case 'request':
+        router.onRequest(from, frame)
+        break
+      case 'answer':
+        router.onAnswer(from, frame)
+        break
+      case 'failure':
+        router.onFailure(from, frame)
+        break
+      case 'datagram':
+        peer.usedAt = clock.now()
+        this.onDatagram(from, frame.body)
+        break
+    }
+  }
+
+  #decode(bytes: Uint8Array): Frame | undefined {
+    try {
+      return decode(frameCodec, bytes)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.#malformed++
+      return undefined
+    }
+  }
+
+  #onStatus(peer: Peer, status: Status): void {
+    if (!isNewer(status, peer.status)) return
+    const isFirst = peer.status === undefined
+    peer.status = status
+    this.#parts.onStatus(peer, isFirst)
+  }
+}
+
+/** While two links to one peer stand, an older status may come after a newer one. */
+function isNewer(status: Status, known: Status | undefined): boolean {
+  return known === undefined || status.epoch !== known.epoch || status.serial > known.serial
+}

@@ -21,14 +21,14 @@ export interface Attachment {
   readonly device: string
 }
 
-export class Underlay {
+export class Internet {
   readonly namespace: NetworkNamespace
   #attached = 0
 
-  static async create(): Promise<Underlay> {
-    const underlay = new Underlay(await NetworkNamespace.create('underlay'))
-    await bridge(underlay.namespace, BRIDGE)
-    return underlay
+  static async create(): Promise<Internet> {
+    const internet = new Internet(await NetworkNamespace.create('underlay'))
+    await bridge(internet.namespace, BRIDGE)
+    return internet
   }
 
   private constructor(namespace: NetworkNamespace) {

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { AgentProcess } from './agent-process.ts'
 import { ownFolder } from './cleanup.ts'
 import { type ClientKind, DhcpClient } from './dhcp-client.ts'
-import { type Attachment, Underlay } from './internet.ts'
+import { type Attachment, Internet } from './internet.ts'
 import { LabMachine } from './machine.ts'
 import { type NatKind, NatSite } from './nat-site.ts'
 import { NetworkNamespace, type Place } from './network-namespace.ts'
@@ -119,24 +119,24 @@ export class MachineHost extends Host {
 }
 
 export class Lab {
-  readonly underlay: Underlay
+  readonly internet: Internet
   /** For files of this run. */
   readonly folder: string
   readonly #namespaces: NetworkNamespace[] = []
 
   static async open(): Promise<Lab> {
-    return new Lab(await Underlay.create(), ownFolder('lab'))
+    return new Lab(await Internet.create(), ownFolder('lab'))
   }
 
-  private constructor(underlay: Underlay, folder: string) {
-    this.underlay = underlay
+  private constructor(internet: Internet, folder: string) {
+    this.internet = internet
     this.folder = folder
   }
 
   /** A plain overlay node with an address that others can be told; it listens when this resolves. */
   async bootstrap(label = 'bootstrap'): Promise<Bootstrap> {
     const netns = await this.netns(label)
-    const { ip } = await this.underlay.attach(netns)
+    const { ip } = await this.internet.attach(netns)
     const endpoint = `/ip4/${ip}/tcp/${BOOTSTRAP_PORT}`
     const agent = new AgentProcess({ netns, state: this.file(`${label}.state`), listen: endpoint })
     await agent.phase('listening')
@@ -157,7 +157,7 @@ export class Lab {
 
   async #place(label: string, { site, mtu }: HostOptions) {
     const netns = await this.netns(label)
-    const uplink = await (site ?? this.underlay).attach(netns, mtu === undefined ? {} : { mtu })
+    const uplink = await (site ?? this.internet).attach(netns, mtu === undefined ? {} : { mtu })
     const folder = this.file(label)
     mkdirSync(folder, { mode: 0o700 })
     return { netns, uplink, folder }
@@ -170,7 +170,7 @@ export class Lab {
 
   /** The same without any node: its members publish it. */
   async drawNamespace(wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
-    return await this.#create(this.underlay.namespace, wishes)
+    return await this.#create(this.internet.namespace, wishes)
   }
 
   async #create(netns: Place, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
@@ -184,7 +184,7 @@ export class Lab {
 
   /** A NAT with its router; hosts are put behind it with `HostOptions.site`. */
   async natSite(label: string, kind: NatKind): Promise<NatSite> {
-    return await NatSite.create(this.underlay, await this.netns(label), kind)
+    return await NatSite.create(this.internet, await this.netns(label), kind)
   }
 
   async netns(label: string): Promise<NetworkNamespace> {
@@ -200,7 +200,7 @@ export class Lab {
 
   close(): void {
     for (const netns of this.#namespaces) netns.remove()
-    this.underlay.namespace.remove()
+    this.internet.namespace.remove()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

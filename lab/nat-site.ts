@@ -5,7 +5,7 @@
  * it can, as most home routers do. `randomising`: every connection leaves from another port.
  */
 
-import { type Attachment, bridge, type Underlay, veth } from './internet.ts'
+import { type Attachment, bridge, type Internet, veth } from './internet.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 
 export type NatKind = 'port-preserving' | 'randomising'
@@ -19,8 +19,8 @@ export class NatSite {
   #hosts = 1
 
   /** Makes `router` the way out of a new LAN. */
-  static async create(underlay: Underlay, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
-    await underlay.attach(router, { device: 'wan' })
+  static async create(internet: Internet, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
+    await internet.attach(router, { device: 'wan' })
     await bridge(router, 'lan', `${ROUTER}/24`)
     await router.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
     await router.run('nft', rules(kind))

@@ -13,7 +13,7 @@ import * as v from 'valibot'
 import { EXIT_FAILED, print, printJson, reportError, warn } from '../agent/cli/output.ts'
 import { InputError, messageOf } from '../agent/core/errors.ts'
 import { type Failure, type Played, violationsOf } from './explore.ts'
-import { tellFailure } from './report.ts'
+import { reportFailure } from './report.ts'
 import { storySchema } from './story-schema.ts'
 import { playOnThreads, serveAsWorker } from './workers.ts'
 
@@ -72,7 +72,7 @@ async function playMany(options: SimOptions): Promise<void> {
   const framesDigest = createHash('sha256').update(digests.join('\n')).digest('hex')
   if (options.json)
     printJson({ ok: failure === undefined, seed, ...sums, framesDigest, tookMs, failure: failure ?? null })
-  else print(failure === undefined ? summary(sums, framesDigest, tookMs) : tellFailure(failure, seed))
+  else print(failure === undefined ? summary(sums, framesDigest, tookMs) : reportFailure(failure, seed))
   if (failure !== undefined) process.exitCode = EXIT_FAILED
 }
 

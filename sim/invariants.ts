@@ -34,7 +34,7 @@ const BESIDE = 3
 const ROUTES_TRIED = 10
 const ROUTE_TRIES = 3
 
-export class Watch {
+export class Invariants {
   readonly violations: string[] = []
   readonly #cluster: SimCluster
   readonly #stage: Stage

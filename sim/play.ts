@@ -4,7 +4,7 @@
  * A story is plain data, so a failing one can be printed, shrunk and played again; its seed decides everything else.
  */
 
-import { Watch } from './invariants.ts'
+import { Invariants } from './invariants.ts'
 import type { Hold } from './node-clock.ts'
 import { SimCluster } from './sim-cluster.ts'
 import type { NatKind } from './sim-network.ts'
@@ -67,20 +67,20 @@ const LEASED_WITHIN_MS = 60_000
 export async function play(story: Story): Promise<Ending> {
   const cluster = new SimCluster(story.seed, { pool: '10.9.0.0/22', leaseMs: story.leaseMs })
   const stage = new Stage(cluster, story)
-  const watch = new Watch(cluster, stage)
-  await stage.begin(watch)
+  const invariants = new Invariants(cluster, stage)
+  await stage.begin(invariants)
   for (const { afterMs, fault } of story.steps) {
-    await stage.pass(afterMs, watch)
-    stage.strike(fault, watch)
+    await stage.pass(afterMs, invariants)
+    stage.strike(fault, invariants)
   }
-  await stage.calm(watch)
+  await stage.calm(invariants)
   const lastFault = cluster.clock.now()
   const whole = await cluster.clock.runUntilTrue(() => cluster.isWhole(), WHOLE_WITHIN_MS)
   const wholeAfterMs = cluster.clock.now() - lastFault
-  if (!whole) watch.violate(`the ring is not whole ${WHOLE_WITHIN_MS} ms after the last fault`)
-  await watch.finish(LEASED_WITHIN_MS)
+  if (!whole) invariants.violate(`the ring is not whole ${WHOLE_WITHIN_MS} ms after the last fault`)
+  await invariants.finish(LEASED_WITHIN_MS)
   return {
-    violations: watch.violations,
+    violations: invariants.violations,
     hosts: cluster.nodes.size,
     wholeAfterMs,
     virtualMs: cluster.clock.now(),

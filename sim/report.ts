@@ -5,11 +5,11 @@ import type { Fault, Story } from './play.ts'
 
 const SHOWN_VIOLATIONS = 3
 
-export function tellFailure({ number, story, violations, shrunk }: Failure, seed: number): string {
+export function reportFailure({ number, story, violations, shrunk }: Failure, seed: number): string {
   const more = violations.length - SHOWN_VIOLATIONS
   return [
     `Story ${number} of seed ${seed} breaks a promise; the shortest found after ${shrunk} cuts:`,
-    ...tellStory(story),
+    ...reportStory(story),
     '',
     ...violations.slice(0, SHOWN_VIOLATIONS).map((violation) => `  broken ${violation}`),
     ...(more > 0 ? [`  and ${more} more`] : []),
@@ -19,16 +19,16 @@ export function tellFailure({ number, story, violations, shrunk }: Failure, seed
   ].join('\n')
 }
 
-function tellStory({ hosts, natEvery, drift, leaseMs, seed, steps }: Story): string[] {
+function reportStory({ hosts, natEvery, drift, leaseMs, seed, steps }: Story): string[] {
   const nats = natEvery === 0 ? 'none behind a NAT' : `every ${natEvery}. behind a NAT`
   const clocks = drift === 0 ? 'true clocks' : `clocks off by up to ${drift * 100} %`
   return [
     `  ${hosts} hosts, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
-    ...steps.map(({ afterMs, fault }) => `  after ${String(afterMs).padStart(5)} ms: ${tellFault(fault)}`),
+    ...steps.map(({ afterMs, fault }) => `  after ${String(afterMs).padStart(5)} ms: ${reportFault(fault)}`),
   ]
 }
 
-function tellFault(fault: Fault): string {
+function reportFault(fault: Fault): string {
   switch (fault.kind) {
     case 'boot':
       return `${fault.count} hosts start${fault.nat === 'open' ? '' : ` behind a NAT (${fault.nat})`}`

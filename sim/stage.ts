@@ -1,7 +1,7 @@
 /** Where a story is played: lets time pass and faults strike, and knows what is wrong with the world now. */
 
 import type { Address } from '../agent/overlay/address.ts'
-import type { Watch } from './invariants.ts'
+import type { Invariants } from './invariants.ts'
 import type { Fault, Story } from './play.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
 import { NAT_KINDS, type NatKind } from './sim-network.ts'
@@ -46,45 +46,45 @@ export class Stage {
     return this.#resumedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === true
   }
 
-  async begin(watch: Watch): Promise<void> {
+  async begin(invariants: Invariants): Promise<void> {
     const { natEvery, hosts } = this.#story
-    this.#boot(watch, 'open')
+    this.#boot(invariants, 'open')
     for (let i = 1; i < hosts; i++) {
-      await this.pass(ARRIVAL_MS, watch)
+      await this.pass(ARRIVAL_MS, invariants)
       const kind = NAT_KINDS[1 + this.#cluster.random.below(NAT_KINDS.length - 1)]!
-      this.#boot(watch, natEvery > 0 && i % natEvery === 0 ? kind : 'open')
+      this.#boot(invariants, natEvery > 0 && i % natEvery === 0 ? kind : 'open')
     }
-    await this.pass(3_000, watch)
+    await this.pass(3_000, invariants)
   }
 
-  async pass(ms: number, watch: Watch): Promise<void> {
+  async pass(ms: number, invariants: Invariants): Promise<void> {
     const end = this.#cluster.clock.now() + ms
     while (this.#cluster.clock.now() < end) {
       await this.#cluster.clock.runFor(Math.min(WATCH_EVERY_MS, end - this.#cluster.clock.now()))
-      watch.look()
+      invariants.look()
     }
   }
 
-  strike(fault: Fault, watch: Watch): void {
+  strike(fault: Fault, invariants: Invariants): void {
     const { clock, network } = this.#cluster
     switch (fault.kind) {
       case 'boot':
-        for (let i = 0; i < fault.count; i++) this.#boot(watch, fault.nat)
+        for (let i = 0; i < fault.count; i++) this.#boot(invariants, fault.nat)
         break
       case 'crash':
       case 'kill':
       case 'leave':
-        this.#lose(fault.kind, fault.who, watch)
+        this.#lose(fault.kind, fault.who, invariants)
         break
       case 'churn':
         this.#churnUntil = clock.now() + fault.forMs
-        this.#churn(fault.sessionMs, watch)
+        this.#churn(fault.sessionMs, invariants)
         break
       case 'hold': {
         const host = this.#pick(fault.who)
         if (host === undefined || host.clock.held) break
         this.#cluster.hold(host, fault.hold)
-        watch.afterLoss()
+        invariants.afterLoss()
         clock.after(fault.forMs, () => this.#resume(host))
         break
       }
@@ -110,49 +110,49 @@ export class Stage {
       case 'renew':
       case 'release': {
         const host = this.#pick(fault.who)
-        if (host !== undefined && !host.clock.held) void watch.act(host, fault.kind)
+        if (host !== undefined && !host.clock.held) void invariants.act(host, fault.kind)
         break
       }
     }
   }
 
   /** Ends every fault. */
-  async calm(watch: Watch): Promise<void> {
+  async calm(invariants: Invariants): Promise<void> {
     this.#heal()
     this.#clearUp()
     this.#walls.clear()
     this.#churnUntil = Number.NEGATIVE_INFINITY
     for (const host of this.#cluster.hosts()) if (host.clock.held) this.#resume(host)
-    watch.look()
+    invariants.look()
   }
 
-  #boot(watch: Watch, nat: NatKind): void {
+  #boot(invariants: Invariants, nat: NatKind): void {
     const { random, nodes } = this.#cluster
     const [first] = nodes.keys()
     const known = first === undefined ? [] : [first, ...this.#cluster.someMembers(2)]
     const clockRate = 1 + this.#story.drift * (2 * random.float() - 1)
-    watch.arrive(this.#cluster.boot(known, { nat, clockRate }))
+    invariants.arrive(this.#cluster.boot(known, { nat, clockRate }))
   }
 
-  #lose(how: 'crash' | 'kill' | 'leave', who: number, watch: Watch): void {
+  #lose(how: 'crash' | 'kill' | 'leave', who: number, invariants: Invariants): void {
     const host = this.#pick(who)
     if (host === undefined) return
     if (how === 'crash') this.#cluster.powerOff(host)
     else if (how === 'kill') this.#cluster.kill(host)
     else void this.#cluster.leave(host)
-    watch.afterLoss()
+    invariants.afterLoss()
   }
 
   /** One host for another, at moments as those of a Poisson process. */
-  #churn(sessionMs: number, watch: Watch): void {
+  #churn(sessionMs: number, invariants: Invariants): void {
     const { clock, random, nodes } = this.#cluster
     const gapMs = (-Math.log(1 - random.float()) * sessionMs) / nodes.size
     clock.after(gapMs, () => {
       if (clock.now() > this.#churnUntil) return
       const how = (['crash', 'kill', 'leave'] as const)[random.below(3)]!
-      this.#lose(how, random.below(nodes.size), watch)
-      this.#boot(watch, 'open')
-      this.#churn(sessionMs, watch)
+      this.#lose(how, random.below(nodes.size), invariants)
+      this.#boot(invariants, 'open')
+      this.#churn(sessionMs, invariants)
     })
   }
 

@@ -13,7 +13,7 @@ const JOB_USER = 'nobody'
 const LIMIT_MS = 10_000
 
 /** nft(8) input that puts up the fence in one transaction, whatever stood before. `tap`: a device name. */
-export function fenceRules(tap: string): string {
+export function jobFirewallRules(tap: string): string {
   return `table inet ${TABLE}
 delete table inet ${TABLE}
 table inet ${TABLE} {
@@ -26,8 +26,8 @@ table inet ${TABLE} {
 }
 
 /** Puts the fence up, or takes it down. @throws WowError when jobs would not be fenced in though they should. */
-export async function setFence(commands: Commands, tap: string, wanted: boolean): Promise<void> {
-  const input = wanted ? fenceRules(tap) : `table inet ${TABLE}\ndelete table inet ${TABLE}\n`
+export async function setJobFirewall(commands: Commands, tap: string, wanted: boolean): Promise<void> {
+  const input = wanted ? jobFirewallRules(tap) : `table inet ${TABLE}\ndelete table inet ${TABLE}\n`
   const result = await commands.run('nft', ['-f', '-'], { limitMs: LIMIT_MS, input })
   if (result.kind === 'ok' || !wanted) return
   throw new WowError(

@@ -23,7 +23,7 @@ import { Election, type Standing, type View } from './election.ts'
 import type { CondorFacts, PoolState } from './facts.ts'
 import { writeHosts } from './hosts-file.ts'
 import { Installation } from './installation.ts'
-import { setFence } from './job-firewall.ts'
+import { setJobFirewall } from './job-firewall.ts'
 import { Lookout } from './lookout.ts'
 import { MachineWatch } from './machine-watch.ts'
 import type { CondorSettings } from './settings.ts'
@@ -283,7 +283,7 @@ export class CondorPool {
     if (this.#installation.configure(texts) || authorized) this.#pending ??= 'start'
     if (moved) this.#pending = 'restart'
     writeHosts(paths.hosts, { domain, own: ip, hostname: hostname(), others: [manager] })
-    await setFence(this.#commands, tap, settings.network === 'virtual')
+    await setJobFirewall(this.#commands, tap, settings.network === 'virtual')
   }
 
   /** Running daemons read what was written; those that listen on another address, and those that do not run, are started. */

@@ -9,7 +9,7 @@ export interface Job {
   readonly client: ClientId
 }
 
-export class Desk {
+export class ClientQueue {
   #current: Job
   #next: Job | undefined
   #hurry: () => void = () => {}
@@ -28,7 +28,7 @@ export class Desk {
   }
 
   /** Puts a message next in line, in place of one that waited; a pause of the current job ends. */
-  queue(job: Job): void {
+  push(job: Job): void {
     this.#next = job
     this.#hurry()
   }

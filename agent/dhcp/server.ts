@@ -15,7 +15,7 @@ import { broadcastOf, contains, formatIp4, type Ip4 } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '../lease/lease.ts'
 import { clientIdOf, isRetransmission, type Wanted, wantedBy } from './client.ts'
-import { Desk, type Job } from './client-queue.ts'
+import { ClientQueue, type Job } from './client-queue.ts'
 import { ipOption, OPTION } from './options.ts'
 import { type DhcpPacket, parseDhcp } from './packet.ts'
 import { grant, inform, type NetworkFacts, nak } from './replies.ts'
@@ -52,7 +52,7 @@ export interface DhcpServerParts {
 
 export class DhcpServer {
   readonly #parts: DhcpServerParts
-  readonly #desks = new Map<ClientId, Desk>()
+  readonly #queues = new Map<ClientId, ClientQueue>()
   readonly #kept = new Map<ClientId, Job>()
   readonly #lost = new Map<ClientId, Ip4>()
   readonly #tried = new Map<ClientId, { ip: Ip4; tried: number }>()
@@ -134,42 +134,42 @@ export class DhcpServer {
   }
 
   #take(job: Job): void {
-    const desk = this.#desks.get(job.client)
-    if (desk !== undefined) {
-      if (isRetransmission(desk.current.packet, job.packet)) this.#parts.counters.drop('dhcp-repeated')
-      else desk.queue(job)
+    const queue = this.#queues.get(job.client)
+    if (queue !== undefined) {
+      if (isRetransmission(queue.current.packet, job.packet)) this.#parts.counters.drop('dhcp-repeated')
+      else queue.push(job)
       return
     }
-    if (this.#desks.size >= MAX_CLIENTS) {
+    if (this.#queues.size >= MAX_CLIENTS) {
       this.#parts.counters.drop('dhcp-busy')
       return
     }
-    const opened = new Desk(job)
-    this.#desks.set(job.client, opened)
+    const opened = new ClientQueue(job)
+    this.#queues.set(job.client, opened)
     void this.#workOff(opened)
   }
 
-  async #workOff(desk: Desk): Promise<void> {
-    const { client } = desk.current
+  async #workOff(queue: ClientQueue): Promise<void> {
+    const { client } = queue.current
     do {
       try {
-        await this.#work(desk)
+        await this.#work(queue)
       } catch (error) {
         this.#parts.counters.drop('dhcp-failed')
         this.#parts.log.error('a DHCP message could not be answered', { client, reason: messageOf(error) })
       }
-    } while (!this.#stopped && desk.advance())
-    this.#desks.delete(client)
+    } while (!this.#stopped && queue.advance())
+    this.#queues.delete(client)
   }
 
-  #work(desk: Desk): Promise<void> | void {
-    const { packet, client } = desk.current
+  #work(queue: ClientQueue): Promise<void> | void {
+    const { packet, client } = queue.current
     const { leases, counters } = this.#parts
     switch (packet.type) {
       case 'discover':
-        return this.#discover(desk)
+        return this.#discover(queue)
       case 'request':
-        return this.#request(desk)
+        return this.#request(queue)
       case 'release':
         return leases.release(client, packet.ciaddr)
       case 'decline': {
@@ -181,18 +181,18 @@ export class DhcpServer {
     }
   }
 
-  async #discover(desk: Desk): Promise<void> {
-    const { packet, client } = desk.current
+  async #discover(queue: ClientQueue): Promise<void> {
+    const { packet, client } = queue.current
     const { leases, facts, leaseMs, log } = this.#parts
     this.#lost.delete(client)
     const wanted = ipOption(packet.options, OPTION.requestedAddress)
     const usable = wanted !== undefined && this.#isAssignable(wanted) ? wanted : undefined
-    const ask = () => this.#insist(desk, () => leases.offer(client, packet.chaddr, usable))
+    const ask = () => this.#insist(queue, () => leases.offer(client, packet.chaddr, usable))
     let claim = await ask()
     if (!claim.ok) {
       this.#problem = claim.why
       log.warn('no address to offer', { mac: packet.chaddr, reason: claim.why })
-      claim = await this.#keepTrying(desk, ask)
+      claim = await this.#keepTrying(queue, ask)
     }
     if (!claim.ok) return
     this.#problem = undefined
@@ -201,8 +201,8 @@ export class DhcpServer {
     this.#send('offer', grant(facts, packet, 'offer', claim.ip, leaseMs / 1000))
   }
 
-  async #request(desk: Desk): Promise<void> {
-    const { packet, client } = desk.current
+  async #request(queue: ClientQueue): Promise<void> {
+    const { packet, client } = queue.current
     const { leases, facts, counters } = this.#parts
     const wanted = wantedBy(packet)
     if (wanted === undefined) return counters.drop('dhcp-options')
@@ -212,7 +212,7 @@ export class DhcpServer {
       this.#lost.delete(client)
       return this.#refuse(packet, 'the address was lost to another node')
     }
-    const result = await this.#insist(desk, () => leases.acquire(client, packet.chaddr, wanted.ip))
+    const result = await this.#insist(queue, () => leases.acquire(client, packet.chaddr, wanted.ip))
     if (result.ok) return this.#acknowledge(packet, wanted, result.lease)
     // Nobody knows whose it is now: silence keeps a renewing client where it is, and it asks again.
     if (result.why === 'unavailable') return counters.add('dhcp-unavailable')
@@ -254,24 +254,24 @@ export class DhcpServer {
   }
 
   /** Repeats what the DHT could not answer, until the client has something newer to say. */
-  async #insist<T>(desk: Desk, attempt: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
+  async #insist<T>(queue: ClientQueue, attempt: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     let result = await attempt()
     for (const pause of RETRY_MS) {
-      if (result.ok || result.why !== 'unavailable' || desk.waiting || this.#stopped) break
-      await desk.pause(this.#parts.clock, pause)
+      if (result.ok || result.why !== 'unavailable' || queue.waiting || this.#stopped) break
+      await queue.pause(this.#parts.clock, pause)
       result = await attempt()
     }
     return result
   }
 
   /** A lease may end, or the DHT find its majority: until then, or until the client stops listening or says something newer. */
-  async #keepTrying<T>(desk: Desk, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
+  async #keepTrying<T>(queue: ClientQueue, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     const { clock } = this.#parts
     const end = clock.now() + KEEP_MS
     let tookMs = 0
     for (;;) {
-      await desk.pause(clock, Math.max(KEEP_PAUSE_MS, tookMs * KEEP_PAUSE_SHARE))
-      const over = clock.now() >= end || desk.waiting || this.#stopped
+      await queue.pause(clock, Math.max(KEEP_PAUSE_MS, tookMs * KEEP_PAUSE_SHARE))
+      const over = clock.now() >= end || queue.waiting || this.#stopped
       if (over) return { ok: false, why: 'unavailable' }
       const startedAt = clock.now()
       const result = await ask()

@@ -11,7 +11,7 @@ import { TELL_LOSER_PAUSE_MS, TELL_LOSER_TRIES, TELL_LOSERS } from './constants.
 import { dhtRequestCodec } from './messages.ts'
 import type { Proven } from './proof.ts'
 
-export class Losers {
+export class ConflictNotifier {
   readonly #ring: Overlay
   readonly #clock: Clock
   #telling = 0

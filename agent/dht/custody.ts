@@ -18,7 +18,7 @@ import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
 import { opposite, type Side, walk } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
-import { Losers } from './conflict-notifier.ts'
+import { ConflictNotifier } from './conflict-notifier.ts'
 import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, RETAIN_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
@@ -78,7 +78,7 @@ export class Custody {
   }
   #everLinked = false
   #stopped = false
-  readonly #losers: Losers
+  readonly #conflicts: ConflictNotifier
 
   constructor(parts: { ring: RingView; store: EntryStore; clock: Clock; random: Random; opened: () => void }) {
     this.#ring = parts.ring
@@ -86,7 +86,7 @@ export class Custody {
     this.#clock = parts.clock
     this.#random = parts.random
     this.#opened = parts.opened
-    this.#losers = new Losers(parts)
+    this.#conflicts = new ConflictNotifier(parts)
   }
 
   /** Both segments are open: this node does its share. */
@@ -163,7 +163,7 @@ export class Custody {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
     const { kept, rival } = this.#store.merge({ ...offered, proven }, broughtBy, trusted)
-    if (rival !== undefined) void this.#losers.tell(rival)
+    if (rival !== undefined) void this.#conflicts.tell(rival)
     if (kept) return 'ok'
     if (rival !== undefined) return 'taken'
     return this.#store.snapshot(proven.subKey) === undefined ? 'full' : 'stale'
@@ -171,7 +171,7 @@ export class Custody {
 
   stop(): void {
     this.#stopped = true
-    this.#losers.stop()
+    this.#conflicts.stop()
     for (const side of [this.#sides.left, this.#sides.right]) {
       side.epoch++
       side.retained?.cancel()

@@ -1,5 +1,5 @@
 /**
- * Doubts about leases: somebody says that a lease gave way to another. It may be a replica, or a stranger who lies.
+ * ContestedLeases about leases: somebody says that a lease gave way to another. It may be a replica, or a stranger who lies.
  *
  * Guarantees: the DHT is asked after every doubt, also after one that comes while it is being asked; and about one address
  * no more than once in `PAUSE_MS`, however often strangers raise it.
@@ -15,7 +15,7 @@ import { leaseKey } from './lease-entry.ts'
 /** Between two questions about one address, ms. */
 const PAUSE_MS = 1_000
 
-export class Doubts {
+export class ContestedLeases {
   readonly #clock: Clock
   readonly #keys: NamespaceKeys
   readonly #ask: (ip: Ip4) => Promise<void>

@@ -18,7 +18,7 @@ import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
 import { AddressPool } from './address-pool.ts'
-import { Doubts } from './contested-leases.ts'
+import { ContestedLeases } from './contested-leases.ts'
 import { type Held, HeldLeases } from './held-leases.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
 import { leaseKey, sealOwner } from './lease-entry.ts'
@@ -54,7 +54,7 @@ export class LeaseManager implements Leases {
   readonly #declined = new Map<Ip4, number>()
   /** Addresses that a claim of this node is under way for. */
   readonly #claiming = new Set<Ip4>()
-  readonly #doubts: Doubts
+  readonly #contested: ContestedLeases
   onLost: (lease: Lease) => void = () => {}
 
   constructor(parts: {
@@ -77,8 +77,8 @@ export class LeaseManager implements Leases {
     this.#leaseMs = parts.leaseMs
     this.#store = parts.store
     this.#held = new HeldLeases(parts.clock)
-    this.#doubts = new Doubts({ clock: parts.clock, keys: parts.keys, ask: (ip) => this.#verify(ip) })
-    this.#dht.onContested = (subKey) => this.#doubts.onContested(subKey, this.#ips())
+    this.#contested = new ContestedLeases({ clock: parts.clock, keys: parts.keys, ask: (ip) => this.#verify(ip) })
+    this.#dht.onContested = (subKey) => this.#contested.onContested(subKey, this.#ips())
     for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
   }
 
@@ -153,7 +153,7 @@ export class LeaseManager implements Leases {
    * got them. `onLost` is called for those that are gone.
    */
   async verify(): Promise<void> {
-    await Promise.all(this.#ips().map((ip) => this.#doubts.raise(ip)))
+    await Promise.all(this.#ips().map((ip) => this.#contested.raise(ip)))
   }
 
   held(): Lease[] {

@@ -23,6 +23,12 @@ export class Bootstrap {
   #round: Timer | undefined
   #aloneTimer: Timer | undefined
   #stopped = false
+  #arrive: () => void = () => {}
+
+  /** Resolves when the first link came up, or this node became alone. */
+  readonly arrived = new Promise<void>((resolve) => {
+    this.#arrive = resolve
+  })
 
   constructor(parts: {
     links: LinkLayer
@@ -57,6 +63,12 @@ export class Bootstrap {
     this.#everLinked = true
     this.#aloneTimer?.cancel()
     this.#round?.cancel()
+    this.#arrive()
+  }
+
+  /** Nobody was found: this node is the whole ring. */
+  onAlone(): void {
+    this.#arrive()
   }
 
   /** The last link went down. */

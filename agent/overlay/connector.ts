@@ -13,7 +13,7 @@ import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Router } from './router.ts'
 
-export class Reach {
+export class Connector {
   readonly #links: LinkLayer
   readonly #router: Router
   readonly #clock: Clock
@@ -41,7 +41,7 @@ export class Reach {
    * Links to `peer`. `via` is a linked node that is linked to it too; without one the ring is asked.
    * @throws DeliveryError when no way works.
    */
-  reach(peer: Address, via?: Address, known?: Contact): Promise<void> {
+  connect(peer: Address, via?: Address, known?: Contact): Promise<void> {
     const running = this.#attempts.get(peer)
     if (running !== undefined) return running
     const attempt = this.#attempt(peer, via, known).finally(() => this.#attempts.delete(peer))

@@ -22,6 +22,8 @@ export const STALL_MS = 1_000
 export const STATUS_PERIOD_MS = 10_000
 /** How often a node looks itself up through a random link, ms: finds a neighbour that nobody told it of. */
 export const SELF_LOOKUP_PERIOD_MS = 30_000
+/** A node that is still looking for its place asks again this often, ms. */
+export const JOIN_LOOKUP_PERIOD_MS = 1_000
 /** How often far links are counted and drawn, ms. */
 export const FAR_PERIOD_MS = 5_000
 /** A link that neither end wants any more is closed after this, ms. */

@@ -9,20 +9,20 @@ import type { Clock } from '../core/clock.ts'
 import { DecodeError, decode } from '../core/codec.ts'
 import type { Address } from './address.ts'
 import type { Admission } from './admission.ts'
-import type { Twins } from './duplicate-identity.ts'
+import type { DuplicateIdentity } from './duplicate-identity.ts'
 import type { Link } from './link.ts'
 import { type Frame, frameCodec, type Status } from './messages.ts'
 import { hear, type Peer, type Peers } from './peers.ts'
 import type { Router } from './router.ts'
-import type { Gossip } from './status-exchange.ts'
+import type { StatusExchange } from './status-exchange.ts'
 
 export interface DispatchParts {
   readonly peers: Peers
   readonly router: Router
   readonly clock: Clock
   readonly admission: Admission
-  readonly gossip: Gossip
-  readonly twins: Twins
+  readonly statuses: StatusExchange
+  readonly duplicates: DuplicateIdentity
   readonly send: (to: Address, frame: Frame) => boolean
   /** A peer's view of the ring changed, or came for the first time. */
   readonly onStatus: (peer: Peer, isFirst: boolean) => void
@@ -43,7 +43,7 @@ export class Dispatch {
   }
 
   onFrame(link: Link, bytes: Uint8Array): void {
-    const { peers, clock, admission, router, twins, gossip, send } = this.#parts
+    const { peers, clock, admission, router, duplicates, statuses, send } = this.#parts
     const from = link.peer
     const peer = peers.get(from)
     if (peer === undefined) return
@@ -58,18 +58,18 @@ export class Dispatch {
         peer.endpoints = frame.endpoints
         break
       case 'status':
-        twins.onStatus(link, frame.epoch)
+        duplicates.onStatus(link, frame.epoch)
         this.#onStatus(peer, frame)
         break
       case 'ping':
         send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
         break
       case 'twin':
-        twins.onTold()
+        duplicates.onTold()
         break
       case 'pong':
-        twins.onPong(link)
-        gossip.onSeen(peer, frame.seen)
+        duplicates.onPong(link)
+        statuses.onSeen(peer, frame.seen)
         break
       case 'request':
         router.onRequest(from, frame)

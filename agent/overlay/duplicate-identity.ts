@@ -15,7 +15,7 @@ import type { Frame } from './messages.ts'
 /** A node that has been linked for longer takes no word about a twin, ms. */
 const NEW_FOR_MS = 5 * 60_000
 
-export interface TwinsParts {
+export interface DuplicateIdentityParts {
   readonly clock: Clock
   /** Sends over this very link, whichever link to the peer is in use. */
   readonly send: (link: Link, frame: Frame) => void
@@ -23,15 +23,15 @@ export interface TwinsParts {
   readonly onTwin: () => void
 }
 
-export class Twins {
-  readonly #parts: TwinsParts
+export class DuplicateIdentity {
+  readonly #parts: DuplicateIdentityParts
   /** Links by peer, in the order in which they came, each with the run that it belongs to. */
   readonly #links = new Map<Address, Map<Link, number | undefined>>()
   /** Pinged links, and the later one whose run each would prove to be a twin's. */
   readonly #asked = new Map<Link, Link>()
   #linkedSince: number | undefined
 
-  constructor(parts: TwinsParts) {
+  constructor(parts: DuplicateIdentityParts) {
     this.#parts = parts
   }
 

@@ -6,7 +6,7 @@
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
-import { decodeContacts, type Reach } from './connector.ts'
+import { type Connector, decodeContacts } from './connector.ts'
 import { NEAR_PER_SIDE } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
@@ -31,15 +31,15 @@ export class FarLinks {
   readonly #self: Address
   readonly #peers: Peers
   readonly #router: Router
-  readonly #reach: Reach
+  readonly #connector: Connector
   readonly #random: Random
   #drawing = false
 
-  constructor(parts: { self: Address; peers: Peers; router: Router; reach: Reach; random: Random }) {
+  constructor(parts: { self: Address; peers: Peers; router: Router; connector: Connector; random: Random }) {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#router = parts.router
-    this.#reach = parts.reach
+    this.#connector = parts.connector
     this.#random = parts.random
   }
 
@@ -65,7 +65,7 @@ export class FarLinks {
     const answer = await this.#router.request(SERVICES.ring, target, body)
     const contact = decodeContacts(answer.body)[0]
     if (contact === undefined || contact.address === this.#self || isNear(contact.address)) return
-    await this.#reach.reach(contact.address, undefined, contact)
+    await this.#connector.connect(contact.address, undefined, contact)
     this.#peers.get(contact.address)?.roles.add('far')
   }
 }

@@ -5,7 +5,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
-import type { Reach } from './connector.ts'
+import type { Connector } from './connector.ts'
 import { LOST_KEPT, LOST_KEPT_MS, LOST_RETRY_MAX_MS, LOST_RETRY_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
 
@@ -18,14 +18,14 @@ interface Lost {
 
 export class LostNeighbors {
   readonly #clock: Clock
-  readonly #reach: Reach
+  readonly #connector: Connector
   readonly #isLinked: (address: Address) => boolean
   /** Oldest first. */
   readonly #lost = new Map<Address, Lost>()
 
-  constructor(parts: { clock: Clock; reach: Reach; isLinked: (address: Address) => boolean }) {
+  constructor(parts: { clock: Clock; connector: Connector; isLinked: (address: Address) => boolean }) {
     this.#clock = parts.clock
-    this.#reach = parts.reach
+    this.#connector = parts.connector
     this.#isLinked = parts.isLinked
   }
 
@@ -47,10 +47,10 @@ export class LostNeighbors {
     const now = this.#clock.now()
     for (const [address, lost] of this.#lost) {
       if (this.#isLinked(address) || now > lost.until) this.#lost.delete(address)
-      else if (now >= lost.nextAt && !this.#reach.isTrying(address)) {
+      else if (now >= lost.nextAt && !this.#connector.isTrying(address)) {
         lost.pauseMs = Math.min(lost.pauseMs * 1.5, LOST_RETRY_MAX_MS)
         lost.nextAt = now + lost.pauseMs
-        this.#reach.reach(address, undefined, lost.contact).catch(() => {
+        this.#connector.connect(address, undefined, lost.contact).catch(() => {
           // Still silent.
         })
       }

@@ -9,7 +9,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
-import type { Reach } from './connector.ts'
+import type { Connector } from './connector.ts'
 import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import type { Contact } from './link.ts'
 import { estimateSize, isSameSide, nearest, type Side } from './neighborhood.ts'
@@ -29,7 +29,7 @@ export class NearLinks {
   readonly #self: Address
   readonly #peers: Peers
   readonly #clock: Clock
-  readonly #reach: Reach
+  readonly #connector: Connector
   readonly #changed: () => void
   /** From lookups, and from near nodes that are gone; the statuses of linked nodes need no memory. */
   readonly #named = new Map<Address, Contact | undefined>()
@@ -39,11 +39,11 @@ export class NearLinks {
   left: readonly Address[] = []
   right: readonly Address[] = []
 
-  constructor(parts: { self: Address; peers: Peers; clock: Clock; reach: Reach; changed: () => void }) {
+  constructor(parts: { self: Address; peers: Peers; clock: Clock; connector: Connector; changed: () => void }) {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#clock = parts.clock
-    this.#reach = parts.reach
+    this.#connector = parts.connector
     this.#changed = parts.changed
   }
 
@@ -67,6 +67,15 @@ export class NearLinks {
       return [...known, ...more]
     }
     return estimateSize(this.#self, extend('left'), extend('right'))
+  }
+
+  /** The nearest linked node to `side`. */
+  neighbor(side: Side): Address | undefined {
+    return side === 'left' ? this.left[0] : this.right[0]
+  }
+
+  isNeighbor(address: Address): boolean {
+    return this.left[0] === address || this.right[0] === address
   }
 
   isNear(address: Address): boolean {
@@ -148,7 +157,7 @@ export class NearLinks {
   }
 
   #dial(address: Address, { via, contact }: Heard): void {
-    if (this.#reach.isTrying(address)) return
+    if (this.#connector.isTrying(address)) return
     const patience = this.#clock.after(HEAD_START_MS, () => {
       this.#slow.add(address)
       this.evaluate()
@@ -158,7 +167,7 @@ export class NearLinks {
       this.#slow.delete(address)
       this.#named.delete(address)
     }
-    this.#reach.reach(address, via, contact).then(
+    this.#connector.connect(address, via, contact).then(
       () => {
         end()
         this.#failures.delete(address)

@@ -8,7 +8,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
-import type { Link } from './link.ts'
+import type { Contact, Link } from './link.ts'
 import type { Status } from './messages.ts'
 
 /** Two nodes that dial each other at the same moment both have a link that was heard from this recently, ms. */
@@ -72,6 +72,13 @@ export class Peers {
 
   all(): IterableIterator<Peer> {
     return this.#peers.values()
+  }
+
+  /** Those that say where they listen. */
+  contacts(): Contact[] {
+    const contacts: Contact[] = []
+    for (const { address, endpoints } of this.all()) if (endpoints.length > 0) contacts.push({ address, endpoints })
+    return contacts
   }
 
   /** Takes a link in, perhaps in place of another; undefined when the one that stands is kept. The caller closes the superfluous one. */

@@ -13,7 +13,7 @@ import type { Address } from './address.ts'
 import { DIAL_TIMEOUT_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
 import type { Link, LinkLayer } from './link.ts'
 
-export class Rendezvous {
+export class RingMerge {
   readonly #links: LinkLayer
   readonly #clock: Clock
   readonly #random: Random

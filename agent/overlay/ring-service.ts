@@ -3,7 +3,7 @@
 import { EMPTY } from '../core/bytes.ts'
 import { decode } from '../core/codec.ts'
 import type { Address } from './address.ts'
-import { encodeContacts, type Reach } from './connector.ts'
+import { type Connector, encodeContacts } from './connector.ts'
 import { NEAR_PER_SIDE } from './constants.ts'
 import type { Contact, LinkLayer } from './link.ts'
 import { ringRequestCodec } from './messages.ts'
@@ -11,8 +11,13 @@ import type { NearLinks } from './near-links.ts'
 import { Refusal, type RequestHandler } from './overlay.ts'
 import type { Peers } from './peers.ts'
 
-export function ringService(parts: { links: LinkLayer; peers: Peers; near: NearLinks; reach: Reach }): RequestHandler {
-  const { links, peers, near, reach } = parts
+export function ringService(parts: {
+  links: LinkLayer
+  peers: Peers
+  near: NearLinks
+  connector: Connector
+}): RequestHandler {
+  const { links, peers, near, connector } = parts
   const me = (): Contact => ({ address: links.self, endpoints: links.endpoints() })
 
   const contactOf = (address: Address): Contact | undefined => {
@@ -33,7 +38,7 @@ export function ringService(parts: { links: LinkLayer; peers: Peers; near: NearL
         return encodeContacts([contactOf(request.of) ?? me()])
       case 'dialBack':
         if (request.asker.address !== source) throw new Refusal('a node asks for itself only')
-        reach.onDialBack(request.asker)
+        connector.onDialBack(request.asker)
         return EMPTY
     }
   }

@@ -11,10 +11,10 @@ import type { Address } from './address.ts'
 import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { Connectivity } from './connectivity.ts'
-import { Reach } from './connector.ts'
-import { FAR_PERIOD_MS, LOST_TICK_MS, SELF_LOOKUP_PERIOD_MS, STATUS_PERIOD_MS } from './constants.ts'
+import { Connector } from './connector.ts'
+import { FAR_PERIOD_MS, LOST_TICK_MS, STATUS_PERIOD_MS } from './constants.ts'
 import { Dispatch } from './dispatch.ts'
-import { Twins } from './duplicate-identity.ts'
+import { DuplicateIdentity } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { LinkUpkeep } from './link-upkeep.ts'
@@ -33,16 +33,14 @@ import {
   type Service,
 } from './overlay.ts'
 import { type Peer, Peers } from './peers.ts'
-import { Rendezvous } from './ring-merge.ts'
+import { RingMerge } from './ring-merge.ts'
 import { ringService } from './ring-service.ts'
 import { type RingStatus, ringStatus } from './ring-status.ts'
 import { Router } from './router.ts'
 import { SelfLookup } from './self-lookup.ts'
-import { Gossip } from './status-exchange.ts'
+import { StatusExchange } from './status-exchange.ts'
 import { Upgrades } from './upgrades.ts'
 
-/** A node that is still looking for its place asks again this often, ms. */
-const JOIN_LOOKUP_PERIOD_MS = 1_000
 /** A superfluous second link to a peer is kept this long, so that frames under way on it still arrive, ms. */
 const LINGER_MS = 1_000
 
@@ -53,7 +51,7 @@ export class Ring implements Overlay {
   readonly #random: Random
   readonly #peers: Peers
   readonly #router: Router
-  readonly #reach: Reach
+  readonly #connector: Connector
   readonly #near: NearLinks
   readonly #connectivity: Connectivity
   readonly #admission: Admission
@@ -61,15 +59,14 @@ export class Ring implements Overlay {
   readonly #upkeep: LinkUpkeep
   readonly #selfLookup: SelfLookup
   readonly #lost: LostNeighbors
-  readonly #gossip: Gossip
+  readonly #statuses: StatusExchange
   readonly #liveness: Liveness
   readonly #bootstrap: Bootstrap
-  readonly #twins: Twins
+  readonly #duplicates: DuplicateIdentity
   readonly #dispatch: Dispatch
-  readonly #rendezvous: Rendezvous
+  readonly #merge: RingMerge
   readonly #timers: Timer[] = []
   readonly #unlinked: ((peer: Address) => void)[] = []
-  #firstLink: (() => void)[] = []
   #stopped = false
 
   /** The ring closed or opened around this node. */
@@ -83,6 +80,7 @@ export class Ring implements Overlay {
 
   constructor(parts: { links: LinkLayer; clock: Clock; random: Random; onFault: (error: unknown) => void }) {
     const { links, clock, random } = parts
+    const world = { links, clock, random }
     const self = links.self
     const send = (to: Address, frame: Frame) => this.#send(to, frame)
     const adopt = (link: Link) => {
@@ -101,46 +99,43 @@ export class Ring implements Overlay {
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })
-    const reach = new Reach({ links, router, clock, adopt, isLinked: (peer) => peers.has(peer) })
-    const near = new NearLinks({ self, peers, clock, reach, changed: () => this.#onNearChange() })
+    const connector = new Connector({ links, router, clock, adopt, isLinked: (peer) => peers.has(peer) })
+    const near = new NearLinks({ self, peers, clock, connector, changed: () => this.#onNearChange() })
     this.#peers = peers
     this.#router = router
-    this.#reach = reach
+    this.#connector = connector
     this.#near = near
     this.#connectivity = new Connectivity({ peers, near, clock })
+    const joined = () => this.#connectivity.joined
     this.#admission = new Admission({ self, peers, near, clock })
-    this.#far = new FarLinks({ self, peers, router, reach, random })
+    this.#far = new FarLinks({ self, peers, router, connector, random })
     const upgrades = new Upgrades({ links, peers, clock, adopt })
     this.#upkeep = new LinkUpkeep({ clock, peers, near, upgrades })
-    this.#selfLookup = new SelfLookup({ self, peers, router, near, random })
-    this.#lost = new LostNeighbors({ clock, reach, isLinked: (peer) => peers.has(peer) })
+    this.#selfLookup = new SelfLookup({ self, peers, router, near, clock, random, joined })
+    this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
-    this.#gossip = new Gossip({ links, peers, near, epoch, joined: () => this.#connectivity.joined, send })
+    this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, send })
     this.#liveness = new Liveness({
       peers,
       clock,
-      isNeighbor: (address) => near.left[0] === address || near.right[0] === address,
+      isNeighbor: (address) => near.isNeighbor(address),
       ping: ({ address }) => send(address, { kind: 'ping' }),
       dead: (peer) => this.#drop(peer),
     })
     this.#bootstrap = new Bootstrap({
-      links,
-      clock,
-      random,
+      ...world,
       linked: () => peers.size > 0,
       adopt: (link) => this.#adopt(link)?.roles.add('bootstrap'),
       setAlone: () => this.#setAlone(),
     })
-    this.#rendezvous = new Rendezvous({
-      links,
-      clock,
-      random,
+    this.#merge = new RingMerge({
+      ...world,
       size: () => this.estimatedSize,
       isLinked: (endpoint) => peers.listensAt(endpoint),
       adopt,
       lookUp: (through) => void this.#selfLookup.ask(through),
     })
-    this.#twins = new Twins({
+    this.#duplicates = new DuplicateIdentity({
       clock,
       send: (link, frame) => void link.send(encode(frameCodec, frame), 'control'),
       onTwin: () => this.onTwin(),
@@ -150,38 +145,34 @@ export class Ring implements Overlay {
       router,
       clock,
       admission: this.#admission,
-      gossip: this.#gossip,
-      twins: this.#twins,
+      statuses: this.#statuses,
+      duplicates: this.#duplicates,
       send,
       onStatus: (peer, isFirst) => this.#onStatus(peer, isFirst),
     })
-    router.serve(SERVICES.ring, ringService({ links, peers, near, reach }))
+    router.serve(SERVICES.ring, ringService({ links, peers, near, connector }))
   }
 
   /** Starts answering others; `bootstrap` is what makes this node look for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
     this.#links.onDiscovered = (endpoint) =>
-      void (this.#connectivity.joined ? this.#rendezvous : this.#bootstrap).meet(endpoint)
+      void (this.#connectivity.joined ? this.#merge : this.#bootstrap).meet(endpoint)
     this.#liveness.start()
-    this.#rendezvous.start()
+    this.#merge.start()
     this.#timers.push(
-      every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#gossip.repeat()),
+      every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#statuses.repeat()),
       every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
       every(this.#clock, this.#random, LOST_TICK_MS, () => this.#lost.retry()),
-      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.#selfLookup.ask()),
-      every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
-        if (!this.#connectivity.joined) void this.#selfLookup.ask()
-      }),
     )
+    this.#selfLookup.start()
   }
 
   /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
   bootstrap(endpoints: readonly string[]): Promise<void> {
     this.#bootstrap.start(endpoints)
-    this.#rendezvous.remember(endpoints)
-    if (this.#peers.size > 0 || this.alone) return Promise.resolve()
-    return new Promise((resolve) => this.#firstLink.push(resolve))
+    this.#merge.remember(endpoints)
+    return this.#peers.size > 0 || this.alone ? Promise.resolve() : this.#bootstrap.arrived
   }
 
   get correctlyConnected(): boolean {
@@ -195,7 +186,7 @@ export class Ring implements Overlay {
 
   /** The nearest linked node to `side`. */
   neighbor(side: Side): Address | undefined {
-    return side === 'left' ? this.#near.left[0] : this.#near.right[0]
+    return this.#near.neighbor(side)
   }
 
   /** One of the nearest linked nodes on either side. */
@@ -217,12 +208,12 @@ export class Ring implements Overlay {
 
   async connect(peer: Address, signal?: AbortSignal): Promise<void> {
     if (peer === this.self) throw new DeliveryError('no-route', 'a node needs no link to itself')
-    if (!this.#peers.has(peer)) await unlessAborted(this.#reach.reach(peer), signal)
+    if (!this.#peers.has(peer)) await unlessAborted(this.#connector.connect(peer), signal)
     const linked = this.#peers.get(peer)
     if (linked === undefined) throw new DeliveryError('no-answer', 'the link closed at once')
     linked.roles.add('on-demand')
     linked.usedAt = this.#clock.now()
-    this.#gossip.spread()
+    this.#statuses.spread()
   }
 
   datagram(peer: Address, body: Uint8Array): boolean {
@@ -242,10 +233,7 @@ export class Ring implements Overlay {
 
   /** Nodes worth remembering for the next start. */
   contacts(): Contact[] {
-    const contacts: Contact[] = []
-    for (const { address, endpoints } of this.#peers.all())
-      if (endpoints.length > 0) contacts.push({ address, endpoints })
-    return contacts
+    return this.#peers.contacts()
   }
 
   status(): RingStatus {
@@ -258,8 +246,9 @@ export class Ring implements Overlay {
   async stop(): Promise<void> {
     this.#stopped = true
     this.#bootstrap.stop()
-    this.#rendezvous.stop()
+    this.#merge.stop()
     this.#liveness.stop()
+    this.#selfLookup.stop()
     for (const timer of this.#timers) timer.cancel()
     this.#router.stop()
     for (const { link } of [...this.#peers.all()]) link.close()
@@ -275,21 +264,20 @@ export class Ring implements Overlay {
     const peer = this.#peers.add(link)
     const superfluous = peer === undefined ? link : before
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
-    this.#twins.onLink(link)
+    this.#duplicates.onLink(link)
     link.onFrame = (frame) => {
       if (!this.#stopped) this.#dispatch.onFrame(link, frame)
     }
     link.onClose = () => this.#onClose(link)
     if (peer === undefined) return this.#peers.get(link.peer)
-    this.#gossip.introduce(peer)
+    this.#statuses.introduce(peer)
     if (before === undefined) this.#onLinked(peer)
     return peer
   }
 
   #onLinked(peer: Peer): void {
     this.#bootstrap.onLinked()
-    this.#reach.onLinked(peer.address)
-    for (const resolve of this.#firstLink.splice(0)) resolve()
+    this.#connector.onLinked(peer.address)
     if (!this.#connectivity.joined) void this.#selfLookup.ask(peer.address)
   }
 
@@ -309,10 +297,10 @@ export class Ring implements Overlay {
   }
 
   #onClose(link: Link): void {
-    this.#twins.onClose(link)
+    this.#duplicates.onClose(link)
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
-    if (peer !== undefined) this.#rendezvous.remember(peer.endpoints.slice(0, 1))
+    if (peer !== undefined) this.#merge.remember(peer.endpoints.slice(0, 1))
     if (peer !== undefined && this.#near.isNear(peer.address)) {
       this.#lost.remember(peer)
       this.#near.onLost(peer)
@@ -325,13 +313,13 @@ export class Ring implements Overlay {
   }
 
   #onNearChange(): void {
-    this.#gossip.spread()
+    this.#statuses.spread()
     this.onNeighborsChange()
   }
 
   #setAlone(): void {
     if (this.#stopped || !this.#connectivity.becomeAlone()) return
-    for (const resolve of this.#firstLink.splice(0)) resolve()
+    this.#bootstrap.onAlone()
     this.#review()
     this.onNeighborsChange()
   }
@@ -341,7 +329,7 @@ export class Ring implements Overlay {
     const { joinedChanged, correctChanged, returned, foundOthers } = this.#connectivity.review()
     if (joinedChanged) {
       for (const { roles } of this.#peers.all()) if (this.#connectivity.joined) roles.delete('bootstrap')
-      this.#gossip.spread()
+      this.#statuses.spread()
     }
     if (correctChanged) {
       if (returned) this.onReturn()
@@ -355,7 +343,7 @@ export class Ring implements Overlay {
   #tidy(): void {
     this.#upkeep.tidy()
     this.#near.evaluate()
-    this.#gossip.spread()
+    this.#statuses.spread()
     if (this.correctlyConnected) this.#balanceFarLinks()
   }
 

@@ -1,9 +1,14 @@
-/** Looking for this node's own place on the ring: finds the neighbours that nobody told it of. */
+/**
+ * Looking for this node's own place on the ring, often until it is found and now and then afterwards: finds the neighbours
+ * that nobody told it of.
+ */
 
+import { type Clock, every, type Timer } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { decodeContacts } from './connector.ts'
+import { JOIN_LOOKUP_PERIOD_MS, SELF_LOOKUP_PERIOD_MS } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
@@ -15,14 +20,41 @@ export class SelfLookup {
   readonly #peers: Peers
   readonly #router: Router
   readonly #near: NearLinks
+  readonly #clock: Clock
   readonly #random: Random
+  readonly #joined: () => boolean
+  #timers: readonly Timer[] = []
 
-  constructor(parts: { self: Address; peers: Peers; router: Router; near: NearLinks; random: Random }) {
+  constructor(parts: {
+    self: Address
+    peers: Peers
+    router: Router
+    near: NearLinks
+    clock: Clock
+    random: Random
+    /** Whether this node has found its place. */
+    joined: () => boolean
+  }) {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#router = parts.router
     this.#near = parts.near
+    this.#clock = parts.clock
     this.#random = parts.random
+    this.#joined = parts.joined
+  }
+
+  start(): void {
+    this.#timers = [
+      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.ask()),
+      every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
+        if (!this.#joined()) void this.ask()
+      }),
+    ]
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel()
   }
 
   /** Asks the ring as `through` sees it, or a random linked node; what it names is dialled if it belongs near. */

@@ -13,7 +13,7 @@ import type { NearLinks } from './near-links.ts'
 import { isSameSide } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
-export class Gossip {
+export class StatusExchange {
   readonly #links: LinkLayer
   readonly #peers: Peers
   readonly #near: NearLinks

@@ -53,7 +53,7 @@ export async function measureStart(lab: Lab, runs: number): Promise<number[]> {
 /** Plain overlay nodes, a process each, on one host of the underlay; `progress` is told how many are connected. */
 export async function startRing(lab: Lab, count: number, progress: (nodes: number) => void): Promise<Ring> {
   const netns = await lab.netns('ring')
-  const { ip } = await lab.underlay.attach(netns)
+  const { ip } = await lab.internet.attach(netns)
   const listenOf = (index: number) => `/ip4/${ip}/tcp/${FIRST_PORT + index}`
   const endpoint = listenOf(0)
   const nodes: AgentProcess[] = []

@@ -27,7 +27,7 @@ describe('a cluster that is parted into two halves, each of which goes on by its
 
   test('gives an address to two hosts while it is parted, and to one again when it is whole', async () => {
     const uplinks = away.map(({ uplink }) => uplink.ip)
-    await lab.underlay.part(uplinks)
+    await lab.internet.part(uplinks)
     const apart = await Promise.all(away.map(idOf))
     for (const host of away) {
       await until(`${host.name} is in a ring of its half`, async () => {
@@ -41,7 +41,7 @@ describe('a cluster that is parted into two halves, each of which goes on by its
     assert.equal(parted.length, 6)
     assert.ok(new Set(parted).size < 6, parted.join(' '))
 
-    await lab.underlay.heal(uplinks)
+    await lab.internet.heal(uplinks)
     await until(
       'no two taps have one address',
       async () => {

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { sleep } from '../../agent/core/clock.ts'
 import type { Ip4 } from '../../agent/core/ip.ts'
 import { subKeysOf } from '../../agent/dht/sub-keys.ts'
-import { Doubts } from '../../agent/lease/contested-leases.ts'
+import { ContestedLeases } from '../../agent/lease/contested-leases.ts'
 import { leaseKey } from '../../agent/lease/lease-entry.ts'
 import { deriveKeys } from '../../agent/namespace/keys.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
@@ -22,7 +22,7 @@ function setUp() {
     asked.push(ip)
     await sleep(clock, ANSWER_MS)
   }
-  return { clock, asked, doubts: new Doubts({ clock, keys: KEYS, ask }) }
+  return { clock, asked, doubts: new ContestedLeases({ clock, keys: KEYS, ask }) }
 }
 
 describe('a doubt about a lease', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { toAddress } from '../../agent/overlay/address.ts'
 import { Admission } from '../../agent/overlay/admission.ts'
-import type { Reach } from '../../agent/overlay/connector.ts'
+import type { Connector } from '../../agent/overlay/connector.ts'
 import { BURST_S, MAX_PEERS, STRANGER_FRAMES_PER_S } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { Peers } from '../../agent/overlay/peers.ts'
@@ -14,7 +14,7 @@ const SELF = toAddress(0n)
 function setUp() {
   const clock = new VirtualClock()
   const peers = new Peers(SELF, clock)
-  const near = new NearLinks({ self: SELF, peers, clock, reach: {} as Reach, changed: () => {} })
+  const near = new NearLinks({ self: SELF, peers, clock, connector: {} as Connector, changed: () => {} })
   return { clock, peers, near, admission: new Admission({ self: SELF, peers, near, clock }) }
 }
 

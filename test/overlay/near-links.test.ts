@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
-import type { Reach } from '../../agent/overlay/connector.ts'
+import type { Connector } from '../../agent/overlay/connector.ts'
 import { REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
 import { type Peer, Peers } from '../../agent/overlay/peers.ts'
@@ -21,14 +21,20 @@ function setUp() {
   const clock = new VirtualClock()
   const peers = new Peers(SELF, clock)
   const dialled: Address[] = []
-  const reach = {
+  const connector = {
     isTrying: () => false,
-    reach: (address: Address) => {
+    connect: (address: Address) => {
       dialled.push(address)
       return new Promise<void>(() => {})
     },
   }
-  const near = new NearLinks({ self: SELF, peers, clock, reach: reach as unknown as Reach, changed: () => {} })
+  const near = new NearLinks({
+    self: SELF,
+    peers,
+    clock,
+    connector: connector as unknown as Connector,
+    changed: () => {},
+  })
   const tell = (address: Address, left: readonly Address[], right: readonly Address[]): Peer => {
     const peer = peers.get(address) ?? peers.add(linkTo(address))!
     const before = peer.status

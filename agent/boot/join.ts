@@ -7,8 +7,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
+import { within } from '../core/deadline.ts'
 import { InputError } from '../core/errors.ts'
-import { type OverlayNode, within } from './overlay-node.ts'
+import type { OverlayNode } from './overlay-node.ts'
 
 /** Rounds of dialling in between; long enough for a bootstrap node that starts at the same moment, ms. */
 export const BOOTSTRAP_LIMIT_MS = 20_000

@@ -5,7 +5,6 @@
  */
 
 import type { Clock } from '../core/clock.ts'
-import type { WowError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import { DhtNode } from '../dht/dht-node.ts'
@@ -76,17 +75,4 @@ class Signal {
   readonly raised = new Promise<void>((resolve) => {
     this.raise = resolve
   })
-}
-
-/** @throws what `late` makes when `task` takes longer than `ms`; the task goes on unheard. */
-export async function within<T>(clock: Clock, ms: number, task: Promise<T>, late: () => WowError): Promise<T> {
-  let timer: { cancel(): void } | undefined
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = clock.after(ms, () => reject(late()))
-  })
-  try {
-    return await Promise.race([task, tooLate])
-  } finally {
-    timer?.cancel()
-  }
 }

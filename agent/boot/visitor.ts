@@ -1,13 +1,14 @@
 /** A node that joins the overlay for one errand and leaves again (paper section 5.1: "starts up a P2P node"). */
 
 import { SystemClock } from '../core/clock.ts'
+import { within } from '../core/deadline.ts'
 import { WowError } from '../core/errors.ts'
 import { SILENT } from '../core/log.ts'
 import { SystemRandom } from '../core/random.ts'
 import type { Dht } from '../dht/dht.ts'
 import { createIdentity } from '../transport/identity.ts'
 import { DEFAULT_LISTEN } from './config.ts'
-import { OverlayNode, within } from './overlay-node.ts'
+import { OverlayNode } from './overlay-node.ts'
 
 /** Somebody waits at a terminal: give up on silent bootstrap nodes after this, ms. */
 const LINK_LIMIT_MS = 8_000

@@ -7,6 +7,7 @@
  * ends as soon as its outcome can no longer change. No password leaves this node: what it stands for signs.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import { EMPTY, equal, hex } from '../core/bytes.ts'
 import { type Clock, sleep } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
@@ -239,7 +240,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
 
   /** Asks one sub-key until it says something. */
   async #persist(subKey: SubKey, ask: () => Promise<Reading | undefined>, deadline: number): Promise<Reading> {
-    let pauseMs = BACKOFF_MIN_MS
+    const backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS })
     for (;;) {
       try {
         if (!this.#overlay.correctlyConnected) throw new DeliveryError('no-route', 'not correctly connected')
@@ -248,9 +249,8 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       }
-      if (this.#stopped || this.#clock.now() + pauseMs >= deadline) return { subKey, vote: 'no-answer' }
-      await sleep(this.#clock, pauseMs * (0.5 + this.#random.float()))
-      pauseMs = Math.min(pauseMs * 2, BACKOFF_MAX_MS)
+      if (this.#stopped || this.#clock.now() + backoff.pauseMs >= deadline) return { subKey, vote: 'no-answer' }
+      await sleep(this.#clock, backoff.next() * (0.5 + this.#random.float()))
     }
   }
 

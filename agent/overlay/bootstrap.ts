@@ -6,7 +6,9 @@
  * goes on trying.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import type { Clock, Timer } from '../core/clock.ts'
+import { timeLimit } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import { ALONE_AFTER_MS, BOOTSTRAP_RETRY_MAX_MS, BOOTSTRAP_RETRY_MIN_MS, DIAL_TIMEOUT_MS } from './constants.ts'
 import type { Link, LinkLayer } from './link.ts'
@@ -20,6 +22,7 @@ export class Bootstrap {
   readonly #setAlone: () => void
   #endpoints: string[] = []
   #everLinked = false
+  readonly #backoff = new Backoff({ minMs: BOOTSTRAP_RETRY_MIN_MS, maxMs: BOOTSTRAP_RETRY_MAX_MS })
   #round: Timer | undefined
   #aloneTimer: Timer | undefined
   #stopped = false
@@ -50,7 +53,7 @@ export class Bootstrap {
   start(endpoints: readonly string[]): void {
     this.#endpoints = [...new Set(endpoints)]
     if (this.#endpoints.length === 0) this.#setAlone()
-    else this.#seek(BOOTSTRAP_RETRY_MIN_MS)
+    else this.#begin()
   }
 
   /** A node on the LAN announced itself. */
@@ -74,7 +77,7 @@ export class Bootstrap {
   /** The last link went down. */
   onIsolated(): void {
     if (this.#stopped) return
-    if (this.#endpoints.length > 0) this.#seek(BOOTSTRAP_RETRY_MIN_MS)
+    if (this.#endpoints.length > 0) this.#begin()
     this.#aloneTimer = this.#clock.after(this.#endpoints.length > 0 ? ALONE_AFTER_MS : 0, () => this.#setAlone())
   }
 
@@ -84,27 +87,31 @@ export class Bootstrap {
     this.#aloneTimer?.cancel()
   }
 
-  #seek(pauseMs: number): void {
+  #begin(): void {
+    this.#backoff.reset()
+    this.#seek()
+  }
+
+  #seek(): void {
     this.#round?.cancel()
     void Promise.all(this.#endpoints.map((endpoint) => this.#dial(endpoint)))
     const jitter = 0.8 + 0.4 * this.#random.float()
-    this.#round = this.#clock.after(pauseMs * jitter, () => {
-      if (!this.#linked()) this.#seek(Math.min(pauseMs * 2, BOOTSTRAP_RETRY_MAX_MS))
+    this.#round = this.#clock.after(this.#backoff.next() * jitter, () => {
+      if (!this.#linked()) this.#seek()
     })
   }
 
   async #dial(endpoint: string): Promise<void> {
-    const abort = new AbortController()
-    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
-      const link = await this.#links.dialEndpoint(endpoint, abort.signal)
+      const link = await this.#links.dialEndpoint(endpoint, limit.signal)
       if (link.peer !== this.#links.self) return this.#adopt(link)
       link.close()
       this.#forget(endpoint)
     } catch {
       // The next round tries again; what stays unreachable is for the caller to report.
     } finally {
-      timer.cancel()
+      limit.cancel()
     }
   }
 

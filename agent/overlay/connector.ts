@@ -6,6 +6,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
+import { timeLimit } from '../core/deadline.ts'
 import { type Address, formatAddress } from './address.ts'
 import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS } from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
@@ -119,16 +120,15 @@ export class Connector {
   }
 
   async #open(peer: Address, dial: (signal: AbortSignal) => Promise<Link>): Promise<boolean> {
-    const abort = new AbortController()
-    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
-      this.#adopt(await dial(abort.signal))
+      this.#adopt(await dial(limit.signal))
       return true
     } catch {
       // The dialled side may have come to us meanwhile.
       return this.#isLinked(peer)
     } finally {
-      timer.cancel()
+      limit.cancel()
     }
   }
 

@@ -3,6 +3,7 @@
  * other at every place where it was cut, and a neighbour that slept finds its place kept.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
@@ -12,7 +13,7 @@ import type { Contact } from './link.ts'
 interface Lost {
   readonly contact: Contact
   readonly until: number
-  pauseMs: number
+  readonly backoff: Backoff
   nextAt: number
 }
 
@@ -33,12 +34,8 @@ export class LostNeighbors {
     if (contact.endpoints.length === 0) return
     const now = this.#clock.now()
     this.#lost.delete(contact.address)
-    this.#lost.set(contact.address, {
-      contact,
-      until: now + LOST_KEPT_MS,
-      pauseMs: LOST_RETRY_MIN_MS,
-      nextAt: now + LOST_RETRY_MIN_MS,
-    })
+    const backoff = new Backoff({ minMs: LOST_RETRY_MIN_MS, maxMs: LOST_RETRY_MAX_MS, factor: 1.5 })
+    this.#lost.set(contact.address, { contact, until: now + LOST_KEPT_MS, backoff, nextAt: now + backoff.next() })
     if (this.#lost.size > LOST_KEPT) this.#lost.delete(this.#lost.keys().next().value!)
   }
 
@@ -48,8 +45,7 @@ export class LostNeighbors {
     for (const [address, lost] of this.#lost) {
       if (this.#isLinked(address) || now > lost.until) this.#lost.delete(address)
       else if (now >= lost.nextAt && !this.#connector.isTrying(address)) {
-        lost.pauseMs = Math.min(lost.pauseMs * 1.5, LOST_RETRY_MAX_MS)
-        lost.nextAt = now + lost.pauseMs
+        lost.nextAt = now + lost.backoff.next()
         this.#connector.connect(address, undefined, lost.contact).catch(() => {
           // Still silent.
         })

@@ -7,6 +7,7 @@
  * node in between.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
@@ -16,7 +17,7 @@ import { estimateSize, isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
 interface Failure {
-  pauseMs: number
+  readonly backoff: Backoff
   until: number
 }
 
@@ -181,8 +182,10 @@ export class NearLinks {
   }
 
   #pause(address: Address): void {
-    const pauseMs = Math.min((this.#failures.get(address)?.pauseMs ?? REDIAL_MIN_MS / 2) * 2, REDIAL_MAX_MS)
-    this.#failures.set(address, { pauseMs, until: this.#clock.now() + pauseMs })
+    const known = this.#failures.get(address)
+    const backoff = known?.backoff ?? new Backoff({ minMs: REDIAL_MIN_MS, maxMs: REDIAL_MAX_MS })
+    const pauseMs = backoff.next()
+    this.#failures.set(address, { backoff, until: this.#clock.now() + pauseMs })
     this.#clock.after(pauseMs, () => this.evaluate())
     // Forgotten once nobody has named it for long.
     this.#clock.after(pauseMs + 2 * REDIAL_MAX_MS, () => {

@@ -8,6 +8,7 @@
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
+import { timeLimit } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { DIAL_TIMEOUT_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
@@ -67,17 +68,16 @@ export class RingMerge {
 
   /** Links to whoever listens there, and looks for this node's place from there. */
   async meet(endpoint: string): Promise<void> {
-    const abort = new AbortController()
-    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
-      const link = await this.#links.dialEndpoint(endpoint, abort.signal)
+      const link = await this.#links.dialEndpoint(endpoint, limit.signal)
       if (link.peer === this.#links.self) this.#known.delete(endpoint)
       this.#adopt(link)
       this.#lookUp(link.peer)
     } catch {
       // Nobody there now; there are others, and other times.
     } finally {
-      timer.cancel()
+      limit.cancel()
     }
   }
 

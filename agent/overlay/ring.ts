@@ -3,9 +3,9 @@
  * what comes in on one goes to `Dispatch`.
  */
 
-import { unlessAborted } from '../core/abort.ts'
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
+import { unlessAborted } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { Admission } from './admission.ts'

@@ -3,13 +3,15 @@
  * been slow rather than out of reach. Tried ever more rarely; the relayed link stays in use until a direct one stands.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
+import { timeLimit } from '../core/deadline.ts'
 import { DIAL_TIMEOUT_MS, UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
 import type { Link, LinkLayer } from './link.ts'
 import type { Peer, Peers } from './peers.ts'
 
 interface Plan {
-  pauseMs: number
+  readonly backoff: Backoff
   nextAt: number
 }
 
@@ -32,24 +34,27 @@ export class Upgrades {
     const now = this.#clock.now()
     for (const peer of this.#peers.all()) {
       if (!peer.link.relayed || peer.endpoints.length === 0 || !isWanted(peer)) continue
-      const plan = this.#plans.get(peer) ?? { pauseMs: UPGRADE_MIN_MS, nextAt: now + UPGRADE_MIN_MS }
+      const plan = this.#plans.get(peer) ?? newPlan(now)
       this.#plans.set(peer, plan)
       if (now < plan.nextAt) continue
-      plan.pauseMs = Math.min(plan.pauseMs * 2, UPGRADE_MAX_MS)
-      plan.nextAt = now + plan.pauseMs
+      plan.nextAt = now + plan.backoff.next()
       void this.#try(peer)
     }
   }
 
   async #try({ address, endpoints }: Peer): Promise<void> {
-    const abort = new AbortController()
-    const timer = this.#clock.after(DIAL_TIMEOUT_MS, () => abort.abort())
+    const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
-      this.#adopt(await this.#links.dialDirect({ address, endpoints }, abort.signal))
+      this.#adopt(await this.#links.dialDirect({ address, endpoints }, limit.signal))
     } catch {
       // Still out of reach: the relayed link goes on.
     } finally {
-      timer.cancel()
+      limit.cancel()
     }
   }
+}
+
+function newPlan(now: number): Plan {
+  const backoff = new Backoff({ minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS })
+  return { backoff, nextAt: now + backoff.next() }
 }

@@ -8,6 +8,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Clock, SystemClock } from '../../core/clock.ts'
+import { doneWithin, withDeadline } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
@@ -21,7 +22,6 @@ import {
   REUSE_LIMIT,
   STOP_LIMIT,
 } from '../constants.ts'
-import { doneWithin, withDeadline } from '../deadline.ts'
 import {
   addressOfPeer,
   type Endpoint,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SystemClock } from '../../agent/core/clock.ts'
-import { doneWithin, withDeadline } from '../../agent/transport/deadline.ts'
+import { doneWithin, timeLimit, unlessAborted, withDeadline, within } from '../../agent/core/deadline.ts'
 
 const clock = new SystemClock()
 const late = new Error('too late')
@@ -39,5 +39,35 @@ describe('work with a deadline', () => {
   test('may be waited for no longer than a while', async () => {
     assert.equal(await doneWithin(clock, 60_000, Promise.resolve()), true)
     assert.equal(await doneWithin(clock, 1, new Promise(() => {})), false)
+    assert.equal(await within(clock, 60_000, Promise.resolve(7), () => late), 7)
+    await assert.rejects(
+      within(clock, 1, new Promise(() => {}), () => late),
+      late,
+    )
+  })
+
+  test('makes its own end when it is only told that its time is over', async () => {
+    const long = timeLimit(clock, 60_000)
+    assert.equal(long.signal.aborted, false)
+    long.cancel()
+    await assert.rejects(forever(timeLimit(clock, 1).signal), /called off/)
+  })
+})
+
+describe('waiting that somebody may call off', () => {
+  const never = new Promise<string>(() => {})
+
+  test('ends with the work when nobody does', async () => {
+    assert.equal(await unlessAborted(Promise.resolve('done'), new AbortController().signal), 'done')
+    assert.equal(await unlessAborted(Promise.resolve('done'), undefined), 'done')
+    await assert.rejects(unlessAborted(Promise.reject(new Error('broken')), new AbortController().signal), /broken/)
+  })
+
+  test('ends with the reason when somebody does, then or before', async () => {
+    const abort = new AbortController()
+    const waiting = unlessAborted(never, abort.signal)
+    abort.abort(new Error('called off'))
+    await assert.rejects(waiting, /called off/)
+    await assert.rejects(unlessAborted(never, abort.signal), /called off/)
   })
 })

@@ -1,6 +1,6 @@
 /** Work that must end: by itself, when somebody calls it off, or when its time is over. */
 
-import type { Clock, Timer } from '../core/clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 export interface Deadline {
   readonly clock: Clock
@@ -27,6 +27,13 @@ export async function withDeadline<T>(deadline: Deadline, work: (signal: AbortSi
   }
 }
 
+/** A signal that says when `limitMs` are over; to be cancelled when the work is done. */
+export function timeLimit(clock: Clock, limitMs: number): { readonly signal: AbortSignal; cancel(): void } {
+  const end = new AbortController()
+  const timer = clock.after(limitMs, () => end.abort())
+  return { signal: end.signal, cancel: () => timer.cancel() }
+}
+
 /** Whether `work` was done in time; it goes on in any case. */
 export async function doneWithin(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<boolean> {
   let timer: Timer | undefined
@@ -36,6 +43,35 @@ export async function doneWithin(clock: Clock, limitMs: number, work: Promise<un
   const done = await Promise.race([work.then(() => true), late])
   timer?.cancel()
   return done
+}
+
+/** @throws what `late` makes when `work` takes longer than `limitMs`; the work goes on unheard. */
+export async function within<T>(clock: Clock, limitMs: number, work: Promise<T>, late: () => Error): Promise<T> {
+  let timer: Timer | undefined
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = clock.after(limitMs, () => reject(late()))
+  })
+  try {
+    return await Promise.race([work, tooLate])
+  } finally {
+    timer?.cancel()
+  }
+}
+
+/** Waits for `work` until `signal` says so; the work itself goes on. @throws the signal's reason, or what `work` throws */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason)
+  })
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }
 
 /** `AbortSignal.any` would do, but in Node 20 it can lose the signals that it follows to the garbage collector. */

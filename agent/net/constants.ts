@@ -47,10 +47,10 @@ export const HEARTBEAT_MS = 2_000
 export const SILENCE_MS = 7_000
 /** Traffic older than this is not "flowing", ms. */
 export const ACTIVE_MS = 10_000
-/** A session without traffic is forgotten after this, ms. */
-export const SESSION_IDLE_MS = 600_000
-/** Sessions at most: one per peer with which packets flow. */
-export const SESSIONS = 4_096
+/** A tunnel without traffic is forgotten after this, ms. */
+export const TUNNEL_IDLE_MS = 600_000
+/** Tunnels at most: one per peer with which packets flow. */
+export const TUNNELS = 4_096
 /** "Not mine" and "unknown session" go to one peer at most this often, ms. */
 export const COMPLAINT_MS = 200
 

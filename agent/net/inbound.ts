@@ -14,7 +14,7 @@ import { destinationOf, openIpv4, sourceOf } from '../packet/ipv4.ts'
 import { clampMss } from '../packet/tcp-mss.ts'
 import { looksLikeDhcp } from '../packet/udp.ts'
 import { HOLD_ADDRESSES, NEGATIVE_TTL_MS } from './constants.ts'
-import { HoldQueue } from './hold-queue.ts'
+import { HoldTable } from './hold-table.ts'
 import type { Resolver } from './resolver.ts'
 import type { TapWriter } from './tap/tap-writer.ts'
 
@@ -35,12 +35,13 @@ export interface InboundParts {
 export class Inbound {
   readonly #parts: InboundParts
   /** Packets whose source is being asked for, by peer and address. */
-  readonly #unproven = new Map<string, HoldQueue>()
+  readonly #unproven: HoldTable<string, Address | undefined>
   /** Peer and address that the DHT refuted, and until when the next packet of it is dropped unasked. */
   readonly #refuted = new Map<string, number>()
 
   constructor(parts: InboundParts) {
     this.#parts = parts
+    this.#unproven = new HoldTable(parts.clock, parts.counters)
   }
 
   /** `bytes` are valid only during the call. */
@@ -94,20 +95,8 @@ export class Inbound {
       counters.drop('peer-source-spoofed')
       return
     }
-    const waiting = this.#unproven.get(key)
-    if (waiting !== undefined) {
-      waiting.push(packet)
-      return
-    }
-    if (this.#unproven.size >= HOLD_ADDRESSES) {
-      counters.drop('resolve-busy')
-      return
-    }
-    const held = new HoldQueue(clock, counters)
-    held.push(packet)
-    this.#unproven.set(key, held)
-    void resolver.refresh(source).then((owner) => {
-      this.#unproven.delete(key)
+    const ask = () => resolver.refresh(source)
+    this.#unproven.hold(key, packet, ask, (owner, held) => {
       if (owner !== peer) {
         if (this.#refuted.size >= HOLD_ADDRESSES) this.#refuted.clear()
         this.#refuted.set(key, clock.now() + NEGATIVE_TTL_MS)

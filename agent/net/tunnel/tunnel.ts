@@ -1,40 +1,35 @@
 /**
- * One peer of one namespace: the handshake, then packets in batches.
+ * One peer of one namespace: the handshake, then the data channel; how both are begun again when they break.
  *
  * Promise: no packet is handed up before the peer proved that it knows the namespace's secret, for this pair of nodes and
- * these nonces; none is sent to a peer that did not. Packets that come before that wait in a short queue. On the open
- * path there is no promise and no allocation per packet: `append` copies into the batch, `flush` sends it.
+ * these nonces; none is sent to a peer that did not. Packets that come before that wait in a short queue.
  */
 
+import { Backoff } from '../../core/backoff.ts'
 import { equal } from '../../core/bytes.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import type { Random } from '../../core/random.ts'
+import { Throttle } from '../../core/throttle.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
 import {
-  ACK_BYTES,
-  ACTIVE_MS,
   BACKOFF_MAX_MS,
   BACKOFF_MIN_MS,
-  BATCH_BYTES,
   COMPLAINT_MS,
   CONNECT_TIMEOUT_MS,
   HANDSHAKE_SPACING_MS,
-  HEARTBEAT_MS,
   HELLO_RETRY_MS,
   HELLO_TRIES,
   REFUSED_BACKOFF_MS,
-  SILENCE_MS,
 } from '../constants.ts'
 import { HoldQueue } from '../hold-queue.ts'
 import type { Carrier } from './carrier.ts'
+import { DataChannel } from './data-channel.ts'
 import { confirmWelcome, type HandshakeParts, Responder } from './handshake.ts'
-import { dataPrefix, encodeMessage, NONCE_BYTES, type TunnelMessage } from './messages.ts'
-import { PacketBatch } from './packet-batch.ts'
-import { SendWindow } from './send-window.ts'
+import { encodeMessage, NONCE_BYTES, type TunnelMessage } from './messages.ts'
 
-export interface SessionParts {
+export interface TunnelParts {
   readonly self: Address
   readonly keys: NamespaceKeys
   readonly tag: Uint8Array
@@ -53,38 +48,32 @@ type Phase =
   | { readonly name: 'greeting'; readonly nonce: Uint8Array; readonly sentAt: number }
   | { readonly name: 'open'; readonly id: number }
 
-export class Session {
+export class Tunnel {
   readonly peer: Address
-  readonly #parts: SessionParts
+  readonly #parts: TunnelParts
   readonly #held: HoldQueue
-  readonly #createdAt: number
+  readonly #data: DataChannel
   #phase: Phase = { name: 'idle' }
   /** Data of the session before this one may still be under way. */
   #previousId: number | undefined
   #timer: Timer | undefined
   #tries = 0
-  #backoff = BACKOFF_MIN_MS
+  readonly #backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS })
   #notBefore = 0
-  readonly #batch = new PacketBatch()
   readonly #handshake: HandshakeParts
   readonly #responder: Responder
-  #window = new SendWindow()
-  /** Bytes of data messages of this session that arrived, and how many of them the peer knows of. */
-  #received = 0
-  #acknowledged = 0
-  #rttMs: number | null = null
-  #lastSent = Number.NEGATIVE_INFINITY
-  #lastHeard = Number.NEGATIVE_INFINITY
-  #lastPing = Number.NEGATIVE_INFINITY
-  #lastComplaint = Number.NEGATIVE_INFINITY
-  /** When the peer last began a handshake. */
-  #lastBegun = Number.NEGATIVE_INFINITY
+  /** Of handshakes that the peer begins: each costs three HMACs. */
+  readonly #handshakes: Throttle
+  readonly #complaints: Throttle
 
-  constructor(peer: Address, parts: SessionParts) {
+  constructor(peer: Address, parts: TunnelParts) {
     this.peer = peer
     this.#parts = parts
     this.#held = new HoldQueue(parts.clock, parts.counters)
-    this.#createdAt = parts.clock.now()
+    const { tag, carrier, clock, counters } = parts
+    this.#data = new DataChannel({ peer, tag, carrier, clock, counters, send: (message) => this.#send(message) })
+    this.#handshakes = new Throttle(clock, HANDSHAKE_SPACING_MS)
+    this.#complaints = new Throttle(clock, COMPLAINT_MS)
     this.#handshake = { self: parts.self, peer, keys: parts.keys, random: parts.random }
     this.#responder = new Responder(this.#handshake)
   }
@@ -93,18 +82,18 @@ export class Session {
     return this.#phase.name === 'open'
   }
 
-  /** Smoothed round trip of handshake and heartbeats, ms; null before the first. */
+  /** See `DataChannel.rttMs`. */
   get rttMs(): number | null {
-    return this.#rttMs
+    return this.#data.rttMs
   }
 
   get carrier(): string {
     return this.#parts.carrier.name
   }
 
-  /** Clock time of the last packet sent or datagram heard, or of its making. */
+  /** See `DataChannel.lastUsed`. */
   get lastUsed(): number {
-    return Math.max(this.#createdAt, this.#lastSent, this.#lastHeard)
+    return this.#data.lastUsed
   }
 
   // ---- packets out -----------------------------------------------------------------------------------------------
@@ -115,23 +104,11 @@ export class Session {
       this.#hold(packet)
       return false
     }
-    if (this.#batch.lengthWith(packet.length) > BATCH_BYTES) this.flush()
-    if (!this.#window.admits(this.#batch.length)) {
-      this.#parts.counters.drop('window-full')
-      return this.#batch.packets > 0
-    }
-    this.#batch.push(packet)
-    return true
+    return this.#data.append(packet)
   }
 
   flush(): void {
-    const { packets } = this.#batch
-    if (packets === 0) return
-    const datagram = this.#batch.take()
-    const now = this.#parts.clock.now()
-    if (this.#parts.carrier.send(this.peer, datagram)) this.#window.sent(datagram.length, now)
-    else this.#parts.counters.drop('carrier-full', packets)
-    this.#lastSent = now
+    this.#data.flush()
   }
 
   #hold(packet: Uint8Array): void {
@@ -192,10 +169,10 @@ export class Session {
     this.#phase = phase
   }
 
-  #fail(reason: string, backoff = this.#backoff): void {
+  #fail(reason: string, pauseMs?: number): void {
     this.#enter({ name: 'idle' })
-    this.#notBefore = this.#parts.clock.now() + backoff
-    this.#backoff = Math.min(this.#backoff * 2, BACKOFF_MAX_MS)
+    const usualMs = this.#backoff.next()
+    this.#notBefore = this.#parts.clock.now() + (pauseMs ?? usualMs)
     this.#parts.counters.add(reason)
     this.#held.drop(reason)
     this.#parts.onUnreachable(this.peer)
@@ -203,16 +180,11 @@ export class Session {
 
   #open(id: number): void {
     if (this.#phase.name === 'open') this.#previousId = this.#phase.id
-    this.flush()
+    this.#data.open(id)
     this.#enter({ name: 'open', id })
     this.#responder.forget()
-    this.#backoff = BACKOFF_MIN_MS
+    this.#backoff.reset()
     this.#notBefore = 0
-    this.#lastHeard = this.#parts.clock.now()
-    this.#window = new SendWindow()
-    this.#received = 0
-    this.#acknowledged = 0
-    this.#batch.reset(dataPrefix(this.#parts.tag, id))
     this.#parts.counters.add('tunnel-open')
     for (const packet of this.#held.take()) this.append(packet)
     this.flush()
@@ -241,12 +213,10 @@ export class Session {
         this.#onPing(message.session, message.at)
         return undefined
       case 'pong':
-        if (!this.#isCurrent(message.session)) return undefined
-        this.#window.ponged(message.at, message.received, this.#parts.clock.now())
-        this.#measured(this.#parts.clock.now() - message.at)
+        if (this.#isCurrent(message.session)) this.#data.onPong(message.at, message.received)
         return undefined
       case 'ack':
-        if (this.#isCurrent(message.session)) this.#window.acknowledged(message.received, this.#parts.clock.now())
+        if (this.#isCurrent(message.session)) this.#data.onAck(message.received)
         return undefined
       case 'notMine':
         return undefined // The tunnels' matter: it concerns an address, not the session.
@@ -255,8 +225,8 @@ export class Session {
 
   #onData(session: number, packets: Uint8Array): Uint8Array | undefined {
     if (this.#isCurrent(session) || (this.isOpen && session === this.#previousId)) {
-      this.#lastHeard = this.#parts.clock.now()
-      if (this.#isCurrent(session)) this.#gotData(session, this.#batch.prefixLength + packets.length)
+      this.#data.heard()
+      if (this.#isCurrent(session)) this.#data.got(packets.length)
       return packets
     }
     this.#parts.counters.drop('no-session')
@@ -264,15 +234,8 @@ export class Session {
     return undefined
   }
 
-  #gotData(session: number, bytes: number): void {
-    this.#received += bytes
-    if (this.#received - this.#acknowledged < ACK_BYTES) return
-    this.#acknowledged = this.#received
-    this.#send({ kind: 'ack', session, received: this.#received })
-  }
-
   #onPing(session: number, at: number): void {
-    if (this.#isCurrent(session)) this.#send({ kind: 'pong', session, at, received: this.#received })
+    if (this.#isCurrent(session)) this.#data.onPing(at)
     else this.#complain({ kind: 'unknown', session })
   }
 
@@ -282,14 +245,9 @@ export class Session {
       if (this.#parts.self < this.peer) return
       this.#awaitWelcome(this.#phase.nonce)
     }
-    if (!this.#responder.knows(nonce)) {
-      // Each handshake costs three HMACs: a stranger must not make us work much either.
-      const now = this.#parts.clock.now()
-      if (now - this.#lastBegun < HANDSHAKE_SPACING_MS) {
-        this.#parts.counters.add('handshake-too-soon')
-        return
-      }
-      this.#lastBegun = now
+    if (!this.#responder.knows(nonce) && !this.#handshakes.admits()) {
+      this.#parts.counters.add('handshake-too-soon')
+      return
     }
     this.#send(this.#responder.welcome(nonce))
   }
@@ -303,7 +261,7 @@ export class Session {
       this.#fail('peer-no-member', REFUSED_BACKOFF_MS)
       return
     }
-    this.#measured(this.#parts.clock.now() - sentAt)
+    this.#data.measured(this.#parts.clock.now() - sentAt)
     this.#send(confirm)
     this.#open(confirm.session)
   }
@@ -318,7 +276,7 @@ export class Session {
     if (!this.#isCurrent(session) || this.#parts.clock.now() < this.#notBefore) return
     this.#notBefore = this.#parts.clock.now() + BACKOFF_MIN_MS
     this.#parts.counters.add('tunnel-reopened')
-    this.#dropBatch()
+    this.#data.drop()
     this.#greet()
   }
 
@@ -330,28 +288,18 @@ export class Session {
 
   /** Called about twice a heartbeat: pings while packets flow, and gives up a peer that went silent. */
   tick(): void {
-    if (this.#phase.name !== 'open') return
-    const now = this.#parts.clock.now()
-    if (now - this.#lastSent > ACTIVE_MS || now - this.#lastPing < HEARTBEAT_MS) return
-    const pinged = this.#lastPing > this.#lastHeard
-    if (pinged && now - this.#lastHeard > SILENCE_MS) {
-      this.#dropBatch()
-      this.#fail('peer-silent')
-      return
-    }
-    this.#lastPing = now
-    const at = Math.floor(now)
-    this.#window.pinged(at)
-    this.#send({ kind: 'ping', session: this.#phase.id, at })
+    if (this.#phase.name !== 'open' || this.#data.beat() === 'well') return
+    this.#data.drop()
+    this.#fail('peer-silent')
   }
 
   /** The way to the peer broke: the next packet looks for another and greets anew. */
   down(): void {
     if (this.#phase.name === 'linking') return // It is being looked for already.
-    this.#dropBatch()
+    this.#data.drop()
     this.#responder.forget()
     // A new link has its own handshake, at once.
-    this.#lastBegun = Number.NEGATIVE_INFINITY
+    this.#handshakes.reset()
     this.#enter({ name: 'idle' })
     if (this.#held.size > 0) void this.#link()
   }
@@ -365,26 +313,12 @@ export class Session {
     if (this.#phase.name === 'linking') this.#phase.abort.abort()
     this.#enter({ name: 'idle' })
     this.#held.drop('stopped')
-    this.#dropBatch()
-  }
-
-  #measured(roundTrip: number): void {
-    this.#lastHeard = this.#parts.clock.now()
-    if (roundTrip < 0 || roundTrip > SILENCE_MS) return
-    this.#rttMs = this.#rttMs === null ? roundTrip : this.#rttMs * 0.75 + roundTrip * 0.25
-  }
-
-  #dropBatch(): void {
-    if (this.#batch.packets > 0) this.#parts.counters.drop('peer-unreachable', this.#batch.packets)
-    this.#batch.clear()
+    this.#data.drop()
   }
 
   /** A stranger must not make us talk much. */
   #complain(message: TunnelMessage): void {
-    const now = this.#parts.clock.now()
-    if (now - this.#lastComplaint < COMPLAINT_MS) return
-    this.#lastComplaint = now
-    this.#send(message)
+    if (this.#complaints.admits()) this.#send(message)
   }
 
   #send(message: TunnelMessage): void {

@@ -1,9 +1,9 @@
 /**
- * The tunnels of one namespace: virtual IP -> node -> session, in both directions.
+ * The tunnels of one namespace: virtual IP -> node -> tunnel, in both directions.
  *
  * Out: `send` finds the owner of an address (waiting briefly while it is asked for), hands the packet to that node's
- * session, and `flush` sends what one wake-up gathered for each peer as one datagram. In: only packets of an open
- * session come up, through `onPacket`.
+ * tunnel, and `flush` sends what one wake-up gathered for each peer as one datagram. In: only packets of an open
+ * tunnel come up, through `onPacket`.
  */
 
 import { type Clock, every, type Timer } from '../../core/clock.ts'
@@ -13,13 +13,13 @@ import type { Ip4 } from '../../core/ip.ts'
 import type { Random } from '../../core/random.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
-import { HEARTBEAT_MS, HOLD_ADDRESSES, SESSION_IDLE_MS, SESSIONS } from '../constants.ts'
-import { HoldQueue } from '../hold-queue.ts'
+import { HEARTBEAT_MS, TUNNEL_IDLE_MS, TUNNELS } from '../constants.ts'
+import { HoldTable } from '../hold-table.ts'
 import type { Resolver } from '../resolver.ts'
 import type { Carrier } from './carrier.ts'
 import { decodeMessage, type TunnelMessage, tagOf } from './messages.ts'
 import { eachPacket } from './packet-batch.ts'
-import { Session } from './tunnel.ts'
+import { Tunnel } from './tunnel.ts'
 
 export interface TunnelReport {
   readonly ip: Ip4
@@ -36,12 +36,12 @@ export interface TunnelReport {
 /** One virtual IP behind one peer. */
 interface Route {
   readonly ip: Ip4
-  readonly session: Session
+  readonly tunnel: Tunnel
   txBytes: number
   rxBytes: number
 }
 
-export interface TunnelParts {
+export interface TunnelsParts {
   readonly self: Address
   readonly carrier: Carrier
   readonly resolver: Resolver
@@ -52,18 +52,20 @@ export interface TunnelParts {
 }
 
 export class Tunnels {
-  readonly #parts: TunnelParts
+  readonly #parts: TunnelsParts
   readonly #tag: Uint8Array
-  readonly #sessions = new Map<Address, Session>()
+  readonly #tunnels = new Map<Address, Tunnel>()
   readonly #routes = new Map<Ip4, Route>()
-  readonly #unresolved = new Map<Ip4, HoldQueue>()
-  readonly #dirty = new Set<Session>()
+  /** Packets whose destination is being asked for. */
+  readonly #unresolved: HoldTable<Ip4, Address | undefined>
+  readonly #dirty = new Set<Tunnel>()
   #onPacket: (peer: Address, packet: Uint8Array) => void = () => {}
   #heartbeat: Timer | undefined
 
-  constructor(parts: TunnelParts) {
+  constructor(parts: TunnelsParts) {
     this.#parts = parts
     this.#tag = tagOf(parts.keys)
+    this.#unresolved = new HoldTable(parts.clock, parts.counters)
     parts.carrier.onDatagram = (peer, datagram) => this.#receive(peer, datagram)
     parts.carrier.onDown = (peer) => this.#down(peer)
   }
@@ -81,11 +83,10 @@ export class Tunnels {
   stop(): void {
     this.#heartbeat?.cancel()
     this.#heartbeat = undefined
-    for (const session of this.#sessions.values()) session.close()
-    for (const held of this.#unresolved.values()) held.drop('stopped')
-    this.#sessions.clear()
+    for (const tunnel of this.#tunnels.values()) tunnel.close()
+    this.#unresolved.drop('stopped')
+    this.#tunnels.clear()
     this.#routes.clear()
-    this.#unresolved.clear()
     this.#dirty.clear()
   }
 
@@ -97,31 +98,31 @@ export class Tunnels {
   }
 
   flush(): void {
-    for (const session of this.#dirty) session.flush()
+    for (const tunnel of this.#dirty) tunnel.flush()
     this.#dirty.clear()
   }
 
   /** Tells `peer` that the address it sent to is not on this tap. */
   notMine(peer: Address, ip: Ip4): void {
-    this.#sessions.get(peer)?.refuseAddress({ kind: 'notMine', ip })
+    this.#tunnels.get(peer)?.refuseAddress({ kind: 'notMine', ip })
   }
 
   /** Counts bytes of a packet that was delivered, under the virtual IP that it came from. */
   received(peer: Address, ip: Ip4, bytes: number): void {
-    const session = this.#sessions.get(peer)
-    if (session !== undefined) this.#routeTo(session, ip).rxBytes += bytes
+    const tunnel = this.#tunnels.get(peer)
+    if (tunnel !== undefined) this.#routeTo(tunnel, ip).rxBytes += bytes
   }
 
   /** Addresses with which packets were exchanged, in order. */
   reports(): TunnelReport[] {
     return [...this.#routes.values()]
       .sort((a, b) => a.ip - b.ip)
-      .map(({ ip, session, txBytes, rxBytes }) => ({
+      .map(({ ip, tunnel, txBytes, rxBytes }) => ({
         ip,
-        peer: session.peer,
-        carrier: session.carrier,
-        open: session.isOpen,
-        rttMs: session.rttMs,
+        peer: tunnel.peer,
+        carrier: tunnel.carrier,
+        open: tunnel.isOpen,
+        rttMs: tunnel.rttMs,
         txBytes,
         rxBytes,
       }))
@@ -135,33 +136,20 @@ export class Tunnels {
       this.#parts.counters.drop('owner-is-self')
       return
     }
-    const session = this.#sessionOf(owner)
-    if (session === undefined) return
-    this.#routeTo(session, ip).txBytes += packet.length
-    if (session.append(packet)) this.#dirty.add(session)
+    const tunnel = this.#tunnelTo(owner)
+    if (tunnel === undefined) return
+    this.#routeTo(tunnel, ip).txBytes += packet.length
+    if (tunnel.append(packet)) this.#dirty.add(tunnel)
   }
 
   #resolveFirst(ip: Ip4, packet: Uint8Array): void {
-    const { resolver, counters, clock } = this.#parts
+    const { resolver, counters } = this.#parts
     if (resolver.isAbsent(ip)) {
       counters.drop('no-such-address')
       return
     }
-    const waiting = this.#unresolved.get(ip)
-    if (waiting !== undefined) {
-      waiting.push(packet)
-      return
-    }
-    if (this.#unresolved.size >= HOLD_ADDRESSES) {
-      counters.drop('resolve-busy')
-      return
-    }
-    const held = new HoldQueue(clock, counters)
-    held.push(packet)
-    this.#unresolved.set(ip, held)
-    void resolver.resolve(ip).then((owner) => {
-      if (this.#unresolved.get(ip) !== held) return
-      this.#unresolved.delete(ip)
+    const ask = () => resolver.resolve(ip)
+    this.#unresolved.hold(ip, packet, ask, (owner, held) => {
       if (owner === undefined) {
         held.drop('no-such-address')
         return
@@ -171,23 +159,23 @@ export class Tunnels {
     })
   }
 
-  #routeTo(session: Session, ip: Ip4): Route {
+  #routeTo(tunnel: Tunnel, ip: Ip4): Route {
     const known = this.#routes.get(ip)
-    if (known?.session === session) return known
-    const route: Route = { ip, session, txBytes: 0, rxBytes: 0 }
+    if (known?.tunnel === tunnel) return known
+    const route: Route = { ip, tunnel, txBytes: 0, rxBytes: 0 }
     this.#routes.set(ip, route)
     return route
   }
 
-  #sessionOf(peer: Address): Session | undefined {
-    const known = this.#sessions.get(peer)
+  #tunnelTo(peer: Address): Tunnel | undefined {
+    const known = this.#tunnels.get(peer)
     if (known !== undefined) return known
-    if (this.#sessions.size >= SESSIONS) {
+    if (this.#tunnels.size >= TUNNELS) {
       this.#parts.counters.drop('too-many-peers')
       return undefined
     }
     const { self, keys, carrier, clock, random, counters, resolver } = this.#parts
-    const session = new Session(peer, {
+    const tunnel = new Tunnel(peer, {
       self,
       keys,
       tag: this.#tag,
@@ -197,8 +185,8 @@ export class Tunnels {
       counters,
       onUnreachable: (lost) => resolver.forget(lost),
     })
-    this.#sessions.set(peer, session)
-    return session
+    this.#tunnels.set(peer, tunnel)
+    return tunnel
   }
 
   // ---- in --------------------------------------------------------------------------------------------------------
@@ -206,13 +194,13 @@ export class Tunnels {
   #receive(peer: Address, datagram: Uint8Array): void {
     const message = this.#decode(datagram)
     if (message === undefined) return
-    const session = this.#sessionOf(peer)
-    if (session === undefined) return
+    const tunnel = this.#tunnelTo(peer)
+    if (tunnel === undefined) return
     if (message.kind === 'notMine') {
-      if (session.isOpen) this.#parts.resolver.invalidate(message.ip, peer)
+      if (tunnel.isOpen) this.#parts.resolver.invalidate(message.ip, peer)
       return
     }
-    const packets = session.receive(message)
+    const packets = tunnel.receive(message)
     if (packets === undefined) return
     const whole = eachPacket(packets, (packet) => this.#onPacket(peer, packet))
     if (!whole) this.#parts.counters.drop('tunnel-malformed')
@@ -231,24 +219,24 @@ export class Tunnels {
   }
 
   #down(peer: Address): void {
-    const session = this.#sessions.get(peer)
-    if (session === undefined) return
-    session.down()
+    const tunnel = this.#tunnels.get(peer)
+    if (tunnel === undefined) return
+    tunnel.down()
     this.#parts.resolver.suspect(peer)
   }
 
   #tick(): void {
-    const longAgo = this.#parts.clock.now() - SESSION_IDLE_MS
-    for (const session of this.#sessions.values()) {
-      session.tick()
-      if (session.lastUsed < longAgo) this.#forget(session)
+    const longAgo = this.#parts.clock.now() - TUNNEL_IDLE_MS
+    for (const tunnel of this.#tunnels.values()) {
+      tunnel.tick()
+      if (tunnel.lastUsed < longAgo) this.#forget(tunnel)
     }
   }
 
-  #forget(session: Session): void {
-    session.close()
-    this.#sessions.delete(session.peer)
-    this.#dirty.delete(session)
-    for (const [ip, route] of this.#routes) if (route.session === session) this.#routes.delete(ip)
+  #forget(tunnel: Tunnel): void {
+    tunnel.close()
+    this.#tunnels.delete(tunnel.peer)
+    this.#dirty.delete(tunnel)
+    for (const [ip, route] of this.#routes) if (route.tunnel === tunnel) this.#routes.delete(ip)
   }
 }

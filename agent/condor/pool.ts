@@ -26,6 +26,7 @@ import { Installation } from './installation.ts'
 import { setJobFirewall } from './job-firewall.ts'
 import { Lookout } from './lookout.ts'
 import { MachineWatch } from './machine-watch.ts'
+import { Reconciler } from './reconciler.ts'
 import type { CondorSettings } from './settings.ts'
 import { renderAll } from './templates.ts'
 
@@ -81,13 +82,8 @@ export class CondorPool {
   #election: Election | undefined
   #counting: Timer | undefined
   #state: PoolState = 'waiting'
-  #problem: WowError | undefined
   #slots = 0
-  /** Aborted by the next change: work that began before is out of date. */
-  #wish = new AbortController()
-  #working = false
-  #backoffMs = BACKOFF_MIN_MS
-  #retry: Timer | undefined
+  readonly #reconciler: Reconciler
   /** What was written, and not yet taken by the daemons. */
   #pending: 'start' | 'restart' | undefined = 'start'
   #joined: View['manager']
@@ -104,13 +100,27 @@ export class CondorPool {
     this.#installation = new Installation(this.#paths)
     this.#daemons = new Daemons(this.#commands)
     const { dht, clock, random, keys, settings } = parts
+    this.#reconciler = new Reconciler({
+      clock,
+      ...{ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS },
+      apply: (wish) => this.#apply(wish),
+      explain: asProblem,
+      onFailed: (problem) => this.#onFailed(problem),
+    })
     this.#machine = new MachineWatch({
       ...{ clock, random, log: parts.log, owner: settings.policy === 'idle' ? this.#paths.owner : undefined },
       // Daemons that only start are not disturbed: they are told when they have joined.
-      onHardware: () => this.#state === 'joined' && this.#change(),
+      onHardware: () => this.#state === 'joined' && this.#reconciler.change(),
       onReport: (ad) => this.#installation.report(ad),
     })
-    this.#lookout = new Lookout({ dht, clock, random, keys, pools: settings.flock, onChange: () => this.#change() })
+    this.#lookout = new Lookout({
+      dht,
+      clock,
+      random,
+      keys,
+      pools: settings.flock,
+      onChange: () => this.#reconciler.change(),
+    })
   }
 
   /** This machine has an address, or another than before. */
@@ -122,7 +132,7 @@ export class CondorPool {
     this.#election = this.#stand(ip)
     this.#election.start()
     if (before === undefined) this.#begin()
-    this.#change()
+    this.#reconciler.change()
   }
 
   /** This node may have missed what happened: looks now. */
@@ -133,8 +143,7 @@ export class CondorPool {
   /** Hands the role over; the daemons go on, for an agent that only restarts must not cost a job. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#supersede()
-    this.#retry?.cancel()
+    this.#reconciler.stop()
     this.#lookout.stop()
     this.#machine.stop()
     this.#counting?.cancel()
@@ -147,7 +156,7 @@ export class CondorPool {
     return {
       settings: this.#parts.settings,
       state: this.#state,
-      problem: this.#problem,
+      problem: this.#reconciler.problem,
       leading: view?.leading ?? false,
       manager: view?.manager,
       slots: view?.leading === true ? this.#slots : (view?.manager?.slots ?? 0),
@@ -173,7 +182,7 @@ export class CondorPool {
       standing: () => this.#standing(ip),
       fault: (other) => this.#fault(other),
     })
-    election.onChange = () => this.#change()
+    election.onChange = () => this.#reconciler.change()
     return election
   }
 
@@ -201,42 +210,12 @@ export class CondorPool {
     this.#counting = every(clock, random, COUNT_PERIOD_MS, () => void this.#count())
   }
 
-  /** Something that the configuration depends on is different. */
-  #change(): void {
-    this.#supersede()
-    this.#retry?.cancel()
-    this.#backoffMs = BACKOFF_MIN_MS
-    void this.#work()
-  }
-
-  #supersede(): void {
-    this.#wish.abort()
-    this.#wish = new AbortController()
-  }
-
-  async #work(): Promise<void> {
-    if (this.#working || this.#stopped) return
-    this.#working = true
+  #onFailed(problem: WowError): void {
     const { clock, log } = this.#parts
-    let wish: AbortSignal
-    do {
-      wish = this.#wish.signal
-      try {
-        await this.#apply(wish)
-        this.#problem = undefined
-        this.#backoffMs = BACKOFF_MIN_MS
-      } catch (error) {
-        this.#problem = asProblem(error)
-        this.#state = 'failed'
-        // Others may do better; whoever is alone gets its turn again.
-        if (this.#election?.view.leading === true) this.#unfitUntil = clock.now() + UNFIT_MS
-        log.warn('the pool', { code: this.#problem.code, reason: this.#problem.message })
-        if (wish.aborted) continue
-        this.#retry = clock.after(this.#backoffMs, () => void this.#work())
-        this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)
-      }
-    } while (wish.aborted && !this.#stopped)
-    this.#working = false
+    this.#state = 'failed'
+    // Others may do better; whoever is alone gets its turn again.
+    if (this.#election?.view.leading === true) this.#unfitUntil = clock.now() + UNFIT_MS
+    log.warn('the pool', { code: problem.code, reason: problem.message })
   }
 
   /** Brings this machine to where the view wants it; returns early when the view changes meanwhile. */
@@ -301,7 +280,7 @@ export class CondorPool {
     const before = this.#joined
     this.#joined = manager
     this.#state = 'joined'
-    if (this.#told !== this.#machine.hardware) this.#change()
+    if (this.#told !== this.#machine.hardware) this.#reconciler.change()
     if (before?.term === manager.term && before.node === manager.node) return
     this.#parts.onJoined({ manager: formatIp4(manager.ip), term: manager.term, slots: this.#slots })
     void this.#count()
@@ -316,7 +295,7 @@ export class CondorPool {
     const before = election.view.manager?.hosts ?? 1
     this.#slots = size.slots
     election.setLoad({ hosts: Math.max(1, size.hosts), slots: size.slots })
-    if (paceOf(before).hosts !== paceOf(size.hosts).hosts) this.#change()
+    if (paceOf(before).hosts !== paceOf(size.hosts).hosts) this.#reconciler.change()
   }
 
   async #untilAnswers(ip: Ip4, limitMs: number, wish: AbortSignal): Promise<boolean> {

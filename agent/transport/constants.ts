@@ -1,4 +1,4 @@
-/** Every number of the transport, with its unit and reason. Times are milliseconds, sizes bytes. */
+/** Every number of the transport, with its unit and reason. Sizes are bytes. */
 
 /** The stream that carries a link's frames. */
 export const LINK_PROTOCOL = '/wow/link/1'
@@ -12,23 +12,23 @@ export const CONTROL_BACKLOG = 4 * 1024 * 1024
 /** Frames kept for a link whose owner has not yet said where they go. */
 export const EARLY_BACKLOG = 4 * 1024 * 1024
 /** How long a closing link may take to hand over what was sent before `close`. */
-export const FLUSH_LIMIT = 1000
+export const FLUSH_LIMIT_MS = 1000
 
 /** The whole of one `dial`, over all endpoints. */
-export const DIAL_LIMIT = 5000
+export const DIAL_LIMIT_MS = 5000
 /** How long a connection that already stands may take to open a link before new ones are tried. */
-export const REUSE_LIMIT = 1000
+export const REUSE_LIMIT_MS = 1000
 /** The next endpoint is tried when the one before has not answered for this long (RFC 8305 section 5 recommends 250 ms). */
-export const NEXT_ENDPOINT_AFTER = 250
+export const NEXT_ENDPOINT_AFTER_MS = 250
 /** Relays are tried when no direct endpoint has answered for this long, or at once when all have failed. */
-export const RELAY_HEAD_START = 600
+export const RELAY_HEAD_START_MS = 600
 
 /** Endpoints in one contact; more are not worth their bytes, and a stranger must not make us dial hundreds. */
 export const MAX_ENDPOINTS = 8
 /** Of these at most so many direct ones while relays have to fit as well. */
 export const MAX_DIRECT_ENDPOINTS = 6
 /** The machine's addresses are read again when the last reading is older than this. */
-export const INTERFACES_FOR = 2000
+export const INTERFACES_FOR_MS = 2000
 
 /** Links that one peer may hold with us; two arise when both dial at once, the rest would be a fault or an attack. */
 export const MAX_LINKS_PER_PEER = 4
@@ -36,18 +36,18 @@ export const MAX_LINKS_PER_PEER = 4
 export const MAX_WAITING_LINKS = 64
 
 /** A connection without a link is closed when it has had no use for this long. */
-export const IDLE_LIMIT = 3000
+export const IDLE_LIMIT_MS = 3000
 /** How often connections without a link are looked through: dropped when useless, probed when a relay slot lives on them. */
-export const SWEEP_PERIOD = 30_000
+export const SWEEP_PERIOD_MS = 30_000
 /** How long such a probe may take. */
-export const PROBE_LIMIT = 10_000
+export const PROBE_LIMIT_MS = 10_000
 
 /** Relays that know how to reach us. */
 export const RELAY_SLOTS = 2
 /** After the first link, so that reserving never slows a join down; also between attempts. */
-export const RESERVE_AFTER = 1000
+export const RESERVE_AFTER_MS = 1000
 /** After an attempt that found no relay. */
-export const RESERVE_AGAIN_AFTER = 30_000
+export const RESERVE_AGAIN_AFTER_MS = 30_000
 /** Reservations that this node grants. */
 export const MAX_RESERVATIONS = 1000
 /** Relayed connections that one peer may have open through, from or to us. */
@@ -61,4 +61,4 @@ export const INBOUND_PER_HOST = 100
 export const MAX_PENDING = 200
 
 /** The whole of `stop`. */
-export const STOP_LIMIT = 1000
+export const STOP_LIMIT_MS = 1000

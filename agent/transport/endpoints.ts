@@ -11,7 +11,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { InputError } from '../core/errors.ts'
 import { type Address, addressOfPublicKey } from '../overlay/address.ts'
-import { INTERFACES_FOR, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
+import { INTERFACES_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
 
 export interface Endpoint {
   readonly text: string
@@ -115,7 +115,7 @@ export class HiddenAddresses {
 
   includes(address: Multiaddr): boolean {
     if (this.#hidden.size === 0) return false
-    if (this.#now() - this.#readAt > INTERFACES_FOR) this.#read()
+    if (this.#now() - this.#readAt > INTERFACES_FOR_MS) this.#read()
     return this.#known.has(address.getComponents()[0]?.value ?? '')
   }
 

@@ -10,7 +10,7 @@ import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
-import { ALIVE_PROTOCOL, IDLE_LIMIT, LINK_PROTOCOL, PROBE_LIMIT, SWEEP_PERIOD } from '../constants.ts'
+import { ALIVE_PROTOCOL, IDLE_LIMIT_MS, LINK_PROTOCOL, PROBE_LIMIT_MS, SWEEP_PERIOD_MS } from '../constants.ts'
 
 export interface ConnectionsParts {
   readonly libp2p: Libp2p
@@ -41,7 +41,7 @@ export class Connections {
   /** The connection has one use less. */
   readonly release = (connection: Connection): void => {
     if (connection.status !== 'open' || this.#idle.has(connection)) return
-    const timer = this.#clock.after(IDLE_LIMIT, () => {
+    const timer = this.#clock.after(IDLE_LIMIT_MS, () => {
       this.#idle.delete(connection)
       if (!carries(connection) && !this.#holdsSlot(connection)) this.#close(connection)
     })
@@ -55,7 +55,7 @@ export class Connections {
   }
 
   #scheduleSweep(): void {
-    this.#sweeper = this.#clock.after(SWEEP_PERIOD, () => {
+    this.#sweeper = this.#clock.after(SWEEP_PERIOD_MS, () => {
       this.#scheduleSweep()
       for (const connection of this.#libp2p.getConnections()) this.#check(connection)
     })
@@ -69,7 +69,7 @@ export class Connections {
 
   async #probe(connection: Connection): Promise<void> {
     try {
-      const signal = AbortSignal.timeout(PROBE_LIMIT)
+      const signal = AbortSignal.timeout(PROBE_LIMIT_MS)
       const stream = await connection.newStream(ALIVE_PROTOCOL, { signal, runOnLimitedConnection: true })
       await stream.close({ signal })
     } catch (error) {
@@ -94,4 +94,9 @@ function carries(connection: Connection): boolean {
   return connection.streams.some(
     ({ protocol }) => protocol === '' || protocol === LINK_PROTOCOL || RELAY_PROTOCOLS.test(protocol),
   )
+}
+
+/** Whether no relay carries it. */
+export function isDirect(connection: Connection): boolean {
+  return !connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
 }

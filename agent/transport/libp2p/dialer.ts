@@ -7,7 +7,7 @@ import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Address } from '../../overlay/address.ts'
-import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER, RELAY_HEAD_START } from '../constants.ts'
+import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER_MS, RELAY_HEAD_START_MS } from '../constants.ts'
 import { addressOfPeer, type Endpoint, readEndpoint } from '../endpoints.ts'
 import { LinkError, type LinkFailure } from '../errors.ts'
 import { type Attempt, race } from '../race.ts'
@@ -52,11 +52,11 @@ export class Dialer {
         : [async () => standing]
     const attempts: Attempt<Connection>[] = [
       ...direct.map((endpoint) => ({
-        headStart: NEXT_ENDPOINT_AFTER,
+        headStart: NEXT_ENDPOINT_AFTER_MS,
         run: (given: AbortSignal) => this.#dial(endpoint, given),
       })),
       ...relayed.map((run, place) => ({
-        headStart: place === 0 ? RELAY_HEAD_START : NEXT_ENDPOINT_AFTER,
+        headStart: place === 0 ? RELAY_HEAD_START_MS : NEXT_ENDPOINT_AFTER_MS,
         patient: true,
         run,
       })),

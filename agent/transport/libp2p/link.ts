@@ -10,7 +10,7 @@ import type { Stream } from '@libp2p/interface'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Address } from '../../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
-import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT } from '../constants.ts'
+import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT_MS } from '../constants.ts'
 import { FrameReader, FramingError, frameBytes, HEADER } from '../framing.ts'
 import { updateWindowSeldom } from './window-updates.ts'
 
@@ -108,7 +108,7 @@ export class Libp2pLink implements Link {
     }
   }
 
-  /** Frames sent before are still handed over, if that takes less than `FLUSH_LIMIT`. */
+  /** Frames sent before are still handed over, if that takes less than `FLUSH_LIMIT_MS`. */
   close(): void {
     if (this.#state !== 'open') return
     this.#early = []
@@ -140,7 +140,7 @@ export class Libp2pLink implements Link {
     if (this.#state !== 'open') return
     this.#state = 'closing'
     queueMicrotask(() => this.#deliver())
-    this.#flushTimer = this.#clock.after(FLUSH_LIMIT, () => this.#stream.abort(new Error('the peer did not close')))
+    this.#flushTimer = this.#clock.after(FLUSH_LIMIT_MS, () => this.#stream.abort(new Error('the peer did not close')))
     this.#stream.close().catch((error: unknown) => {
       this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
     })

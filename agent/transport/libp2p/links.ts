@@ -2,41 +2,26 @@
  * The link layer of the agent: `LinkLayer` over libp2p.
  *
  * A link is one stream; several may share a connection, which stands as long as a link, a relayed connection or a relay
- * slot lives on it. Who is linked to whom, and which of two links to one peer stays, is the ring's business.
+ * slot lives on it. Who is linked to whom, and which of two links to one peer stays, is the ring's business; how a link is
+ * dialled is `LinkDialer`'s.
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Clock, SystemClock } from '../../core/clock.ts'
-import { doneWithin, withDeadline } from '../../core/deadline.ts'
+import { doneWithin } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
-import { type Address, formatAddress } from '../../overlay/address.ts'
+import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
-import {
-  ALIVE_PROTOCOL,
-  DIAL_LIMIT,
-  LINK_PROTOCOL,
-  MAX_LINKS_PER_PEER,
-  MAX_WAITING_LINKS,
-  REUSE_LIMIT,
-  STOP_LIMIT,
-} from '../constants.ts'
-import {
-  addressOfPeer,
-  type Endpoint,
-  HiddenAddresses,
-  orderEndpoints,
-  parseEndpoint,
-  parseListen,
-  readEndpoint,
-} from '../endpoints.ts'
+import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
+import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import type { Identity } from '../identity.ts'
-import { Connections } from './connections.ts'
-import { Dialer } from './dialer.ts'
+import { Connections, isDirect } from './connections.ts'
 import { type LanDiscovery, startLanDiscovery } from './lan-discovery.ts'
 import { Libp2pLink, type LinkCounters } from './link.ts'
+import { LinkDialer } from './link-dialer.ts'
 import { listenOn } from './listening.ts'
 import { type Libp2pNode, startLibp2pNode } from './node.ts'
 import { RelayGrants } from './relay-grants.ts'
@@ -91,7 +76,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly #log: Log
   readonly #clock: Clock
   readonly #hidden: HiddenAddresses
-  readonly #dialer: Dialer
+  readonly #dialer: LinkDialer
   readonly #connections: Connections
   readonly #grants: RelayGrants
   readonly #slots: RelaySlots
@@ -124,7 +109,17 @@ export class Libp2pLinks implements LinkLayer {
       holdsSlot: (connection) =>
         this.#slots.holds(connection) || (isDirect(connection) && this.#grants.reservedBy(connection.remotePeer)),
     })
-    this.#dialer = new Dialer({ node, clock: this.#clock, self: this.self, release: this.#connections.release })
+    this.#dialer = new LinkDialer({
+      node,
+      clock: this.#clock,
+      log: this.#log,
+      self: this.self,
+      open: this.#open,
+      stopping: this.#stopping.signal,
+      counters: this.#counters,
+      release: this.#connections.release,
+      adopt: (stream, connection, peer) => this.#adopt(stream, connection, peer, true),
+    })
   }
 
   set onLink(handler: (link: Link) => void) {
@@ -159,40 +154,26 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   /** @throws LinkError */
-  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const endpoints = endpointsOf(contact)
-    return await this.#limited(signal, (limit) => this.#linkTo(endpoints, contact.address, limit))
-  }
-
-  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const direct = endpointsOf(contact).filter(({ relayed }) => !relayed)
-    return await this.#limited(signal, (limit) => this.#linkTo(direct, contact.address, limit, false))
-  }
-
-  /** @throws LinkError, or InputError when `endpoint` is malformed */
-  async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    const parsed = parseEndpoint(endpoint)
-    return await this.#limited(signal, (limit) => this.#linkTo([parsed], undefined, limit))
+  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#dialer.dial(contact, signal)
   }
 
   /** @throws LinkError */
-  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const over = [...this.#open].find(([link]) => link.peer === relay && !link.relayed)?.[1]
-    if (over === undefined) throw new LinkError('unreachable', `No direct link to the relay ${formatAddress(relay)}.`)
-    const peer = contact.endpoints
-      .map((text) => readEndpoint(text)?.peer)
-      .find((one) => one !== undefined && addressOfPeer(one) === contact.address)
-    if (peer === undefined) {
-      throw new LinkError('unreachable', `No endpoint of ${formatAddress(contact.address)} says which key it has.`)
-    }
-    const endpoint = parseEndpoint(`${over.remoteAddr}/p2p-circuit/p2p/${peer}`)
-    return await this.#limited(signal, async (limit) => {
-      const connection = await this.#dialer.connect([endpoint], limit)
-      return await this.#openLink(connection, limit)
-    })
+  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#dialer.dialDirect(contact, signal)
   }
 
-  /** Closes everything; what was sent before is handed over where the peer still answers. Takes `STOP_LIMIT` at most twice. */
+  /** @throws LinkError, or InputError when `endpoint` is malformed */
+  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    return this.#dialer.dialEndpoint(endpoint, signal)
+  }
+
+  /** @throws LinkError */
+  dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#dialer.dialThrough(relay, contact, signal)
+  }
+
+  /** Closes everything; what was sent before is handed over where the peer still answers. Takes `STOP_LIMIT_MS` at most twice. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
@@ -204,10 +185,10 @@ export class Libp2pLinks implements LinkLayer {
     this.#connections.stop()
     const open = [...this.#open.keys()]
     for (const link of open) link.close()
-    await doneWithin(this.#clock, STOP_LIMIT / 2, Promise.all(open.map((link) => link.released)))
+    await doneWithin(this.#clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
     await (await this.#lan)?.stop()
     const stopped = Promise.resolve(this.#node.libp2p.stop())
-    if (await doneWithin(this.#clock, STOP_LIMIT, stopped)) return
+    if (await doneWithin(this.#clock, STOP_LIMIT_MS, stopped)) return
     for (const connection of this.#node.libp2p.getConnections()) connection.abort(CLOSED)
     await stopped
   }
@@ -225,92 +206,9 @@ export class Libp2pLinks implements LinkLayer {
     }
   }
 
-  /** Runs a dial that ends with the caller's signal, when the node stops, or after `DIAL_LIMIT`. */
-  async #limited(signal: AbortSignal | undefined, dial: (limit: AbortSignal) => Promise<Link>): Promise<Link> {
-    const deadline = {
-      clock: this.#clock,
-      limitMs: DIAL_LIMIT,
-      signals: signal === undefined ? [this.#stopping.signal] : [this.#stopping.signal, signal],
-      late: new LinkError('unreachable', `No answer within ${DIAL_LIMIT / 1000} s.`),
-    }
-    try {
-      return await withDeadline(deadline, dial)
-    } catch (error) {
-      this.#counters.failedDials++
-      throw error
-    }
-  }
-
-  /** @param mayRelay whether a relayed connection that stands may serve when no endpoint answers */
-  async #linkTo(
-    endpoints: readonly Endpoint[],
-    expected: Address | undefined,
-    limit: AbortSignal,
-    mayRelay = true,
-  ): Promise<Link> {
-    const standing = this.#standing(endpoints, expected)
-    const known = expected ?? (standing && addressOfPeer(standing.remotePeer))
-    if (this.#linksTo(known) >= MAX_LINKS_PER_PEER) {
-      throw new LinkError('refused', `There are ${MAX_LINKS_PER_PEER} links to this node already.`)
-    }
-    if (standing !== undefined && isDirect(standing)) {
-      const link = await this.#reuse(standing, limit)
-      if (link !== undefined) return link
-    }
-    const connection = await this.#dialer.connect(endpoints, limit, mayRelay ? standing : undefined)
-    const address = addressOfPeer(connection.remotePeer)
-    if (address === undefined || (expected !== undefined && address !== expected)) {
-      this.#connections.release(connection)
-      throw new LinkError('wrong-peer', `At ${connection.remoteAddr} lives another node than expected.`)
-    }
-    return await this.#openLink(connection, limit)
-  }
-
-  /** undefined when the connection is dead, as far as one can tell without waiting long: then a new one is needed. */
-  async #reuse(connection: Connection, limit: AbortSignal): Promise<Link | undefined> {
-    const late = new LinkError('unreachable', 'The connection is silent.')
-    const deadline = { clock: this.#clock, limitMs: REUSE_LIMIT, signals: [limit], late }
-    try {
-      return await withDeadline(deadline, (signal) => this.#openLink(connection, signal))
-    } catch (error) {
-      if (limit.aborted) throw error
-      this.#log.debug('a standing connection is of no use', {
-        remote: `${connection.remoteAddr}`,
-        reason: messageOf(error),
-      })
-      return undefined
-    }
-  }
-
-  /** A connection to the node that stands already; a direct one if there is a choice. */
-  #standing(endpoints: readonly Endpoint[], address: Address | undefined): Connection | undefined {
-    const linked = [...this.#open].find(([link]) => link.peer === address)?.[1]
-    const peer = linked?.remotePeer ?? endpoints.find((endpoint) => endpoint.peer !== undefined)?.peer
-    if (peer === undefined) return undefined
-    const standing = this.#node.libp2p.getConnections(peer).filter(({ status }) => status === 'open')
-    return standing.find(isDirect) ?? standing[0]
-  }
-
-  async #openLink(connection: Connection, signal: AbortSignal): Promise<Link> {
-    const options = { signal, runOnLimitedConnection: true, maxOutboundStreams: MAX_LINKS_PER_PEER }
-    try {
-      const stream = await connection.newStream(LINK_PROTOCOL, options)
-      const peer = addressOfPeer(connection.remotePeer)
-      if (peer === undefined) throw new TypeError('a key of another kind than ours')
-      return this.#adopt(stream, connection, peer, true)
-    } catch (error) {
-      this.#connections.release(connection)
-      throw new LinkError('refused', `${connection.remoteAddr} takes no link: ${messageOf(error)}.`, { cause: error })
-    }
-  }
-
-  #linksTo(peer: Address | undefined): number {
-    return [...this.#open.keys()].filter((link) => link.peer === peer).length
-  }
-
   #accept(stream: Stream, connection: Connection): void {
     const peer = addressOfPeer(connection.remotePeer)
-    const full = this.#linksTo(peer) >= MAX_LINKS_PER_PEER
+    const full = this.#dialer.linksTo(peer) >= MAX_LINKS_PER_PEER
     const unheard = this.#linkHandler === undefined && this.#waiting.length >= MAX_WAITING_LINKS
     if (peer === undefined || full || unheard || this.#stopped !== undefined) {
       this.#counters.refused++
@@ -354,16 +252,3 @@ export class Libp2pLinks implements LinkLayer {
 }
 
 const CLOSED = new Error('the node is stopping')
-
-/** Whether no relay carries it. */
-function isDirect(connection: Connection): boolean {
-  return !connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
-}
-
-/** What a contact's endpoints say, without those of other nodes. @throws LinkError when all are of other nodes */
-function endpointsOf(contact: Contact): Endpoint[] {
-  const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
-  const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
-  if (own.length > 0 || known.length === 0) return own
-  throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
-}

@@ -10,7 +10,7 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
-import { RELAY_SLOTS, RESERVE_AFTER, RESERVE_AGAIN_AFTER } from '../constants.ts'
+import { RELAY_SLOTS, RESERVE_AFTER_MS, RESERVE_AGAIN_AFTER_MS } from '../constants.ts'
 import { reachOf } from '../endpoints.ts'
 import type { ReservationStore } from './node.ts'
 
@@ -52,7 +52,7 @@ export class RelaySlots {
 
   /** There may be a relay to be had: a link was opened. */
   linkOpened(): void {
-    if (this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AFTER)
+    if (this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AFTER_MS)
   }
 
   /** Whether a slot of ours lives on this connection. */
@@ -88,7 +88,7 @@ export class RelaySlots {
     }
     this.#reserving = false
     // Without a failure there is nobody left to ask, and the next link will call again.
-    if (failed.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER)
+    if (failed.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER_MS)
   }
 
   /** Relays with a public address first: those that others can reach too. */
@@ -117,6 +117,6 @@ export class RelaySlots {
   }
 
   #lost(relay: PeerId): void {
-    if (this.#slots.delete(relay.toString())) this.#schedule(RESERVE_AFTER)
+    if (this.#slots.delete(relay.toString())) this.#schedule(RESERVE_AFTER_MS)
   }
 }

@@ -8,7 +8,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { InputError } from '../../../agent/core/errors.ts'
 import { SILENT } from '../../../agent/core/log.ts'
 import { MAX_FRAME } from '../../../agent/overlay/link.ts'
-import { BULK_BACKLOG, IDLE_LIMIT, LINK_PROTOCOL, MAX_LINKS_PER_PEER } from '../../../agent/transport/constants.ts'
+import { BULK_BACKLOG, IDLE_LIMIT_MS, LINK_PROTOCOL, MAX_LINKS_PER_PEER } from '../../../agent/transport/constants.ts'
 import { LinkError } from '../../../agent/transport/errors.ts'
 import { createIdentity } from '../../../agent/transport/identity.ts'
 import { type Libp2pNode, startLibp2pNode } from '../../../agent/transport/libp2p/node.ts'
@@ -216,7 +216,7 @@ describe('relays', () => {
     // The ring may drop its link to the relay; the way through it stays.
     const recorder = new Recorder(link)
     up.close()
-    await new Promise((resolve) => setTimeout(resolve, IDLE_LIMIT + 1000))
+    await new Promise((resolve) => setTimeout(resolve, IDLE_LIMIT_MS + 1000))
     atHidden[0]!.send(pattern(10, 1))
     await world.until(() => recorder.frames.length === 1)
     const another = await world.node()

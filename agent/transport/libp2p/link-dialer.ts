@@ -1,0 +1,173 @@
+/**
+ * From a contact or an endpoint to a link: over a connection that stands already where one does, else over a new one.
+ *
+ * Guarantees that a dial ends: with the caller's signal, when the node stops, or after `DIAL_LIMIT_MS`; that a link leads to
+ * the node that was meant; and that a connection on which no link came up is given back.
+ */
+
+import type { Connection, Stream } from '@libp2p/interface'
+import type { Clock } from '../../core/clock.ts'
+import { withDeadline } from '../../core/deadline.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+import { type Address, formatAddress } from '../../overlay/address.ts'
+import type { Contact, Link } from '../../overlay/link.ts'
+import { DIAL_LIMIT_MS, LINK_PROTOCOL, MAX_LINKS_PER_PEER, REUSE_LIMIT_MS } from '../constants.ts'
+import { addressOfPeer, type Endpoint, parseEndpoint, readEndpoint } from '../endpoints.ts'
+import { LinkError } from '../errors.ts'
+import { isDirect } from './connections.ts'
+import { Dialer } from './dialer.ts'
+import type { Libp2pLink } from './link.ts'
+import type { Libp2pNode } from './node.ts'
+
+export interface LinkDialerParts {
+  readonly node: Libp2pNode
+  readonly clock: Clock
+  readonly log: Log
+  readonly self: Address
+  /** Links that stand, each with its connection. */
+  readonly open: ReadonlyMap<Libp2pLink, Connection>
+  /** Ends every dial. */
+  readonly stopping: AbortSignal
+  readonly counters: { failedDials: number }
+  /** Gives up a connection, unless something uses it. */
+  readonly release: (connection: Connection) => void
+  readonly adopt: (stream: Stream, connection: Connection, peer: Address) => Link
+}
+
+export class LinkDialer {
+  readonly #parts: LinkDialerParts
+  readonly #dialer: Dialer
+
+  constructor(parts: LinkDialerParts) {
+    this.#parts = parts
+    this.#dialer = new Dialer(parts)
+  }
+
+  /** @throws LinkError */
+  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const endpoints = endpointsOf(contact)
+    return await this.#limited(signal, (limit) => this.#linkTo(endpoints, contact.address, limit))
+  }
+
+  /** @throws LinkError */
+  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const direct = endpointsOf(contact).filter(({ relayed }) => !relayed)
+    return await this.#limited(signal, (limit) => this.#linkTo(direct, contact.address, limit, false))
+  }
+
+  /** @throws LinkError, or InputError when `endpoint` is malformed */
+  async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    const parsed = parseEndpoint(endpoint)
+    return await this.#limited(signal, (limit) => this.#linkTo([parsed], undefined, limit))
+  }
+
+  /** @throws LinkError */
+  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const over = [...this.#parts.open].find(([link]) => link.peer === relay && !link.relayed)?.[1]
+    if (over === undefined) throw new LinkError('unreachable', `No direct link to the relay ${formatAddress(relay)}.`)
+    const peer = contact.endpoints
+      .map((text) => readEndpoint(text)?.peer)
+      .find((one) => one !== undefined && addressOfPeer(one) === contact.address)
+    if (peer === undefined) {
+      throw new LinkError('unreachable', `No endpoint of ${formatAddress(contact.address)} says which key it has.`)
+    }
+    const endpoint = parseEndpoint(`${over.remoteAddr}/p2p-circuit/p2p/${peer}`)
+    return await this.#limited(signal, async (limit) => {
+      const connection = await this.#dialer.connect([endpoint], limit)
+      return await this.#openLink(connection, limit)
+    })
+  }
+
+  /** Links that stand to `peer`. */
+  linksTo(peer: Address | undefined): number {
+    return [...this.#parts.open.keys()].filter((link) => link.peer === peer).length
+  }
+
+  /** Runs a dial that ends with the caller's signal, when the node stops, or after `DIAL_LIMIT_MS`. */
+  async #limited(signal: AbortSignal | undefined, dial: (limit: AbortSignal) => Promise<Link>): Promise<Link> {
+    const deadline = {
+      clock: this.#parts.clock,
+      limitMs: DIAL_LIMIT_MS,
+      signals: signal === undefined ? [this.#parts.stopping] : [this.#parts.stopping, signal],
+      late: new LinkError('unreachable', `No answer within ${DIAL_LIMIT_MS / 1000} s.`),
+    }
+    try {
+      return await withDeadline(deadline, dial)
+    } catch (error) {
+      this.#parts.counters.failedDials++
+      throw error
+    }
+  }
+
+  /** @param mayRelay whether a relayed connection that stands may serve when no endpoint answers */
+  async #linkTo(
+    endpoints: readonly Endpoint[],
+    expected: Address | undefined,
+    limit: AbortSignal,
+    mayRelay = true,
+  ): Promise<Link> {
+    const standing = this.#standing(endpoints, expected)
+    const known = expected ?? (standing && addressOfPeer(standing.remotePeer))
+    if (this.linksTo(known) >= MAX_LINKS_PER_PEER) {
+      throw new LinkError('refused', `There are ${MAX_LINKS_PER_PEER} links to this node already.`)
+    }
+    if (standing !== undefined && isDirect(standing)) {
+      const link = await this.#reuse(standing, limit)
+      if (link !== undefined) return link
+    }
+    const connection = await this.#dialer.connect(endpoints, limit, mayRelay ? standing : undefined)
+    const address = addressOfPeer(connection.remotePeer)
+    if (address === undefined || (expected !== undefined && address !== expected)) {
+      this.#parts.release(connection)
+      throw new LinkError('wrong-peer', `At ${connection.remoteAddr} lives another node than expected.`)
+    }
+    return await this.#openLink(connection, limit)
+  }
+
+  /** undefined when the connection is dead, as far as one can tell without waiting long: then a new one is needed. */
+  async #reuse(connection: Connection, limit: AbortSignal): Promise<Link | undefined> {
+    const late = new LinkError('unreachable', 'The connection is silent.')
+    const deadline = { clock: this.#parts.clock, limitMs: REUSE_LIMIT_MS, signals: [limit], late }
+    try {
+      return await withDeadline(deadline, (signal) => this.#openLink(connection, signal))
+    } catch (error) {
+      if (limit.aborted) throw error
+      this.#parts.log.debug('a standing connection is of no use', {
+        remote: `${connection.remoteAddr}`,
+        reason: messageOf(error),
+      })
+      return undefined
+    }
+  }
+
+  /** A connection to the node that stands already; a direct one if there is a choice. */
+  #standing(endpoints: readonly Endpoint[], address: Address | undefined): Connection | undefined {
+    const linked = [...this.#parts.open].find(([link]) => link.peer === address)?.[1]
+    const peer = linked?.remotePeer ?? endpoints.find((endpoint) => endpoint.peer !== undefined)?.peer
+    if (peer === undefined) return undefined
+    const standing = this.#parts.node.libp2p.getConnections(peer).filter(({ status }) => status === 'open')
+    return standing.find(isDirect) ?? standing[0]
+  }
+
+  async #openLink(connection: Connection, signal: AbortSignal): Promise<Link> {
+    const options = { signal, runOnLimitedConnection: true, maxOutboundStreams: MAX_LINKS_PER_PEER }
+    try {
+      const stream = await connection.newStream(LINK_PROTOCOL, options)
+      const peer = addressOfPeer(connection.remotePeer)
+      if (peer === undefined) throw new TypeError('a key of another kind than ours')
+      return this.#parts.adopt(stream, connection, peer)
+    } catch (error) {
+      this.#parts.release(connection)
+      throw new LinkError('refused', `${connection.remoteAddr} takes no link: ${messageOf(error)}.`, { cause: error })
+    }
+  }
+}
+
+/** What a contact's endpoints say, without those of other nodes. @throws LinkError when all are of other nodes */
+function endpointsOf(contact: Contact): Endpoint[] {
+  const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
+  const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
+  if (own.length > 0 || known.length === 0) return own
+  throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
+}

@@ -6,8 +6,9 @@
 
 import fc from 'fast-check'
 import { messageOf } from '../agent/core/errors.ts'
-import { type Ending, play, type Story } from './play.ts'
+import { play } from './play.ts'
 import { stories } from './stories.ts'
+import type { Ending, Story } from './story.ts'
 
 /** How long a failing story is shrunk at most, ms of true time. */
 const SHRINK_MS = 120_000

@@ -22,8 +22,8 @@ import type { Lease } from '../agent/lease/lease.ts'
 import { leaseKey, openOwner } from '../agent/lease/lease-entry.ts'
 import { type Address, addressFromBytes, formatAddress, isCloser } from '../agent/overlay/address.ts'
 import { DeliveryError, SERVICES } from '../agent/overlay/overlay.ts'
+import type { Outages } from './outages.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
-import type { Stage } from './stage.ts'
 
 /** After a partition heals or a sleeper wakes, one owner is left within this time. */
 export const SETTLED_WITHIN_MS = 25_000
@@ -37,16 +37,16 @@ const ROUTE_TRIES = 3
 export class Invariants {
   readonly violations: string[] = []
   readonly #cluster: SimCluster
-  readonly #stage: Stage
+  readonly #outages: Outages
   /** Leases whose entry lost its majority with the hosts that kept it: `host ip`. */
   readonly #orphaned = new Set<string>()
   readonly #subKeys = new Map<Ip4, SubKey[]>()
   readonly #opened = new WeakMap<Proven, Address | undefined>()
   #lookedInsideAt = 0
 
-  constructor(cluster: SimCluster, stage: Stage) {
+  constructor(cluster: SimCluster, outages: Outages) {
     this.#cluster = cluster
-    this.#stage = stage
+    this.#outages = outages
   }
 
   violate(what: string): void {
@@ -71,7 +71,7 @@ export class Invariants {
       if (owners.length < 2 || owners.some((owner) => this.#orphaned.has(name(owner, ip)))) continue
       for (const [i, a] of owners.entries()) {
         for (const b of owners.slice(i + 1)) {
-          if (this.#stage.excuses(a.address, b.address, SETTLED_WITHIN_MS)) continue
+          if (this.#outages.excuses(a.address, b.address, SETTLED_WITHIN_MS)) continue
           this.violate(`${formatIp4(ip)} is held by ${formatAddress(a.address)} and ${formatAddress(b.address)}`)
         }
       }
@@ -94,14 +94,14 @@ export class Invariants {
   /** What the replicas of every held address have, and for how long. */
   #lookInside(): void {
     this.#lookedInsideAt = this.#cluster.clock.now()
-    if (this.#stage.isCut(SETTLED_WITHIN_MS)) return
+    if (this.#outages.isCut(SETTLED_WITHIN_MS)) return
     const beside = besideOf(this.#cluster.hosts())
     for (const host of this.#cluster.hosts()) {
-      if (this.#stage.isAway(host.address, SETTLED_WITHIN_MS)) continue
+      if (this.#outages.isAway(host.address, SETTLED_WITHIN_MS)) continue
       for (const lease of host.leases.held()) {
         if (lease.offered || this.#orphaned.has(name(host, lease.ip))) continue
         this.#checkTakenOver(host, lease.ip, beside)
-        if (!this.#stage.everHeld(host.address)) this.#checkOutlived(host, lease, beside)
+        if (!this.#outages.everHeld(host.address)) this.#checkOutlived(host, lease, beside)
       }
     }
   }
@@ -130,7 +130,7 @@ export class Invariants {
     const endsInMs = owner.clock.untilMs(expiresAt)
     const keepsLonger = (host: SimHost, subKey: SubKey) => {
       if (!this.#keeps(host, subKey, ip, owner)) return false
-      if (this.#stage.everHeld(host.address)) return true
+      if (this.#outages.everHeld(host.address)) return true
       return host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= endsInMs
     }
     const standing = () => this.#cluster.hosts().filter(({ clock }) => !clock.held)

@@ -1,7 +1,7 @@
 /** A story in words, and as one line of JSON to play it again. */
 
 import type { Failure } from './explore.ts'
-import type { Fault, Story } from './play.ts'
+import type { Fault, Story } from './story.ts'
 
 const SHOWN_VIOLATIONS = 3
 

@@ -1,26 +1,18 @@
 /**
  * A network in one process: `LinkLayer`s whose frames travel in virtual time, with delay, loss, crashes, pauses, NATs
- * and pairs that cannot talk. Links are ordered, as TCP is, unless the weather says otherwise; a lost frame is lost whole.
+ * and pairs that cannot talk.
  */
 
 import { createHash } from 'node:crypto'
 import type { Clock } from '../agent/core/clock.ts'
 import type { Address } from '../agent/overlay/address.ts'
 import { formatAddress } from '../agent/overlay/address.ts'
-import { type Contact, type Link, type LinkLayer, MAX_FRAME, type Priority } from '../agent/overlay/link.ts'
+import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
+import { type NatKind, PINHOLE_MS } from './nat.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import { endpointOf, type LinkOwner, type Medium, SimLink, type Weather } from './sim-link.ts'
 
-export interface Weather {
-  /** One-way delay of a frame, ms: uniform in [min, max). */
-  minDelayMs: number
-  maxDelayMs: number
-  /** Shares of frames that are lost, come twice, or overtake the one before, 0 to 1. */
-  loss: number
-  duplicate: number
-  reorder: number
-}
-
-export class SimNetwork {
+export class SimNetwork implements Medium {
   readonly clock: Clock
   readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
   readonly #random: SeededRandom
@@ -99,24 +91,10 @@ export class SimNetwork {
   }
 }
 
-export function endpointOf(address: Address): string {
-  return `sim:${formatAddress(address)}`
-}
-
-/**
- * What stands before a node. `open`: anybody can dial it. `cone`: those can whom it dialled lately (an address-restricted
- * NAT). `symmetric`: nobody can but through a node that it dialled. `outgoing`: the same, and it carries nobody's links.
- */
-export const NAT_KINDS = ['open', 'cone', 'symmetric', 'outgoing'] as const
-export type NatKind = (typeof NAT_KINDS)[number]
-
-/** How long a cone NAT lets a node in that was dialled from behind it, ms; RFC 4787 asks for 2 min at least. */
-const PINHOLE_MS = 120_000
-
 /** An endpoint that has not answered by then is given up for the next, ms: longer than a round trip in bad weather. */
 const NEXT_ENDPOINT_MS = 1_300
 
-export class SimLinks implements LinkLayer {
+export class SimLinks implements LinkLayer, LinkOwner {
   readonly self: Address
   readonly open = new Set<SimLink>()
   readonly #network: SimNetwork
@@ -252,105 +230,5 @@ export class SimLinks implements LinkLayer {
         resolve(near)
       })
     })
-  }
-}
-
-export class SimLink implements Link {
-  readonly peer: Address
-  readonly outgoing: boolean
-  readonly relayed: boolean
-  readonly remote: string
-  other: SimLink | undefined
-  readonly #network: SimNetwork
-  readonly #owner: SimLinks
-  readonly #relay: Address | undefined
-  readonly #early: Uint8Array[] = []
-  #onFrame: ((frame: Uint8Array) => void) | undefined
-  #onClose: (() => void) | undefined
-  #state: 'open' | 'closed' | 'cut' = 'open'
-  #closedBeforeHandler = false
-  /** When the last frame arrives: keeps them in order. */
-  #busyUntil = 0
-
-  constructor(network: SimNetwork, owner: SimLinks, peer: Address, outgoing: boolean, relay: Address | undefined) {
-    this.#network = network
-    this.#owner = owner
-    this.peer = peer
-    this.outgoing = outgoing
-    this.#relay = relay
-    this.relayed = relay !== undefined
-    this.remote = endpointOf(peer)
-    owner.open.add(this)
-  }
-
-  send(frame: Uint8Array, _priority?: Priority): boolean {
-    if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
-    this.#network.count(this, frame)
-    const { weather } = this.#network
-    const lost = this.#network.strikes(weather.loss)
-    if (!lost) this.#travel(() => this.other?.receive(frame))
-    if (!lost && this.#network.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
-    return true
-  }
-
-  close(): void {
-    if (this.#state !== 'open') return
-    this.#end('closed')
-    this.#travel(() => this.other?.closedByPeer())
-  }
-
-  set onFrame(handler: (frame: Uint8Array) => void) {
-    this.#onFrame = handler
-    for (const frame of this.#early.splice(0)) handler(frame)
-  }
-
-  set onClose(handler: () => void) {
-    this.#onClose = handler
-    if (this.#closedBeforeHandler) handler()
-  }
-
-  receive(frame: Uint8Array): void {
-    if (this.#state !== 'open') return
-    if (this.#onFrame === undefined) this.#early.push(frame)
-    else this.#onFrame(frame)
-  }
-
-  closedByPeer(): void {
-    if (this.#state === 'open') this.#end('closed')
-  }
-
-  /** The host lost its power: no handler of it runs any more. */
-  cut(): void {
-    this.#state = 'cut'
-  }
-
-  #end(state: 'closed'): void {
-    this.#state = state
-    this.#owner.open.delete(this)
-    if (this.#onClose === undefined) this.#closedBeforeHandler = true
-    else this.#onClose()
-  }
-
-  #travel(arrive: () => void): void {
-    const { clock, weather } = this.#network
-    const now = clock.now()
-    const overtakes = this.#network.strikes(weather.reorder)
-    const arrivesAt = overtakes ? now + this.#network.delay() : Math.max(this.#busyUntil, now + this.#network.delay())
-    this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
-    clock.after(arrivesAt - now, () => {
-      if (this.#passes()) this.other?.arrives(arrive)
-    })
-  }
-
-  /** At this end's host, when it is not held. */
-  arrives(arrive: () => void): void {
-    this.#owner.deliver(arrive)
-  }
-
-  #passes(): boolean {
-    const { canTalk } = this.#network
-    const self = this.#owner.self
-    if (this.#relay === undefined) return canTalk(self, this.peer)
-    return canTalk(self, this.#relay) && canTalk(this.#relay, this.peer)
   }
 }

@@ -4,9 +4,11 @@ import type { Address } from '../agent/overlay/address.ts'
 import { addressFromBytes } from '../agent/overlay/address.ts'
 import { nearest } from '../agent/overlay/neighborhood.ts'
 import { Ring } from '../agent/overlay/ring.ts'
+import type { NatKind } from './nat.ts'
 import { type Hold, NodeClock } from './node-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { endpointOf, type NatKind, type SimLinks, SimNetwork } from './sim-network.ts'
+import { endpointOf } from './sim-link.ts'
+import { type SimLinks, SimNetwork } from './sim-network.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface SimNode {

@@ -1,10 +1,10 @@
-/** Where a story is played: lets time pass and faults strike, and knows what is wrong with the world now. */
+/** Where a story is played: lets time pass and faults strike. */
 
-import type { Address } from '../agent/overlay/address.ts'
 import type { Invariants } from './invariants.ts'
-import type { Fault, Story } from './play.ts'
+import { NAT_KINDS, type NatKind } from './nat.ts'
+import type { Outages } from './outages.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
-import { NAT_KINDS, type NatKind } from './sim-network.ts'
+import type { Fault, Story } from './story.ts'
 
 const WATCH_EVERY_MS = 200
 /** The first host knows nobody; the rest arrive this close to each other, ms. */
@@ -13,37 +13,13 @@ const ARRIVAL_MS = 120
 export class Stage {
   readonly #cluster: SimCluster
   readonly #story: Story
-  readonly #walls = new Set<string>()
-  #cutBit: number | undefined
-  #cutEndedAt = Number.NEGATIVE_INFINITY
+  readonly #outages: Outages
   #churnUntil = Number.NEGATIVE_INFINITY
-  readonly #resumedAt = new Map<Address, number>()
 
-  constructor(cluster: SimCluster, story: Story) {
+  constructor(cluster: SimCluster, story: Story, outages: Outages) {
     this.#cluster = cluster
     this.#story = story
-    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
-  }
-
-  /** A host that is held, or came back less than `boundMs` ago, or two that a partition parts or parted until then. */
-  excuses(a: Address, b: Address, boundMs: number): boolean {
-    return this.isAway(a, boundMs) || this.isAway(b, boundMs) || this.#areCut(a, b) || this.isCut(boundMs)
-  }
-
-  /** Whether a host is held, or was less than `boundMs` ago. */
-  isAway(address: Address, boundMs: number): boolean {
-    const resumedAt = this.#resumedAt.get(address) ?? Number.NEGATIVE_INFINITY
-    return this.#cluster.nodes.get(address)?.clock.held === true || this.#cluster.clock.now() - resumedAt < boundMs
-  }
-
-  /** Whether the cluster is parted, or was less than `boundMs` ago. */
-  isCut(boundMs: number): boolean {
-    return this.#cutBit !== undefined || this.#cluster.clock.now() - this.#cutEndedAt < boundMs
-  }
-
-  /** Whether a host was ever held: its clock may have stood still. */
-  everHeld(address: Address): boolean {
-    return this.#resumedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === true
+    this.#outages = outages
   }
 
   async begin(invariants: Invariants): Promise<void> {
@@ -82,23 +58,16 @@ export class Stage {
         break
       case 'hold': {
         const host = this.#pick(fault.who)
-        if (host === undefined || host.clock.held) break
-        this.#cluster.hold(host, fault.hold)
-        invariants.afterLoss()
-        clock.after(fault.forMs, () => this.#resume(host))
+        if (host !== undefined && this.#outages.hold(host, fault.hold, fault.forMs)) invariants.afterLoss()
         break
       }
       case 'partition':
-        if (this.#cutBit !== undefined) break
-        this.#cutBit = fault.bit
-        clock.after(fault.forMs, () => this.#heal())
+        this.#outages.part(fault.bit, fault.forMs)
         break
       case 'wall': {
         const [one, other] = [this.#pick(fault.one), this.#pick(fault.other)]
         if (one === undefined || other === undefined || one === other) break
-        const wall = pair(one.address, other.address)
-        this.#walls.add(wall)
-        clock.after(fault.forMs, () => this.#walls.delete(wall))
+        this.#outages.wall(one.address, other.address, fault.forMs)
         break
       }
       case 'weather': {
@@ -118,11 +87,9 @@ export class Stage {
 
   /** Ends every fault. */
   async calm(invariants: Invariants): Promise<void> {
-    this.#heal()
     this.#clearUp()
-    this.#walls.clear()
     this.#churnUntil = Number.NEGATIVE_INFINITY
-    for (const host of this.#cluster.hosts()) if (host.clock.held) this.#resume(host)
+    this.#outages.end()
     invariants.look()
   }
 
@@ -162,31 +129,7 @@ export class Stage {
     return hosts[who % hosts.length]
   }
 
-  #resume(host: SimHost): void {
-    if (!host.clock.held) return
-    this.#resumedAt.set(host.address, this.#cluster.clock.now())
-    this.#cluster.resume(host)
-  }
-
-  #heal(): void {
-    if (this.#cutBit === undefined) return
-    this.#cutBit = undefined
-    this.#cutEndedAt = this.#cluster.clock.now()
-  }
-
   #clearUp(): void {
     Object.assign(this.#cluster.network.weather, { loss: 0, duplicate: 0, reorder: 0, maxDelayMs: 40 })
   }
-
-  #areWalled(a: Address, b: Address): boolean {
-    return this.#walls.size > 0 && this.#walls.has(pair(a, b))
-  }
-
-  #areCut(a: Address, b: Address): boolean {
-    return this.#cutBit !== undefined && ((a ^ b) >> BigInt(this.#cutBit)) % 2n === 1n
-  }
-}
-
-function pair(a: Address, b: Address): string {
-  return a < b ? `${a}-${b}` : `${b}-${a}`
 }

@@ -1,8 +1,8 @@
 /** Random stories, made to be shrunk: fast-check takes steps away until the shortest failing story is left. */
 
 import fc from 'fast-check'
-import type { Fault, Step, Story } from './play.ts'
-import { NAT_KINDS } from './sim-network.ts'
+import { NAT_KINDS } from './nat.ts'
+import type { Fault, Step, Story } from './story.ts'
 
 const who = fc.nat({ max: 999 })
 const span = (min: number, max: number) => fc.integer({ min, max })

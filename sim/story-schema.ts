@@ -1,8 +1,8 @@
 /** Stories from outside: everything that `--replay` may hold. */
 
 import * as v from 'valibot'
-import type { Story } from './play.ts'
-import { NAT_KINDS } from './sim-network.ts'
+import { NAT_KINDS } from './nat.ts'
+import type { Story } from './story.ts'
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))

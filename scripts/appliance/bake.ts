@@ -10,10 +10,11 @@ import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Base } from './base.ts'
 import { diskLayout } from './disk.ts'
-import { CONTAINERS, type ContainerName, fill } from './disks/container.ts'
-import { type CachedDisk, cachedDisk } from './disks/disk-cache.ts'
+import { type CachedDisk, fill } from './disks/container.ts'
+import { cachedDisk } from './disks/disk-cache.ts'
+import { CONTAINERS, type ContainerName } from './disks/registry.ts'
 import type { Flavour } from './flavour.ts'
-import { FORMATS, type FormatName } from './formats/format.ts'
+import { FORMATS, type FormatName } from './formats/registry.ts'
 
 export interface BakeInput {
   readonly base: Base

@@ -23,7 +23,7 @@ import { agentBundle, agentFiles, inRoot, templatesFolder } from '../lib/paths.t
 import { say, step, tail } from '../lib/progress.ts'
 import { cached, has, isIntact, KeyBuilder } from './cache.ts'
 import { ESP_LABEL, makeDisk, ROOT_LABEL, rootOffset } from './disk.ts'
-import type { CachedDisk } from './disks/disk-cache.ts'
+import type { CachedDisk } from './disks/container.ts'
 import { qcow2 } from './disks/qcow2.ts'
 import { type Flavour, permittedBy } from './flavour.ts'
 import { readExt4 } from './hygiene/ext4.ts'

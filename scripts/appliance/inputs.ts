@@ -9,7 +9,7 @@ import * as v from 'valibot'
 import { type CondorOptions, condorSchema, condorSection } from '../../agent/condor/settings.ts'
 import { InputError, messageOf } from '../../agent/core/errors.ts'
 import { looksLikeToken } from '../../agent/namespace/token.ts'
-import { DEFAULT_FORMATS, FORMAT_NAMES, FORMATS, type FormatName } from './formats/format.ts'
+import { DEFAULT_FORMATS, FORMAT_NAMES, FORMATS, type FormatName } from './formats/registry.ts'
 
 export interface Inputs {
   /** Id, name or token of a namespace; undefined: make one. */

@@ -10,7 +10,7 @@ import * as v from 'valibot'
 import { condorSchema } from '../../agent/condor/settings.ts'
 import { writeWhole } from '../../agent/core/files.ts'
 import { cacheFolder } from '../lib/paths.ts'
-import { FORMAT_NAMES } from './formats/format.ts'
+import { FORMAT_NAMES } from './formats/registry.ts'
 
 export const requestSchema = v.object({
   namespace: v.object({ id: v.string(), name: v.string(), pool: v.string(), token: v.string() }),

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { FORMAT_NAMES } from '../appliance/formats/format.ts'
+import { FORMAT_NAMES } from '../appliance/formats/registry.ts'
 import { parseSums } from '../appliance/publish.ts'
 import { sha256Files } from '../appliance/sha256.ts'
 import { checkSignature } from '../appliance/signature.ts'

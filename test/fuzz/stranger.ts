@@ -6,7 +6,7 @@ import { type Address, addressFromBytes } from '../../agent/overlay/address.ts'
 import type { Link } from '../../agent/overlay/link.ts'
 import { type Frame, type FrameOf, frameCodec } from '../../agent/overlay/messages.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { endpointOf } from '../../sim/sim-network.ts'
+import { endpointOf } from '../../sim/sim-link.ts'
 import type { SimRing } from '../../sim/sim-ring.ts'
 
 const PATIENCE_MS = 5_000

@@ -5,7 +5,7 @@ import { encode } from '../../agent/core/codec.ts'
 import type { Address } from '../../agent/overlay/address.ts'
 import { frameCodec } from '../../agent/overlay/messages.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { endpointOf } from '../../sim/sim-network.ts'
+import { endpointOf } from '../../sim/sim-link.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
 
 /** A ring of three and a stranger who says whatever he likes on a link to one of them. */

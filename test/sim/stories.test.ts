@@ -6,8 +6,9 @@ import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { play, type Story } from '../../sim/play.ts'
+import { play } from '../../sim/play.ts'
 import { stories } from '../../sim/stories.ts'
+import type { Story } from '../../sim/story.ts'
 
 /** `STORIES=1000` for a longer look, `STORY_SEED=7` for other stories. */
 const COUNT = process.env.STORIES ?? '1000'

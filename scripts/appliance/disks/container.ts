@@ -6,11 +6,6 @@
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { qcow2 } from './qcow2.ts'
-import { rawZst } from './raw-zst.ts'
-import { streamVmdk } from './stream-vmdk.ts'
-import { vdi } from './vdi.ts'
-import { vmdk } from './vmdk.ts'
 
 export interface RawDisk {
   /** The raw image; sparse. */
@@ -27,6 +22,13 @@ export interface Stamp {
   readonly id: Uint8Array
 }
 
+/** A disk in a container, in the cache. */
+export interface CachedDisk {
+  readonly path: string
+  /** Offset of the slot in this file. */
+  readonly at: number
+}
+
 export interface Container {
   /** Ending of the file's name. */
   readonly suffix: string
@@ -37,9 +39,6 @@ export interface Container {
   /** Writes what belongs to one bake alone into an open file. */
   stamp?(file: number, stamp: Stamp): void
 }
-
-export const CONTAINERS = { qcow2, 'stream.vmdk': streamVmdk, vmdk, vdi, 'raw.zst': rawZst } as const
-export type ContainerName = keyof typeof CONTAINERS
 
 /**
  * Puts a slot and a stamp into a copy of a converted disk. It is not synced, which would take longer than all the rest:

@@ -10,22 +10,8 @@ import { inRoot } from '../../lib/paths.ts'
 import { step } from '../../lib/progress.ts'
 import type { Base } from '../base.ts'
 import { cached, has, KeyBuilder } from '../cache.ts'
-import { CONTAINERS, type ContainerName } from './container.ts'
-
-export interface CachedDisk {
-  readonly path: string
-  /** Offset of the slot in this file. */
-  readonly at: number
-}
-
-/** Those that decide what the file looks like. */
-const MODULES: Readonly<Record<ContainerName, readonly string[]>> = {
-  qcow2: ['qcow2.ts'],
-  'stream.vmdk': ['stream-vmdk.ts', 'vmdk-extent.ts'],
-  vmdk: ['vmdk.ts', 'vmdk-extent.ts'],
-  vdi: ['vdi.ts'],
-  'raw.zst': ['raw-zst.ts'],
-}
+import type { CachedDisk } from './container.ts'
+import { CONTAINERS, type ContainerName } from './registry.ts'
 
 /** Bases of one name replace each other in the cache. */
 type BaseName = Pick<Base, 'id' | 'name'>
@@ -36,9 +22,11 @@ const kind = (base: BaseName, name: ContainerName) => `disk-${base.name}-${name}
 const fileName = (name: ContainerName) => `disk.${CONTAINERS[name].suffix}`
 
 function diskKey(baseId: string, name: ContainerName): string {
-  const key = new KeyBuilder().value('base', baseId).value('container', name)
-  for (const module of MODULES[name]) key.file(module, inRoot('scripts', 'appliance', 'disks', module))
-  return key.finish()
+  return new KeyBuilder()
+    .value('base', baseId)
+    .value('container', name)
+    .folder('disks', inRoot('scripts', 'appliance', 'disks'))
+    .finish()
 }
 
 /** Whether it is in the cache; qcow2 is part of the base. */

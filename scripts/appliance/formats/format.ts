@@ -3,13 +3,8 @@
  * hypervisor reads.
  */
 
-import type { ContainerName } from '../disks/container.ts'
+import type { ContainerName } from '../disks/registry.ts'
 import type { Flavour } from '../flavour.ts'
-import { ova } from './ova.ts'
-import { qcow2 } from './qcow2.ts'
-import { rawZst, vdi } from './single-file.ts'
-import { vagrant } from './vagrant.ts'
-import { vmdk } from './vmdk.ts'
 
 /** What a format works with while it is baked. */
 export interface BakeContext {
@@ -34,9 +29,3 @@ export interface Format {
   readonly about: string
   bake(context: BakeContext): Promise<void>
 }
-
-export const FORMATS = { qcow2, ova, vmdk, vdi, 'raw.zst': rawZst, vagrant } as const
-export type FormatName = keyof typeof FORMATS
-export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[]
-/** When nobody chooses. */
-export const DEFAULT_FORMATS: readonly FormatName[] = ['qcow2', 'ova']

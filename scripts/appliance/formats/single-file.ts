@@ -1,7 +1,7 @@
 /** The formats that are a disk and nothing else. */
 
 import { join } from 'node:path'
-import { CONTAINERS, type ContainerName } from '../disks/container.ts'
+import { CONTAINERS, type ContainerName } from '../disks/registry.ts'
 import type { Format } from './format.ts'
 
 const single = (container: ContainerName, about: string): Format => ({

@@ -1,0 +1,95 @@
+/**
+ * What is wrong with the world now, and was until lately: hosts that are held, a partition, pairs that cannot talk. It
+ * decides what the network lets through, and what the promises have to excuse.
+ */
+
+import type { Address } from '../agent/overlay/address.ts'
+import type { Hold } from './node-clock.ts'
+import type { SimCluster, SimHost } from './sim-cluster.ts'
+
+export class Outages {
+  readonly #cluster: SimCluster
+  readonly #walls = new Set<string>()
+  readonly #resumedAt = new Map<Address, number>()
+  #cutBit: number | undefined
+  #cutEndedAt = Number.NEGATIVE_INFINITY
+
+  constructor(cluster: SimCluster) {
+    this.#cluster = cluster
+    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
+  }
+
+  /** A host that is held, or came back less than `boundMs` ago, or two that a partition parts or parted until then. */
+  excuses(a: Address, b: Address, boundMs: number): boolean {
+    return this.isAway(a, boundMs) || this.isAway(b, boundMs) || this.#areCut(a, b) || this.isCut(boundMs)
+  }
+
+  /** Whether a host is held, or was less than `boundMs` ago. */
+  isAway(address: Address, boundMs: number): boolean {
+    const resumedAt = this.#resumedAt.get(address) ?? Number.NEGATIVE_INFINITY
+    return this.#cluster.nodes.get(address)?.clock.held === true || this.#cluster.clock.now() - resumedAt < boundMs
+  }
+
+  /** Whether the cluster is parted, or was less than `boundMs` ago. */
+  isCut(boundMs: number): boolean {
+    return this.#cutBit !== undefined || this.#cluster.clock.now() - this.#cutEndedAt < boundMs
+  }
+
+  /** Whether a host was ever held: its clock may have stood still. */
+  everHeld(address: Address): boolean {
+    return this.#resumedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === true
+  }
+
+  /** Holds a host for so long. False when it is held already. */
+  hold(host: SimHost, hold: Hold, forMs: number): boolean {
+    if (host.clock.held) return false
+    this.#cluster.hold(host, hold)
+    this.#cluster.clock.after(forMs, () => this.#resume(host))
+    return true
+  }
+
+  /** Parts the cluster by a bit of the address; there is one partition at a time. */
+  part(bit: number, forMs: number): void {
+    if (this.#cutBit !== undefined) return
+    this.#cutBit = bit
+    this.#cluster.clock.after(forMs, () => this.#heal())
+  }
+
+  /** Two hosts cannot talk to each other for so long. */
+  wall(a: Address, b: Address, forMs: number): void {
+    const wall = pair(a, b)
+    this.#walls.add(wall)
+    this.#cluster.clock.after(forMs, () => this.#walls.delete(wall))
+  }
+
+  /** Ends them all. */
+  end(): void {
+    this.#heal()
+    this.#walls.clear()
+    for (const host of this.#cluster.hosts()) this.#resume(host)
+  }
+
+  #resume(host: SimHost): void {
+    if (!host.clock.held) return
+    this.#resumedAt.set(host.address, this.#cluster.clock.now())
+    this.#cluster.resume(host)
+  }
+
+  #heal(): void {
+    if (this.#cutBit === undefined) return
+    this.#cutBit = undefined
+    this.#cutEndedAt = this.#cluster.clock.now()
+  }
+
+  #areWalled(a: Address, b: Address): boolean {
+    return this.#walls.size > 0 && this.#walls.has(pair(a, b))
+  }
+
+  #areCut(a: Address, b: Address): boolean {
+    return this.#cutBit !== undefined && ((a ^ b) >> BigInt(this.#cutBit)) % 2n === 1n
+  }
+}
+
+function pair(a: Address, b: Address): string {
+  return a < b ? `${a}-${b}` : `${b}-${a}`
+}

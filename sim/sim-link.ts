@@ -1,0 +1,143 @@
+/**
+ * One end of a simulated link. Frames arrive in order, as over TCP, unless the weather says otherwise; a lost frame is lost
+ * whole.
+ */
+
+import type { Clock } from '../agent/core/clock.ts'
+import { type Address, formatAddress } from '../agent/overlay/address.ts'
+import { type Link, MAX_FRAME, type Priority } from '../agent/overlay/link.ts'
+
+export interface Weather {
+  /** One-way delay of a frame, ms: uniform in [min, max). */
+  minDelayMs: number
+  maxDelayMs: number
+  /** Shares of frames that are lost, come twice, or overtake the one before, 0 to 1. */
+  loss: number
+  duplicate: number
+  reorder: number
+}
+
+/** What carries frames. */
+export interface Medium {
+  readonly clock: Clock
+  readonly weather: Weather
+  canTalk: (a: Address, b: Address) => boolean
+  /** A frame is on its way. */
+  count(link: SimLink, frame: Uint8Array): void
+  /** One-way delay of the next frame, ms. */
+  delay(): number
+  /** Whether something happens that has this share. */
+  strikes(share: number): boolean
+}
+
+/** The node that has this end. */
+export interface LinkOwner {
+  readonly self: Address
+  readonly open: Set<SimLink>
+  /** Lets something arrive at this node, now or when it goes on. */
+  deliver(arrive: () => void): void
+}
+
+export function endpointOf(address: Address): string {
+  return `sim:${formatAddress(address)}`
+}
+
+export class SimLink implements Link {
+  readonly peer: Address
+  readonly outgoing: boolean
+  readonly relayed: boolean
+  readonly remote: string
+  other: SimLink | undefined
+  readonly #medium: Medium
+  readonly #owner: LinkOwner
+  readonly #relay: Address | undefined
+  readonly #early: Uint8Array[] = []
+  #onFrame: ((frame: Uint8Array) => void) | undefined
+  #onClose: (() => void) | undefined
+  #state: 'open' | 'closed' | 'cut' = 'open'
+  #closedBeforeHandler = false
+  /** When the last frame arrives: keeps them in order. */
+  #busyUntil = 0
+
+  constructor(medium: Medium, owner: LinkOwner, peer: Address, outgoing: boolean, relay: Address | undefined) {
+    this.#medium = medium
+    this.#owner = owner
+    this.peer = peer
+    this.outgoing = outgoing
+    this.#relay = relay
+    this.relayed = relay !== undefined
+    this.remote = endpointOf(peer)
+    owner.open.add(this)
+  }
+
+  send(frame: Uint8Array, _priority?: Priority): boolean {
+    if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
+    this.#medium.count(this, frame)
+    const { weather } = this.#medium
+    const lost = this.#medium.strikes(weather.loss)
+    if (!lost) this.#travel(() => this.other?.receive(frame))
+    if (!lost && this.#medium.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
+    return true
+  }
+
+  close(): void {
+    if (this.#state !== 'open') return
+    this.#end('closed')
+    this.#travel(() => this.other?.closedByPeer())
+  }
+
+  set onFrame(handler: (frame: Uint8Array) => void) {
+    this.#onFrame = handler
+    for (const frame of this.#early.splice(0)) handler(frame)
+  }
+
+  set onClose(handler: () => void) {
+    this.#onClose = handler
+    if (this.#closedBeforeHandler) handler()
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#state !== 'open') return
+    if (this.#onFrame === undefined) this.#early.push(frame)
+    else this.#onFrame(frame)
+  }
+
+  closedByPeer(): void {
+    if (this.#state === 'open') this.#end('closed')
+  }
+
+  /** The host lost its power: no handler of it runs any more. */
+  cut(): void {
+    this.#state = 'cut'
+  }
+
+  #end(state: 'closed'): void {
+    this.#state = state
+    this.#owner.open.delete(this)
+    if (this.#onClose === undefined) this.#closedBeforeHandler = true
+    else this.#onClose()
+  }
+
+  #travel(arrive: () => void): void {
+    const { clock, weather } = this.#medium
+    const now = clock.now()
+    const overtakes = this.#medium.strikes(weather.reorder)
+    const arrivesAt = overtakes ? now + this.#medium.delay() : Math.max(this.#busyUntil, now + this.#medium.delay())
+    this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
+    clock.after(arrivesAt - now, () => {
+      if (this.#passes()) this.other?.arrives(arrive)
+    })
+  }
+
+  /** At this end's host, when it is not held. */
+  arrives(arrive: () => void): void {
+    this.#owner.deliver(arrive)
+  }
+
+  #passes(): boolean {
+    const { canTalk } = this.#medium
+    const self = this.#owner.self
+    if (this.#relay === undefined) return canTalk(self, this.peer)
+    return canTalk(self, this.#relay) && canTalk(this.#relay, this.peer)
+  }
+}

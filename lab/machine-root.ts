@@ -6,8 +6,8 @@
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { $ } from 'zx'
-import { readFlavour } from '../scripts/appliance/flavour.ts'
-import { packageLayer } from '../scripts/appliance/packages.ts'
+import { readFlavour } from '../scripts/appliance/base/flavour.ts'
+import { packageLayer } from '../scripts/appliance/base/packages.ts'
 import { agentFiles } from '../scripts/lib/paths.ts'
 
 /** What the layer is made with, as Debian packages. */

@@ -1,7 +1,7 @@
 /** Measurements of different kinds, each as a bar relative to its target, as one SVG from `bench/lib/bars.svg.hbs`. */
 
-import { render } from '../../scripts/appliance/render.ts'
 import { inRoot } from '../../scripts/lib/paths.ts'
+import { render } from '../../scripts/lib/render.ts'
 import type { Target } from './targets.ts'
 
 /** Pixels. */

@@ -1,7 +1,7 @@
 /** Cumulative distributions side by side, like the paper's figures 4 and 5, as one SVG from `bench/lib/cdf.svg.hbs`. */
 
-import { render } from '../../scripts/appliance/render.ts'
 import { inRoot } from '../../scripts/lib/paths.ts'
+import { render } from '../../scripts/lib/render.ts'
 
 export interface Curve {
   readonly title: string

@@ -6,10 +6,10 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { $ } from 'zx'
-import { makeDisk, ROOT_LABEL } from '../../scripts/appliance/disk.ts'
+import { makeDisk, ROOT_LABEL } from '../../scripts/appliance/base/disk.ts'
+import type { Flavour } from '../../scripts/appliance/base/flavour.ts'
+import type { PackageLayer } from '../../scripts/appliance/base/packages.ts'
 import { qcow2 } from '../../scripts/appliance/disks/qcow2.ts'
-import type { Flavour } from '../../scripts/appliance/flavour.ts'
-import type { PackageLayer } from '../../scripts/appliance/packages.ts'
 
 const PACKAGES = ['dbus', 'ifupdown', 'initramfs-tools', 'isc-dhcp-client', 'linux-image-amd64', 'systemd-sysv', 'udev']
 const GRUB = `set timeout=0

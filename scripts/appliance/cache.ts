@@ -10,10 +10,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, join, relative } from 'node:path'
 import * as v from 'valibot'
 import { writeWhole } from '../../agent/core/files.ts'
+import { filesUnder } from '../lib/files-under.ts'
 import { withLock } from '../lib/lock.ts'
 import { cacheFolder, lockFile, scratchFolder } from '../lib/paths.ts'
 import { say } from '../lib/progress.ts'
-import { filesUnder } from './render.ts'
 import { sha256Files } from './sha256.ts'
 
 const entrySchema = v.object({

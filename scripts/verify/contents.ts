@@ -3,10 +3,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { $ } from 'zx'
 import { parseToken } from '../../agent/namespace/token.ts'
-import { permittedBy, readFlavour } from '../appliance/flavour.ts'
+import { permittedBy, readFlavour } from '../appliance/base/flavour.ts'
+import { SLOT_SIZE } from '../appliance/disks/slot.ts'
 import { readExt4 } from '../appliance/hygiene/ext4.ts'
 import { RULES } from '../appliance/hygiene/hygiene.ts'
-import { SLOT_SIZE } from '../appliance/slot.ts'
 import { type Check, check, must } from './check.ts'
 import type { Manifest } from './folder.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { biosBootSectors } from '../../scripts/appliance/bios-boot.ts'
+import { biosBootSectors } from '../../scripts/appliance/base/bios-boot.ts'
 
 const boot = Buffer.alloc(512, 0xb0)
 const mbr = Buffer.alloc(512, 0xcc)

@@ -17,8 +17,8 @@ import { inflateSync } from 'node:zlib'
 import { fill } from '../../scripts/appliance/disks/container.ts'
 import { qcow2Offset } from '../../scripts/appliance/disks/qcow2.ts'
 import { CONTAINERS, type ContainerName } from '../../scripts/appliance/disks/registry.ts'
+import { emptySlot, SLOT_SIZE } from '../../scripts/appliance/disks/slot.ts'
 import { storedStream } from '../../scripts/appliance/disks/stream-vmdk.ts'
-import { emptySlot, SLOT_SIZE } from '../../scripts/appliance/slot.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-containers-'))
 after(() => rmSync(folder, { recursive: true }))

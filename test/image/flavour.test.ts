@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../agent/core/errors.ts'
-import { diskLayout } from '../../scripts/appliance/disk.ts'
-import { flavourNames, readFlavour } from '../../scripts/appliance/flavour.ts'
+import { diskLayout } from '../../scripts/appliance/base/disk.ts'
+import { flavourNames, readFlavour } from '../../scripts/appliance/base/flavour.ts'
 import { imagesFolder } from '../../scripts/lib/paths.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-flavours-'))

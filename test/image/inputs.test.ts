@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../agent/core/errors.ts'
+import { sourceDateEpoch } from '../../scripts/appliance/base/reproducible.ts'
 import { parseBootstrap, parseFormats, parseMirror, readInputs, readSshKeys } from '../../scripts/appliance/inputs.ts'
-import { sourceDateEpoch } from '../../scripts/appliance/reproducible.ts'
 import { fileStem } from '../../scripts/appliance/request.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-inputs-'))

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { complete, freshFolder, replaceFolder, writeFacts } from '../../scripts/appliance/publish.ts'
-import { render } from '../../scripts/appliance/render.ts'
+import { render } from '../../scripts/lib/render.ts'
 
 let folder: string
 beforeEach(() => {

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { InputError } from '../../agent/core/errors.ts'
-import { type ApplianceConfig, emptySlot, findOnDisk, SLOT_SIZE, slotBytes } from '../../scripts/appliance/slot.ts'
+import {
+  type ApplianceConfig,
+  emptySlot,
+  findOnDisk,
+  SLOT_SIZE,
+  slotBytes,
+} from '../../scripts/appliance/disks/slot.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-slot-'))
 after(() => rmSync(folder, { recursive: true }))

@@ -7,8 +7,8 @@
 
 import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { $ } from 'zx'
-import { emptySlot, SLOT_SIZE } from '../slot.ts'
 import type { Container } from './container.ts'
+import { emptySlot, SLOT_SIZE } from './slot.ts'
 
 const MAGIC = 0x514649fb
 const OFFSET_BITS = 0x00ff_ffff_ffff_fe00n

@@ -7,8 +7,8 @@
 
 import { statSync, writeFileSync } from 'node:fs'
 import { $ } from 'zx'
-import { emptySlot, SLOT_SIZE } from '../slot.ts'
 import type { Container } from './container.ts'
+import { emptySlot, SLOT_SIZE } from './slot.ts'
 
 /** Higher ones gain little, and most of the work is in the disk's zeros. */
 const LEVEL = 3

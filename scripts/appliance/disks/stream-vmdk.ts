@@ -10,8 +10,8 @@ import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { $ } from 'zx'
-import { SLOT_SIZE } from '../slot.ts'
 import type { Container, RawDisk } from './container.ts'
+import { SLOT_SIZE } from './slot.ts'
 import {
   descriptor,
   type ExtentHeader,

@@ -2,7 +2,7 @@
 
 import { chmodSync } from 'node:fs'
 import { $ } from 'zx'
-import { sourceDateEpoch } from '../reproducible.ts'
+import { sourceDateEpoch } from '../base/reproducible.ts'
 
 /** Packs `names`, files of `folder`, in this order; the archive is for its owner only, like the disk in it. */
 export async function pack(folder: string, names: readonly string[], to: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { templatesFolder } from '../../lib/paths.ts'
-import { render, type Values } from '../render.ts'
+import { render, type Values } from '../../lib/render.ts'
 
 /** Renders `template` to `path` and returns what was written; readable for all, since it holds no secret. */
 export function descriptorFile(template: string, values: Values, path: string): string {

@@ -3,8 +3,8 @@
  * hypervisor reads.
  */
 
+import type { Flavour } from '../base/flavour.ts'
 import type { ContainerName } from '../disks/registry.ts'
-import type { Flavour } from '../flavour.ts'
 
 /** What a format works with while it is baked. */
 export interface BakeContext {

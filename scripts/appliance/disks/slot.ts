@@ -7,9 +7,9 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
-import type { CondorOptions } from '../../agent/condor/settings.ts'
-import { utf8 } from '../../agent/core/bytes.ts'
-import { InputError } from '../../agent/core/errors.ts'
+import type { CondorOptions } from '../../../agent/condor/settings.ts'
+import { utf8 } from '../../../agent/core/bytes.ts'
+import { InputError } from '../../../agent/core/errors.ts'
 
 /** Bytes; also the cluster of a qcow2 image and the grain of a VMDK. */
 export const SLOT_SIZE = 65_536

@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { VERSION } from '../../agent/version.ts'
-import { inRoot } from '../lib/paths.ts'
+import { VERSION } from '../../../agent/version.ts'
+import { inRoot } from '../../lib/paths.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 
 export interface DebianPackage {

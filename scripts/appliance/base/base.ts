@@ -18,18 +18,18 @@ import {
 import { basename, join } from 'node:path'
 import * as v from 'valibot'
 import { $ } from 'zx'
-import { WowError } from '../../agent/core/errors.ts'
-import { agentBundle, agentFiles, inRoot, templatesFolder } from '../lib/paths.ts'
-import { say, step, tail } from '../lib/progress.ts'
-import { cached, has, isIntact, KeyBuilder } from './cache.ts'
+import { WowError } from '../../../agent/core/errors.ts'
+import { agentBundle, agentFiles, inRoot, templatesFolder } from '../../lib/paths.ts'
+import { say, step, tail } from '../../lib/progress.ts'
+import { renderTree } from '../../lib/render.ts'
+import { cached, has, isIntact, KeyBuilder } from '../cache.ts'
+import type { CachedDisk } from '../disks/container.ts'
+import { qcow2 } from '../disks/qcow2.ts'
+import { readExt4 } from '../hygiene/ext4.ts'
+import { breaches } from '../hygiene/hygiene.ts'
 import { ESP_LABEL, makeDisk, ROOT_LABEL, rootOffset } from './disk.ts'
-import type { CachedDisk } from './disks/container.ts'
-import { qcow2 } from './disks/qcow2.ts'
 import { type Flavour, permittedBy } from './flavour.ts'
-import { readExt4 } from './hygiene/ext4.ts'
-import { breaches } from './hygiene/hygiene.ts'
 import { packageLayer, packageListDigest, packagesKey } from './packages.ts'
-import { renderTree } from './render.ts'
 import { sourceDateEpoch } from './reproducible.ts'
 import { parsePackageList, sbom } from './sbom.ts'
 
@@ -49,17 +49,8 @@ export interface Base {
 
 const factsSchema = v.object({ slotAt: v.number(), at: v.number(), packageListDigest: v.string() })
 
-/** Modules of this folder that decide what the disk looks like. */
-const SHAPING = [
-  'base.ts',
-  'bios-boot.ts',
-  'disk.ts',
-  'disks/qcow2.ts',
-  'render.ts',
-  'sbom.ts',
-  'slot.ts',
-  './hygiene/hygiene.ts',
-]
+/** All that decides what the disk looks like, whole folders, so that a new module counts by itself. */
+export const SHAPING = ['appliance/base', 'appliance/disks', 'appliance/hygiene', 'lib']
 
 /** @throws WowError when the agent has not been built. */
 export function baseKey(flavour: Flavour, mirror: string | undefined): string {
@@ -74,7 +65,7 @@ export function baseKey(flavour: Flavour, mirror: string | undefined): string {
     .folder('disk templates', join(templatesFolder, 'disk'))
   for (const folder of flavour.folders) key.folder(`flavour ${basename(folder)}`, folder)
   for (const file of agentFiles) key.file(basename(file), file)
-  for (const module of SHAPING) key.file(module, inRoot('scripts', 'appliance', module))
+  for (const folder of SHAPING) key.folder(folder, inRoot('scripts', folder))
   return key.finish()
 }
 

@@ -1,6 +1,6 @@
 /** The one date that everything built gets, so that the same inputs give the same bytes. */
 
-import { InputError } from '../../agent/core/errors.ts'
+import { InputError } from '../../../agent/core/errors.ts'
 
 /** Seconds since 1970: 14 November 2023. Any fixed date does. */
 const DEFAULT_EPOCH = 1_700_000_000

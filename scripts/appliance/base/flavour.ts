@@ -8,10 +8,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { condorSchema } from '../../agent/condor/settings.ts'
-import { codeOf, InputError, messageOf } from '../../agent/core/errors.ts'
-import { imagesFolder } from '../lib/paths.ts'
-import type { Permitted } from './hygiene/hygiene.ts'
+import { condorSchema } from '../../../agent/condor/settings.ts'
+import { codeOf, InputError, messageOf } from '../../../agent/core/errors.ts'
+import { imagesFolder } from '../../lib/paths.ts'
+import type { Permitted } from '../hygiene/hygiene.ts'
 
 const name = (pattern: RegExp, what: string) => v.pipe(v.string(), v.regex(pattern, `is no ${what}`))
 const packageName = name(/^[a-z0-9][a-z0-9+.-]+$/, 'Debian package name')

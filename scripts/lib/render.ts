@@ -5,9 +5,10 @@
  * only where the template is one. A value that a template names and nobody gave is an error, not an empty string.
  */
 
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import Handlebars from 'handlebars'
+import { filesUnder } from './files-under.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
@@ -29,18 +30,4 @@ export function renderTree(from: string, to: string, values: Values): void {
     else cpSync(file, target)
     chmodSync(target, (statSync(file).mode & 0o100) !== 0 ? 0o755 : 0o644)
   }
-}
-
-/** All files under `folder`, sorted, with their paths; none when there is no such folder. */
-export function filesUnder(folder: string): string[] {
-  let names: string[]
-  try {
-    names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  } catch {
-    return []
-  }
-  return names
-    .map((name) => join(folder, name))
-    .filter((path) => statSync(path).isFile())
-    .sort()
 }

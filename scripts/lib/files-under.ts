@@ -1,0 +1,16 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** All files under `folder`, sorted, with their paths; none when there is no such folder. */
+export function filesUnder(folder: string): string[] {
+  let names: string[]
+  try {
+    names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  } catch {
+    return []
+  }
+  return names
+    .map((name) => join(folder, name))
+    .filter((path) => statSync(path).isFile())
+    .sort()
+}

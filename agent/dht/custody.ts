@@ -5,21 +5,18 @@
  * right of a key). A side is `open` when its neighbour has handed over what it holds of the segment and one of the two
  * (or both together) knows every accepted entry in it. A node answers only for open segments, and only together with
  * the neighbour that it sees there; the neighbour does the same, so a change counts only where both views agree.
- *
- * `extent` is how far to a side this node knows every accepted entry. It reaches past a neighbour that came in between
- * until that one knows as much itself: then, and before it answers for what lies behind it, the newcomer relieves this node
- * of it. From there on others accept entries that this node never hears of, so it must not vouch for them to anybody. The
- * entries themselves are kept for `RETAIN_MS`, because the neighbour may vanish again.
+ * How far each side reaches is `Arc`'s; this is the protocol between neighbours.
  */
 
-import { type Clock, sleep, type Timer } from '../core/clock.ts'
+import { type Clock, sleep } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
-import { ADDRESS_BITS, type Address, rightward, toAddress } from '../overlay/address.ts'
-import { opposite, type Side, walk } from '../overlay/neighborhood.ts'
+import { type Address, rightward, toAddress } from '../overlay/address.ts'
+import { opposite, type Side } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
+import { Arc, CIRCLE, maxOf, minOf } from './arc.ts'
 import { ConflictNotifier } from './conflict-notifier.ts'
-import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, RETAIN_MS } from './constants.ts'
+import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
 import {
@@ -48,34 +45,13 @@ export interface Custodian {
   readonly partner: Address | undefined
 }
 
-const CIRCLE = 1n << BigInt(ADDRESS_BITS)
-
-interface SideState {
-  neighbor: Address | undefined
-  open: boolean
-  extent: bigint
-  /** How far entries are kept at least. */
-  kept: bigint
-  /** The neighbour has relieved this node of what lies past it. */
-  bounded: boolean
-  /** This node has relieved the neighbour: that one vouches for nothing past this node. */
-  relieved: boolean
-  /** Changes with every neighbour: what was begun for an earlier one is given up. */
-  epoch: number
-  /** Ends the time for which what lies beyond the neighbour is kept. */
-  retained: Timer | undefined
-}
-
 export class Custody {
   readonly #ring: RingView
   readonly #store: EntryStore
   readonly #clock: Clock
   readonly #random: Random
   readonly #opened: () => void
-  readonly #sides: Record<Side, SideState> = {
-    left: newSide(),
-    right: newSide(),
-  }
+  readonly #sides: Readonly<Record<Side, Arc>>
   #everLinked = false
   #stopped = false
   readonly #conflicts: ConflictNotifier
@@ -86,6 +62,8 @@ export class Custody {
     this.#clock = parts.clock
     this.#random = parts.random
     this.#opened = parts.opened
+    const { self } = parts.ring
+    this.#sides = { left: new Arc(self, 'left', parts.clock), right: new Arc(self, 'right', parts.clock) }
     this.#conflicts = new ConflictNotifier(parts)
   }
 
@@ -111,15 +89,16 @@ export class Custody {
   /** Whether an entry is worth keeping: inside what this node answers for, or did until lately. */
   keeps(key: SubKey): boolean {
     const { self, alone } = this.#ring
-    return alone || rightward(self, key) < this.#reach('right') || rightward(key, self) <= this.#reach('left')
+    return alone || rightward(self, key) < this.#sides.right.reach || rightward(key, self) <= this.#sides.left.reach
   }
 
   /** The ring changed around this node. */
   onNeighborsChange(): void {
     if (this.#ring.alone) {
-      // A node that never met another knows everything there is.
-      if (!this.#everLinked) this.#sides.left.extent = this.#sides.right.extent = CIRCLE
-      for (const side of ['left', 'right'] satisfies Side[]) this.#turn(side, undefined)
+      for (const arc of [this.#sides.left, this.#sides.right]) {
+        if (!this.#everLinked) arc.knowAll()
+        arc.turn(undefined)
+      }
       this.#opened()
       return
     }
@@ -134,9 +113,10 @@ export class Custody {
   handOver(asker: Address, { side, beyond, cursor }: PullRequest): Uint8Array {
     const { self } = this.#ring
     if (this.#ring.neighbor(side) !== asker) throw new Refusal('you are not my neighbour')
-    const { extent } = this.#sides[side]
+    const arc = this.#sides[side]
+    const { extent } = arc
     // What this node has but does not vouch for is better than nothing where both replicas died.
-    const reach = maxOf(this.#distance(side, asker), this.#reach(side))
+    const reach = maxOf(arc.distanceTo(asker), arc.reach)
     const edge = !beyond ? asker : toAddress(side === 'left' ? self - reach : self + reach)
     const [from, to] = side === 'left' ? [edge, self] : [self, edge]
     const { entries, last } = this.#store.page(from, to, cursor, PAGE_ENTRIES)
@@ -148,14 +128,9 @@ export class Custody {
    * False when the neighbour does not know as much. @throws Refusal when the asker is not the neighbour that this node sees.
    */
   relieve(asker: Address, { side, extent }: RelieveRequest): boolean {
-    const state = this.#sides[side]
-    if (state.neighbor !== asker) throw new Refusal('you are not my neighbour')
-    const between = this.#distance(side, asker)
-    if (state.extent - between > extent) return false
-    if (state.extent > between) this.#retain(side, asker)
-    state.extent = minOf(state.extent, between)
-    state.bounded = true
-    return true
+    const arc = this.#sides[side]
+    if (arc.neighbor !== asker) throw new Refusal('you are not my neighbour')
+    return arc.relieveBy(asker, extent)
   }
 
   /** Takes in what another node holds, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
@@ -172,36 +147,27 @@ export class Custody {
   stop(): void {
     this.#stopped = true
     this.#conflicts.stop()
-    for (const side of [this.#sides.left, this.#sides.right]) {
-      side.epoch++
-      side.retained?.cancel()
-    }
+    this.#sides.left.stop()
+    this.#sides.right.stop()
   }
 
   #turn(side: Side, neighbor: Address | undefined): void {
-    const state = this.#sides[side]
-    state.neighbor = neighbor
-    state.open = false
-    state.bounded = false
-    state.relieved = false
-    state.epoch++
-    state.retained?.cancel()
-    if (neighbor !== undefined) void this.#takeOver(side, neighbor, state.epoch)
+    const arc = this.#sides[side]
+    arc.turn(neighbor)
+    if (neighbor !== undefined) void this.#takeOver(side, neighbor, arc.epoch)
   }
 
   async #takeOver(side: Side, neighbor: Address, epoch: number): Promise<void> {
-    const state = this.#sides[side]
-    const current = () => state.epoch === epoch && !this.#stopped
+    const arc = this.#sides[side]
+    const current = () => arc.epoch === epoch && !this.#stopped
     const since = this.#clock.now()
     while (current()) {
       const complete = await this.#pull(side, false, current)
-      if (complete && current() && !this.#covers(side)) await this.#pull(opposite(side), true, current)
+      if (complete && current() && !arc.covers) await this.#pull(opposite(side), true, current)
       if (!current()) return
       const orphaned = this.#clock.now() - since > ORPHAN_GRACE_MS
-      if (complete && (this.#covers(side) || orphaned) && (await this.#relieves(opposite(side), current))) {
-        state.open = true
-        state.extent = maxOf(state.extent, this.#distance(side, neighbor))
-        this.#retain(side, neighbor)
+      if (complete && (arc.covers || orphaned) && (await this.#relieves(opposite(side), current))) {
+        arc.openTo(neighbor)
         this.#opened()
         break
       }
@@ -220,9 +186,9 @@ export class Custody {
    * that is fetched first.
    */
   async #relieves(side: Side, current: () => boolean): Promise<boolean> {
-    const state = this.#sides[side]
-    const { neighbor, epoch } = state
-    if (state.relieved) return true
+    const arc = this.#sides[side]
+    const { neighbor, epoch } = arc
+    if (arc.relieved) return true
     if (neighbor === undefined) return false
     const past = this.#sides[opposite(side)]
     // What lies further than a neighbour that has relieved this node is known there.
@@ -230,30 +196,14 @@ export class Custody {
     const body = encode(dhtRequestCodec, { kind: 'relieve', side: opposite(side), extent })
     try {
       const answer = await this.#ring.request(SERVICES.dht, neighbor, body, REPLICA_REQUEST)
-      if (!current() || state.epoch !== epoch) return false
-      state.relieved = decode(relievedCodec, answer.body)
+      if (!current() || arc.epoch !== epoch) return false
+      arc.relieved = decode(relievedCodec, answer.body)
     } catch (error) {
       if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       return false
     }
-    if (!state.relieved) await this.#pull(side, true, current)
-    return state.relieved
-  }
-
-  #retain(side: Side, neighbor: Address): void {
-    const state = this.#sides[side]
-    state.kept = maxOf(state.kept, state.extent)
-    state.retained?.cancel()
-    state.retained = this.#clock.after(RETAIN_MS, () => {
-      state.kept = 0n
-      state.extent = minOf(state.extent, this.#distance(side, neighbor))
-    })
-  }
-
-  /** Whether this node knows every accepted entry between itself and its neighbour. */
-  #covers(side: Side): boolean {
-    const { neighbor, extent } = this.#sides[side]
-    return neighbor !== undefined && extent >= this.#distance(side, neighbor)
+    if (!arc.relieved) await this.#pull(side, true, current)
+    return arc.relieved
   }
 
   /**
@@ -271,7 +221,7 @@ export class Custody {
         if (!current()) return false
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
         const theirs = whole ? CIRCLE : extent
-        const limit = beyond ? CIRCLE : this.#distance(side, neighbor)
+        const limit = beyond ? CIRCLE : this.#sides[side].distanceTo(neighbor)
         for (const entry of entries) {
           cursor = subKeyOf(entry.change.statement.key, entry.place)
           // Of what is `beyond` a neighbour hands over all that it has; else it is believed about the arc between the two.
@@ -289,30 +239,10 @@ export class Custody {
 
   /** The neighbour knows everything up to `theirs` toward us, and has told it. */
   #learn(side: Side, neighbor: Address, beyond: boolean, theirs: bigint): void {
-    const state = this.#sides[side]
-    const between = this.#distance(side, neighbor)
-    if (state.extent + theirs >= between) state.extent = maxOf(state.extent, between)
-    if (!beyond) return
-    const past = this.#sides[opposite(side)]
-    // What lies past a neighbour that has relieved this node changes without it: the page may be older than that.
-    const bound = past.bounded && past.neighbor !== undefined ? this.#distance(opposite(side), past.neighbor) : CIRCLE
-    past.extent = maxOf(past.extent, minOf(theirs - between, bound))
+    const arc = this.#sides[side]
+    arc.learn(neighbor, theirs)
+    if (beyond) this.#sides[opposite(side)].learnPast(theirs - arc.distanceTo(neighbor))
   }
-
-  /** How far to a side this node has entries: those that it vouches for, and those that it only keeps. */
-  #reach(side: Side): bigint {
-    const { extent, kept } = this.#sides[side]
-    return maxOf(extent, kept)
-  }
-
-  #distance(side: Side, neighbor: Address): bigint {
-    return walk(this.#ring.self, side, neighbor)
-  }
-}
-
-function newSide(): SideState {
-  const claims = { open: false, extent: 0n, kept: 0n, bounded: false, relieved: false }
-  return { neighbor: undefined, ...claims, epoch: 0, retained: undefined }
 }
 
 /** [from, to), walking right. */
@@ -325,12 +255,4 @@ function isWithin(side: Side, neighbor: Address, key: SubKey, limit: bigint): bo
   if (side === 'left') return rightward(neighbor, key) < limit
   const away = rightward(key, neighbor)
   return away <= limit && away > 0n
-}
-
-function minOf(a: bigint, b: bigint): bigint {
-  return a < b ? a : b
-}
-
-function maxOf(a: bigint, b: bigint): bigint {
-  return a > b ? a : b
 }

@@ -95,3 +95,6 @@ export const MAX_FORWARDS = 10_000
 /** Endpoints in a contact, and bytes in an endpoint (a circuit multiaddr with two peer ids has about 150). */
 export const MAX_ENDPOINTS = 8
 export const MAX_ENDPOINT_BYTES = 255
+
+/** A superfluous second link to a peer is kept this long, so that frames under way on it still arrive, ms. */
+export const LINGER_MS = 1_000

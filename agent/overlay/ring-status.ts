@@ -28,7 +28,7 @@ export interface LinkStatus {
 export function ringStatus(
   peers: Peers,
   near: NearLinks,
-  rest: Pick<RingStatus, 'correctlyConnected' | 'estimatedSize' | 'malformedFrames' | 'excessFrames'>,
+  rest: Pick<RingStatus, 'correctlyConnected' | 'malformedFrames' | 'excessFrames'>,
 ): RingStatus {
   const links: LinkStatus[] = []
   for (const { address, roles, link } of peers.all()) {
@@ -40,6 +40,7 @@ export function ringStatus(
     ...rest,
     left: near.left[0],
     right: near.right[0],
+    estimatedSize: near.estimatedSize,
     near: count('near'),
     far: count('far'),
     onDemand: count('on-demand'),

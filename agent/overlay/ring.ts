@@ -12,7 +12,7 @@ import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { Connectivity } from './connectivity.ts'
 import { Connector } from './connector.ts'
-import { FAR_PERIOD_MS, LOST_TICK_MS, STATUS_PERIOD_MS } from './constants.ts'
+import { FAR_PERIOD_MS, LINGER_MS, LOST_TICK_MS, STATUS_PERIOD_MS } from './constants.ts'
 import { Dispatch } from './dispatch.ts'
 import { DuplicateIdentity } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
@@ -40,9 +40,6 @@ import { Router } from './router.ts'
 import { SelfLookup } from './self-lookup.ts'
 import { StatusExchange } from './status-exchange.ts'
 import { Upgrades } from './upgrades.ts'
-
-/** A superfluous second link to a peer is kept this long, so that frames under way on it still arrive, ms. */
-const LINGER_MS = 1_000
 
 export class Ring implements Overlay {
   readonly self: Address
@@ -83,9 +80,7 @@ export class Ring implements Overlay {
     const world = { links, clock, random }
     const self = links.self
     const send = (to: Address, frame: Frame) => this.#send(to, frame)
-    const adopt = (link: Link) => {
-      this.#adopt(link)
-    }
+    const adopt = (link: Link) => void this.#adopt(link)
     this.self = self
     this.#links = links
     this.#clock = clock
@@ -237,10 +232,11 @@ export class Ring implements Overlay {
   }
 
   status(): RingStatus {
-    const { estimatedSize } = this
-    const counts = { malformedFrames: this.#dispatch.malformed, excessFrames: this.#admission.dropped }
-    const rest = { correctlyConnected: this.correctlyConnected, estimatedSize, ...counts }
-    return ringStatus(this.#peers, this.#near, rest)
+    return ringStatus(this.#peers, this.#near, {
+      correctlyConnected: this.correctlyConnected,
+      malformedFrames: this.#dispatch.malformed,
+      excessFrames: this.#admission.dropped,
+    })
   }
 
   async stop(): Promise<void> {

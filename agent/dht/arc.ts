@@ -1,0 +1,141 @@
+/**
+ * One side of a node: the arc to its neighbour there, how far beyond it this node knows every accepted entry, and how far it
+ * keeps entries.
+ *
+ * `extent` is how far to the side this node knows every accepted entry. It reaches past a neighbour that came in between
+ * until that one knows as much itself: then, and before it answers for what lies behind it, the newcomer relieves this node
+ * of it. From there on others accept entries that this node never hears of, so it must not vouch for them to anybody. The
+ * entries themselves are kept for `RETAIN_MS`, because the neighbour may vanish again.
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { ADDRESS_BITS, type Address } from '../overlay/address.ts'
+import { type Side, walk } from '../overlay/neighborhood.ts'
+import { RETAIN_MS } from './constants.ts'
+
+/** Once round the ring. */
+export const CIRCLE = 1n << BigInt(ADDRESS_BITS)
+
+export class Arc {
+  readonly side: Side
+  readonly #self: Address
+  readonly #clock: Clock
+  #neighbor: Address | undefined
+  #open = false
+  #extent = 0n
+  #kept = 0n
+  #bounded = false
+  /** Ends the time for which what lies beyond the neighbour is kept. */
+  #retained: Timer | undefined
+  /** This node has relieved the neighbour: that one vouches for nothing past this node. */
+  relieved = false
+  /** Changes with every neighbour: what was begun for an earlier one is given up. */
+  epoch = 0
+
+  constructor(self: Address, side: Side, clock: Clock) {
+    this.#self = self
+    this.side = side
+    this.#clock = clock
+  }
+
+  get neighbor(): Address | undefined {
+    return this.#neighbor
+  }
+
+  /** The neighbour has handed over what it holds, and nothing accepted is missing: this node may answer for the arc. */
+  get open(): boolean {
+    return this.#open
+  }
+
+  get extent(): bigint {
+    return this.#extent
+  }
+
+  /** The neighbour has relieved this node of what lies past it. */
+  get bounded(): boolean {
+    return this.#bounded
+  }
+
+  /** How far this node has entries: those that it vouches for, and those that it only keeps. */
+  get reach(): bigint {
+    return maxOf(this.#extent, this.#kept)
+  }
+
+  /** Whether this node knows every accepted entry between itself and its neighbour. */
+  get covers(): boolean {
+    return this.#neighbor !== undefined && this.#extent >= this.distanceTo(this.#neighbor)
+  }
+
+  /** How far a point is, walking to this side. */
+  distanceTo(point: Address): bigint {
+    return walk(this.#self, this.side, point)
+  }
+
+  /** Another neighbour, or none: everything about it begins anew. */
+  turn(neighbor: Address | undefined): void {
+    this.#neighbor = neighbor
+    this.#open = false
+    this.#bounded = false
+    this.relieved = false
+    this.epoch++
+    this.#retained?.cancel()
+  }
+
+  /** A node that never met another knows everything there is. */
+  knowAll(): void {
+    this.#extent = CIRCLE
+  }
+
+  /** This node is going to answer for the arc to `neighbor`. */
+  openTo(neighbor: Address): void {
+    this.#open = true
+    this.#extent = maxOf(this.#extent, this.distanceTo(neighbor))
+    this.#retain(neighbor)
+  }
+
+  /** The neighbour knows everything up to `theirs` toward this node, and has told it. */
+  learn(neighbor: Address, theirs: bigint): void {
+    const between = this.distanceTo(neighbor)
+    if (this.#extent + theirs >= between) this.#extent = maxOf(this.#extent, between)
+  }
+
+  /** The neighbour on the other side has told everything up to `distance` on this one. */
+  learnPast(distance: bigint): void {
+    // What lies past a neighbour that has relieved this node changes without it: the page may be older than that.
+    const isBounded = this.#bounded && this.#neighbor !== undefined
+    const bound = isBounded ? this.distanceTo(this.#neighbor!) : CIRCLE
+    this.#extent = maxOf(this.#extent, minOf(distance, bound))
+  }
+
+  /** `neighbor`, which knows everything up to `extent` past itself, takes over vouching for it. False when it knows too little. */
+  relieveBy(neighbor: Address, extent: bigint): boolean {
+    const between = this.distanceTo(neighbor)
+    if (this.#extent - between > extent) return false
+    if (this.#extent > between) this.#retain(neighbor)
+    this.#extent = minOf(this.#extent, between)
+    this.#bounded = true
+    return true
+  }
+
+  stop(): void {
+    this.epoch++
+    this.#retained?.cancel()
+  }
+
+  #retain(neighbor: Address): void {
+    this.#kept = maxOf(this.#kept, this.#extent)
+    this.#retained?.cancel()
+    this.#retained = this.#clock.after(RETAIN_MS, () => {
+      this.#kept = 0n
+      this.#extent = minOf(this.#extent, this.distanceTo(neighbor))
+    })
+  }
+}
+
+export function minOf(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
+}
+
+export function maxOf(a: bigint, b: bigint): bigint {
+  return a > b ? a : b
+}

@@ -10,11 +10,10 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { writeWhole } from '../agent/core/files.ts'
 import { Machine } from '../lab/qemu.ts'
 import { flavourNames, readFlavour } from '../scripts/appliance/base/flavour.ts'
 import { type PackageLayer, packageLayer } from '../scripts/appliance/base/packages.ts'
@@ -24,12 +23,13 @@ import { chooseAccelerator, extractKernel } from '../scripts/lib/accelerator.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
 import { run } from '../scripts/lib/main.ts'
 import { agentBundle, distFolder, inRoot } from '../scripts/lib/paths.ts'
-import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { say, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { barsPlot } from './lib/bars-plot.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { plainDebian } from './lib/plain-debian.ts'
 import { quantile } from './lib/quantiles.ts'
+import { resultsFile, writeResults } from './lib/results.ts'
 import { atMost, TARGET_HEADER, type Target, targetRow } from './lib/targets.ts'
 
 const BOOT_MS = 15 * 60_000
@@ -189,15 +189,10 @@ function formerReport(file: string): v.InferOutput<typeof reportSchema> {
 
 function write(targets: readonly Target[], samples: Readonly<Record<string, readonly number[]>>): void {
   const machine = machineFacts()
-  const folder = inRoot('bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  const file = join(folder, 'bake.json')
-  const before = formerReport(file)
+  const before = formerReport(resultsFile('bake'))
   const all = [...new Map([...before.targets, ...targets].map((target) => [target.name, target])).values()]
   const result = { when: new Date().toISOString(), machine, targets: all, samples: { ...before.samples, ...samples } }
-  writeWhole(file, `${JSON.stringify(result, null, 2)}\n`, 0o644)
   const caption = `Medians on ${machine.cores} cores (${machine.cpu}), Node ${machine.node}`
-  writeWhole(join(folder, 'bake.svg'), barsPlot(caption, all), 0o644)
   process.stdout.write(`${columns(TARGET_HEADER, all.map(targetRow))}\n`)
-  say(`bench/results/bake.json and bake.svg written after ${sinceStart()}.`)
+  writeResults('bake', result, barsPlot(caption, all))
 }

@@ -11,10 +11,7 @@
  * Writes bench/results/churn.json and churn.svg, and prints a table. Nothing stays behind.
  */
 
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeWhole } from '../agent/core/files.ts'
 import {
   askInVain,
   boot,
@@ -29,15 +26,15 @@ import {
 } from '../lab/churn.ts'
 import type { Lab } from '../lab/lab.ts'
 import { run } from '../scripts/lib/main.ts'
-import { inRoot } from '../scripts/lib/paths.ts'
-import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { withLab } from './lib/bench-lab.ts'
 import { cdfPlot } from './lib/cdf-plot.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { startRing } from './lib/join-lab.ts'
 import { quantile, summarize } from './lib/quantiles.ts'
-import { atMost, rounded, TARGET_HEADER, targetRow, under } from './lib/targets.ts'
+import { writeResults } from './lib/results.ts'
+import { atMost, TARGET_HEADER, targetRow, under } from './lib/targets.ts'
 
 /** Of the agents, one in so many is a member. */
 const MEMBERS = 5
@@ -150,11 +147,6 @@ function report(about: About, churned: Churn, stormed: Storm): void {
     { title: 'churn: exec to address bound', values: joinMs, target: { at: 3_000, label: 'target 3000 ms' } },
     { title: 'storm: dhclient start to address bound', values: stormed.boundMs },
   ])
-  const folder = inRoot('bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  const short = (_key: string, value: unknown) => (typeof value === 'number' ? rounded(value) : value)
-  writeWhole(join(folder, 'churn.json'), `${JSON.stringify(result, short, 2)}\n`, 0o644)
-  writeWhole(join(folder, 'churn.svg'), svg, 0o644)
   const rows: [string, readonly number[]][] = [
     ['churn: exec to address bound', joinMs],
     ['churn: dhclient start to address bound', dhcpMs],
@@ -164,7 +156,7 @@ function report(about: About, churned: Churn, stormed: Storm): void {
   ]
   show(columns(['MS', 'P50', 'P90', 'MAX'], rows.map(timesRow)))
   show(columns(TARGET_HEADER, targets.map(targetRow)))
-  say(`bench/results/churn.json and churn.svg written after ${sinceStart()}.`)
+  writeResults('churn', result, svg)
 }
 
 /** The last `count` addresses of the storm's pool, for `wow namespace create --reserve`. */

@@ -7,24 +7,21 @@
  * targets) and condor.svg (distributions), and prints a table. Nothing stays behind.
  */
 
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { WowError } from '../agent/core/errors.ts'
-import { writeWhole } from '../agent/core/files.ts'
 import { openPoolLab, PoolHost, type PoolLab, settled } from '../lab/condor-pool.ts'
 import { labMissing } from '../lab/lab.ts'
 import { ROOT_PACKAGES } from '../lab/machine-root.ts'
 import { LAB_PACKAGES } from '../lab/packages.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
 import { run } from '../scripts/lib/main.ts'
-import { inRoot } from '../scripts/lib/paths.ts'
-import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { say, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { cdfPlot } from './lib/cdf-plot.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { measureAssembly, measureIdle, measureJoin, measureLoss } from './lib/pool-lab.ts'
 import { quantile, summarize } from './lib/quantiles.ts'
-import { rounded, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
+import { writeResults } from './lib/results.ts'
+import { TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
 
 const FIRST = ['one', 'two', 'three']
 const JOIN_TARGET_MS = 10_000
@@ -92,12 +89,8 @@ async function bench(pool: PoolLab, joins: number, losses: number): Promise<void
   const ancestor = { joinP50S: 30, joinTailS: 509, managerTtlS: 600 }
   const figures = { assembly, joined: summarize(joined), lost: summarize(lost), idle }
   const result = { when, machine, firstManager: manager.name, targets, ancestor, ...figures, samples: { joined, lost } }
-  const folder = inRoot('bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  writeWhole(join(folder, 'condor.json'), `${JSON.stringify(result, roundNumbers, 2)}\n`, 0o644)
-  writeWhole(join(folder, 'condor.svg'), plot(joined, lost), 0o644)
   process.stdout.write(`\n${columns(TARGET_HEADER, targets.map(targetRow))}\n\n`)
-  say(`bench/results/condor.json and condor.svg written after ${sinceStart()}.`)
+  writeResults('condor', result, plot(joined, lost))
 }
 
 function plot(joined: readonly number[], lost: readonly number[]): string {
@@ -109,10 +102,6 @@ function plot(joined: readonly number[], lost: readonly number[]): string {
 
 function line(at: number) {
   return { at, label: `target ${at / 1000} s` }
-}
-
-function roundNumbers(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? rounded(value) : value
 }
 
 function said(ms: number): number {

@@ -7,21 +7,19 @@
  * join.svg (the distributions, like the paper's figures 4 and 5), and prints a table. Nothing stays behind.
  */
 
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { writeWhole } from '../agent/core/files.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import { run } from '../scripts/lib/main.ts'
 import { inRoot } from '../scripts/lib/paths.ts'
-import { say, sinceStart, step } from '../scripts/lib/progress.ts'
+import { say, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { withLab } from './lib/bench-lab.ts'
 import { cdfPlot } from './lib/cdf-plot.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { type JoinSample, measureJoin, measureMemory, measureStart, type Ring, startRing } from './lib/join-lab.ts'
 import { quantile, summarize } from './lib/quantiles.ts'
-import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
+import { writeResults } from './lib/results.ts'
+import { atMost, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
 
 const STARTS = 15
 const LINKS = 20
@@ -70,14 +68,6 @@ async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
     hops: summarize(hops),
     samples,
   }
-  const folder = inRoot('bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  writeWhole(
-    join(folder, 'join.json'),
-    `${JSON.stringify(result, (_key, value) => (typeof value === 'number' ? rounded(value) : value), 2)}\n`,
-    0o644,
-  )
-  writeWhole(join(folder, 'join.svg'), plot(samples, nodes), 0o644)
   show(
     columns(
       ['MS', 'P50', 'P90', 'MAX'],
@@ -91,7 +81,7 @@ async function bench(lab: Lab, nodes: number, joins: number): Promise<void> {
     ),
   )
   show(columns(TARGET_HEADER, targets.map(targetRow)))
-  say(`bench/results/join.json and join.svg written after ${sinceStart()}.`)
+  writeResults('join', result, plot(samples, nodes))
 }
 
 async function joinAll(lab: Lab, ring: Ring, joins: number) {

@@ -7,17 +7,14 @@
  * machine. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
  */
 
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { InputError } from '../agent/core/errors.ts'
-import { writeWhole } from '../agent/core/files.ts'
 import { wantedFarLinks } from '../agent/overlay/far-links.ts'
 import { run } from '../scripts/lib/main.ts'
-import { inRoot } from '../scripts/lib/paths.ts'
 import { say, sinceStart, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { type Curve, cdfPlot } from './lib/cdf-plot.ts'
 import { mean, quantile, summarize } from './lib/quantiles.ts'
+import { writeResults } from './lib/results.ts'
 import {
   FRAME_OVERHEAD,
   measureHeal,
@@ -26,7 +23,7 @@ import {
   measureTenthDies,
   type Routed,
 } from './lib/ring-experiments.ts'
-import { atMost, rounded, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
+import { atMost, TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
 
 const SEED = 1
 const FAULT_SEEDS = [1, 2, 3, 4, 5]
@@ -60,12 +57,8 @@ await run(async () => {
 })
 
 function write(name: string, { targets, figures, curves }: Part): void {
-  const folder = inRoot('bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  const result = { node: process.version, targets, ...figures }
-  const short = (_key: string, value: unknown) => (typeof value === 'number' ? rounded(value) : value)
-  writeWhole(join(folder, `ring-${name}.json`), `${JSON.stringify(result, short, 2)}\n`, 0o644)
-  writeWhole(join(folder, `ring-${name}.svg`), cdfPlot(`the ring in virtual time: ${name}`, curves), 0o644)
+  const svg = cdfPlot(`the ring in virtual time: ${name}`, curves)
+  writeResults(`ring-${name}`, { node: process.version, targets, ...figures }, svg)
 }
 
 async function routing(): Promise<Part> {

@@ -7,9 +7,10 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startOf } from '../agent/host/process-start.ts'
 
 const PREFIX = 'wowlab'
 const OWNED = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-`)
@@ -94,15 +95,5 @@ function listed(folder: string): string[] {
     return readdirSync(folder)
   } catch {
     return [] // No namespace was ever made here.
-  }
-}
-
-/** When a process started, in the kernel's ticks (proc(5), field 22): its id alone may have been given away again. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
   }
 }

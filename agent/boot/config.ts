@@ -35,7 +35,7 @@ export interface AgentConfig {
   readonly screen: string | undefined
 }
 
-const strings = v.array(v.string())
+const strings = v.pipe(v.array(v.string()), v.readonly())
 const optionsSchema = v.object({
   token: v.optional(v.string()),
   bootstrap: v.optional(strings),
@@ -59,11 +59,16 @@ const optionsSchema = v.object({
   onLost: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
   screen: v.optional(v.string()),
 })
-/** In the same file, but read by others: by first boot. */
-const SLOT_FIELDS = ['flavour', 'sshKeys']
-
 /** As a user gives them, unset where nothing was said. */
 export type UpOptions = v.InferOutput<typeof optionsSchema>
+
+/** The same file as an image's slot holds it: the agent's options, and what other parts of the appliance read. */
+export interface ApplianceConfig extends UpOptions {
+  readonly flavour: string
+  /** Public keys that may log in as `wow`. */
+  readonly sshKeys: readonly string[]
+}
+const OTHERS_FIELDS = ['flavour', 'sshKeys'] satisfies Exclude<keyof ApplianceConfig, keyof UpOptions>[]
 
 /** Ports are remembered between runs, see `state-folder.ts`; 0 lets the kernel choose. */
 export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
@@ -106,7 +111,7 @@ export function readConfigFile(path: string, warn: (sentence: string) => void): 
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw invalid(`The config file ${path} holds no JSON object.`)
   }
-  const known = [...Object.keys(optionsSchema.entries), ...SLOT_FIELDS]
+  const known = [...Object.keys(optionsSchema.entries), ...OTHERS_FIELDS]
   for (const field of Object.keys(content)) {
     if (!known.includes(field)) warn(`The field ${JSON.stringify(field)} of ${path} is not known and was ignored.`)
   }

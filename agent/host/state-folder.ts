@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { codeOf, InputError, messageOf } from '../core/errors.ts'
 import { writeWhole } from '../core/files.ts'
+import { startOf } from './process-start.ts'
 
 /** Of all nodes met, these many are asked first after a restart. */
 export const MAX_REMEMBERED = 32
@@ -172,15 +173,5 @@ export class StateFolder {
       'Give one that you may write with --state DIR.',
       { cause: error },
     )
-  }
-}
-
-/** When a process started, in the kernel's ticks (proc(5), field 22); undefined when there is no such process. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
   }
 }

@@ -1,6 +1,7 @@
 /** What an order goes through: packages, base, disks, bake. Each takes what those before it left in the cache. */
 
 import { $ } from 'zx'
+import type { ApplianceConfig } from '../../agent/boot/config.ts'
 import { Explained } from '../lib/main.ts'
 import { inRoot } from '../lib/paths.ts'
 import { follow, step } from '../lib/progress.ts'
@@ -11,7 +12,7 @@ import { readFlavour } from './base/flavour.ts'
 import { packageLayer } from './base/packages.ts'
 import { sourceDateEpoch } from './base/reproducible.ts'
 import { cachedDisk, hasDisk } from './disks/disk-cache.ts'
-import { type ApplianceConfig, slotBytes } from './disks/slot.ts'
+import { slotBytes } from './disks/slot.ts'
 import { writeFacts } from './publish.ts'
 import { type Request, withOrder } from './request.ts'
 import { AS_ITS_ROOT, ensureUserNamespace, isRoot } from './user-namespace.ts'

@@ -3,14 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import type { ApplianceConfig } from '../../agent/boot/config.ts'
 import { InputError } from '../../agent/core/errors.ts'
-import {
-  type ApplianceConfig,
-  emptySlot,
-  findOnDisk,
-  SLOT_SIZE,
-  slotBytes,
-} from '../../scripts/appliance/disks/slot.ts'
+import { emptySlot, findOnDisk, SLOT_SIZE, slotBytes } from '../../scripts/appliance/disks/slot.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wow-slot-'))
 after(() => rmSync(folder, { recursive: true }))

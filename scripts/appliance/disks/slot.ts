@@ -7,28 +7,12 @@
 
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
-import type { CondorOptions } from '../../../agent/condor/settings.ts'
+import type { ApplianceConfig } from '../../../agent/boot/config.ts'
 import { utf8 } from '../../../agent/core/bytes.ts'
 import { InputError } from '../../../agent/core/errors.ts'
 
 /** Bytes; also the cluster of a qcow2 image and the grain of a VMDK. */
 export const SLOT_SIZE = 65_536
-
-/** What `wow up --config` reads in the guest: its options, and what the appliance itself uses. */
-export interface ApplianceConfig {
-  readonly token: string
-  readonly bootstrap: readonly string[]
-  readonly listen: readonly string[]
-  readonly announce: readonly string[]
-  readonly tap: string
-  readonly state: string
-  readonly log: 'json' | 'text'
-  readonly mdns: boolean
-  readonly flavour: string
-  /** Public keys that may log in as `wow`. */
-  readonly sshKeys: readonly string[]
-  readonly condor: CondorOptions | undefined
-}
 
 /** @throws InputError when the settings do not fit. */
 export function slotBytes(config: ApplianceConfig): Uint8Array {

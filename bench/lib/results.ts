@@ -1,0 +1,24 @@
+/** What a benchmark leaves in bench/results: its figures as JSON, a picture of them as SVG. Both appear whole or not at all. */
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeWhole } from '../../agent/core/files.ts'
+import { inRoot } from '../../scripts/lib/paths.ts'
+import { say, sinceStart } from '../../scripts/lib/progress.ts'
+import { rounded } from './targets.ts'
+
+const FOLDER = inRoot('bench', 'results')
+
+/** Where the figures of a benchmark are. */
+export function resultsFile(name: string): string {
+  return join(FOLDER, `${name}.json`)
+}
+
+/** Numbers are rounded to what a reader can use. */
+export function writeResults(name: string, figures: object, svg: string): void {
+  mkdirSync(FOLDER, { recursive: true })
+  const short = (_key: string, value: unknown) => (typeof value === 'number' ? rounded(value) : value)
+  writeWhole(resultsFile(name), `${JSON.stringify(figures, short, 2)}\n`, 0o644)
+  writeWhole(join(FOLDER, `${name}.svg`), svg, 0o644)
+  say(`bench/results/${name}.json and ${name}.svg written after ${sinceStart()}.`)
+}

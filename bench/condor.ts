@@ -7,9 +7,8 @@
  * targets) and condor.svg (distributions), and prints a table. Nothing stays behind.
  */
 
-import { WowError } from '../agent/core/errors.ts'
 import { openPoolLab, PoolHost, type PoolLab, settled } from '../lab/condor-pool.ts'
-import { labMissing } from '../lab/lab.ts'
+import { needLab } from '../lab/lab.ts'
 import { ROOT_PACKAGES } from '../lab/machine-root.ts'
 import { LAB_PACKAGES } from '../lab/packages.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
@@ -32,10 +31,7 @@ const IDLE_TARGET_BYTES = 2_048
 await run(async () => {
   const joins = wholeNumber('JOINS', 8, 50)
   const losses = wholeNumber('LOSSES', 5, 50)
-  const missing = labMissing()
-  if (missing !== false) {
-    throw new WowError('LAB_MISSING', `The benchmark ${missing}.`, 'Run it as root: sudo make bench-condor')
-  }
+  needLab('The benchmark', 'bench-condor')
   await ensurePackages([...LAB_PACKAGES, ...ROOT_PACKAGES])
   const pool = await step('a file system for all machines, a bootstrap node, a namespace', openPoolLab)
   try {

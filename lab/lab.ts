@@ -7,6 +7,7 @@
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { WowError } from '../agent/core/errors.ts'
 import { AgentProcess } from './agent-process.ts'
 import { ownFolder } from './cleanup.ts'
 import { type ClientKind, DhcpClient } from './dhcp-client.ts'
@@ -23,6 +24,12 @@ export function labMissing(): string | false {
   if (process.getuid?.() !== 0) return 'needs root for network namespaces'
   if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun'
   return false
+}
+
+/** @throws WowError when there can be no lab here. `what` needs it, and `target` of make is how it is asked for. */
+export function needLab(what: string, target: string): void {
+  const missing = labMissing()
+  if (missing !== false) throw new WowError('LAB_MISSING', `${what} ${missing}.`, `Run it as root: sudo make ${target}`)
 }
 
 export interface Bootstrap {

@@ -10,9 +10,9 @@
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { InputError, messageOf, WowError } from '../agent/core/errors.ts'
+import { InputError, messageOf } from '../agent/core/errors.ts'
 import { writeWhole } from '../agent/core/files.ts'
-import { type Bootstrap, type Host, Lab, labMissing } from '../lab/lab.ts'
+import { type Bootstrap, type Host, Lab, needLab } from '../lab/lab.ts'
 import { ROOT_PACKAGES } from '../lab/machine-root.ts'
 import { LAB_PACKAGES } from '../lab/packages.ts'
 import { poolDemo } from './demo/pool.ts'
@@ -38,8 +38,7 @@ interface HostReport {
 
 await run(async () => {
   const { flavour, count } = wishes(process.env)
-  const missing = labMissing()
-  if (missing !== false) throw new WowError('LAB_MISSING', `The demo ${missing}.`, 'Run it as root: sudo make demo')
+  needLab('The demo', 'demo')
   await ensurePackages([...LAB_PACKAGES, ...(flavour === 'condor' ? ROOT_PACKAGES : [])])
   if (flavour === 'condor') return await poolDemo(count)
   const lab = await Lab.open()

@@ -2,7 +2,7 @@
 
 import { freemem } from 'node:os'
 import { WowError } from '../../agent/core/errors.ts'
-import { Lab, labMissing } from '../../lab/lab.ts'
+import { Lab, needLab } from '../../lab/lab.ts'
 import { LAB_PACKAGES } from '../../lab/packages.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { step } from '../../scripts/lib/progress.ts'
@@ -12,10 +12,7 @@ const NODE_BYTES = 120 * 2 ** 20
 
 /** Opens a lab for so many agents. `target`: the make target, for the hint. @throws WowError */
 export async function withLab(target: string, agents: number, use: (lab: Lab) => Promise<void>): Promise<void> {
-  const missing = labMissing()
-  if (missing !== false) {
-    throw new WowError('LAB_MISSING', `The benchmark ${missing}.`, `Run it as root: sudo make ${target}`)
-  }
+  needLab('The benchmark', target)
   if (freemem() < agents * NODE_BYTES) {
     const need = Math.ceil((agents * NODE_BYTES) / 2 ** 30)
     throw new WowError('MEMORY_LOW', `${agents} nodes need ${need} GiB of free memory.`, 'Ask for fewer nodes.')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
+import { joinedCluster } from './cluster.ts'
 
 describe('unmodified DHCP clients with their own scripts', { skip: labMissing() }, () => {
   let lab: Lab
@@ -8,11 +9,11 @@ describe('unmodified DHCP clients with their own scripts', { skip: labMissing() 
   let witness: Host
   let witnessIp: string
   before(async () => {
-    lab = await Lab.open()
-    const bootstrap = await lab.bootstrap()
-    token = (await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })).token
-    witness = await lab.host('witness', { token })
-    witnessIp = await witness.join()
+    const cluster = await joinedCluster(['witness'])
+    lab = cluster.lab
+    token = cluster.namespace.token
+    witness = cluster.hosts[0]!
+    witnessIp = cluster.ips[0]!
   })
   after(() => lab.close())
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Bootstrap, type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { type Bootstrap, type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
+import { hostNames, joinedCluster } from './cluster.ts'
 
 /** Round trips are tried this long before a host counts as unreachable, s. */
 const PATIENCE_S = 20
@@ -13,11 +14,11 @@ describe('a cluster of six that loses members', { skip: labMissing() }, () => {
   let hosts: Host[]
   let ips: string[]
   before(async () => {
-    lab = await Lab.open()
-    bootstrap = await lab.bootstrap()
-    token = (await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })).token
-    hosts = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => lab.host(`host${number}`, { token })))
-    ips = await Promise.all(hosts.map((host) => host.join()))
+    const cluster = await joinedCluster(hostNames(6))
+    ;({ lab, bootstrap } = cluster)
+    token = cluster.namespace.token
+    hosts = [...cluster.hosts]
+    ips = [...cluster.ips]
   })
   after(() => lab.close())
 

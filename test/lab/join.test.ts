@@ -2,22 +2,21 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { type Bootstrap, type Host, Lab, labMissing, type NamespaceMade } from '../../lab/lab.ts'
+import { hostNames, joinedCluster } from './cluster.ts'
 
 describe('five hosts with an agent, a tap and an unmodified dhclient each', { skip: labMissing() }, () => {
   const resolver = readFileSync('/etc/resolv.conf', 'utf8')
   let lab: Lab
   let namespace: NamespaceMade
   let bootstrap: Bootstrap
-  let hosts: Host[]
-  let ips: string[]
+  let hosts: readonly Host[]
+  let ips: readonly string[]
 
   before(async () => {
-    lab = await Lab.open()
-    bootstrap = await lab.bootstrap()
-    namespace = await lab.createNamespace(bootstrap, { name: 'five', pool: '10.128.0.0/9' })
-    const { token } = namespace
-    hosts = await Promise.all([1, 2, 3, 4, 5].map((number) => lab.host(`host${number}`, { token })))
-    ips = await Promise.all(hosts.map((host) => host.join()))
+    ;({ lab, bootstrap, namespace, hosts, ips } = await joinedCluster(hostNames(5), {
+      name: 'five',
+      pool: '10.128.0.0/9',
+    }))
   })
   after(() => lab.close())
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 import type { NatKind } from '../../lab/nat-site.ts'
+import { openCluster } from './cluster.ts'
 
 /** A way through a relay may take a few tries, s. */
 const PATIENCE_S = 20
@@ -14,12 +15,12 @@ for (const kind of ['port-preserving', 'randomising'] satisfies NatKind[]) {
     let open: Host
     let ips: string[]
     before(async () => {
-      lab = await Lab.open()
-      const bootstrap = await lab.bootstrap()
-      const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
+      const cluster = await openCluster(['open'])
+      lab = cluster.lab
+      open = cluster.hosts[0]!
+      const { token } = cluster.namespace
       left = await lab.host('left', { token, site: await lab.natSite('nat-left', kind) })
       right = await lab.host('right', { token, site: await lab.natSite('nat-right', kind) })
-      open = await lab.host('open', { token })
       ips = await Promise.all([left, right, open].map((host) => host.join()))
     })
     after(() => lab.close())

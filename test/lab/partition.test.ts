@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
+import { hostNames, openCluster } from './cluster.ts'
 
 /** What is promised of two owners after a partition (docs/guarantees.md, P4), and some time for a busy machine, ms. */
 const SETTLED_WITHIN_MS = 60_000
 
 describe('a cluster that is parted into two halves, each of which goes on by itself', { skip: labMissing() }, () => {
   let lab: Lab
-  let hosts: Host[]
-  let away: Host[]
+  let hosts: readonly Host[]
+  let away: readonly Host[]
   before(async () => {
-    lab = await Lab.open()
-    const bootstrap = await lab.bootstrap()
     // Five addresses for six hosts: whatever three of them take, the other three take one of these too.
-    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/29' })
-    hosts = await Promise.all([1, 2, 3, 4, 5, 6].map((number) => lab.host(`host${number}`, { token })))
+    ;({ lab, hosts } = await openCluster(hostNames(6), { pool: '10.128.0.0/29' }))
     await Promise.all(hosts.map((host) => host.startAgent().phase('connected')))
     away = hosts.slice(3)
   })

@@ -2,17 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
+import { joinedCluster } from './cluster.ts'
 
 describe('leases of twenty seconds', { skip: labMissing() }, () => {
   let lab: Lab
-  let hosts: Host[]
-  let ips: string[]
+  let hosts: readonly Host[]
+  let ips: readonly string[]
   before(async () => {
-    lab = await Lab.open()
-    const bootstrap = await lab.bootstrap()
-    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9', lease: '20s' })
-    hosts = await Promise.all(['one', 'two'].map((name) => lab.host(name, { token })))
-    ips = await Promise.all(hosts.map((host) => host.join()))
+    ;({ lab, hosts, ips } = await joinedCluster(['one', 'two'], { pool: '10.128.0.0/9', lease: '20s' }))
   })
   after(() => lab.close())
 

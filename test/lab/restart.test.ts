@@ -3,17 +3,17 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Host, Lab, labMissing } from '../../lab/lab.ts'
+import { joinedCluster } from './cluster.ts'
 
 describe('a host that starts again', { skip: labMissing() }, () => {
   let lab: Lab
   let token: string
   let witness: Host
   before(async () => {
-    lab = await Lab.open()
-    const bootstrap = await lab.bootstrap()
-    token = (await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })).token
-    witness = await lab.host('witness', { token })
-    await witness.join()
+    const cluster = await joinedCluster(['witness'])
+    lab = cluster.lab
+    token = cluster.namespace.token
+    witness = cluster.hosts[0]!
   })
   after(() => lab.close())
 

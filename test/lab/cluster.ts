@@ -1,0 +1,36 @@
+/** What most tests of the lab begin with: a bootstrap node, a namespace and some hosts of it. */
+
+import { type Bootstrap, type Host, Lab, type NamespaceMade } from '../../lab/lab.ts'
+
+export interface Cluster {
+  readonly lab: Lab
+  readonly bootstrap: Bootstrap
+  readonly namespace: NamespaceMade
+  /** In the order of their names. */
+  readonly hosts: readonly Host[]
+}
+
+/** Hosts that have not been started; `wishes`: see `Lab.createNamespace`. */
+export async function openCluster(
+  names: readonly string[],
+  wishes: Parameters<Lab['createNamespace']>[1] = { pool: '10.128.0.0/9' },
+): Promise<Cluster> {
+  const lab = await Lab.open()
+  const bootstrap = await lab.bootstrap()
+  const namespace = await lab.createNamespace(bootstrap, wishes)
+  const hosts = await Promise.all(names.map((name) => lab.host(name, { token: namespace.token })))
+  return { lab, bootstrap, namespace, hosts }
+}
+
+/** Hosts that have an agent and an address each. */
+export async function joinedCluster(
+  ...asked: Parameters<typeof openCluster>
+): Promise<Cluster & { readonly ips: readonly string[] }> {
+  const cluster = await openCluster(...asked)
+  return { ...cluster, ips: await Promise.all(cluster.hosts.map((host) => host.join())) }
+}
+
+/** `host1`, `host2` and so on. */
+export function hostNames(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `host${i + 1}`)
+}

@@ -49,9 +49,8 @@ bench-bake: ensure ## how fast images are made, how large they are, how they boo
 bench-condor: ensure ## how fast a pool of HTCondor assembles itself; writes bench/results/condor.json
 	@node --import tsx bench/condor.ts
 
-check: ensure ## types, lint, format
-	@npx tsc --noEmit
-	@npx biome check
+check: ensure ## types, lint, format, and the rules of the house
+	@node --import tsx scripts/check.ts
 
 clean: ## remove what was built and cached (dist/ stays)
 	rm -rf build .cache

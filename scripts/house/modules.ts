@@ -1,0 +1,47 @@
+/** The modules of the checkout and what each imports, as the TypeScript compiler resolves it; types count too. */
+
+import { $ } from 'zx'
+import { inRoot } from '../lib/paths.ts'
+
+/** Paths from the checkout's folder; what is imported from packages is left out. */
+export type Modules = ReadonlyMap<string, ReadonlySet<string>>
+
+/** @throws when the compiler cannot be run */
+export async function readModules(): Promise<Modules> {
+  const shell = $({ quiet: true, cwd: inRoot() })
+  const { stdout } = await shell`npx tsc --noEmit --noCheck --explainFiles --pretty false`
+  return parseExplanation(stdout)
+}
+
+/** What `tsc --explainFiles` prints: each file's path on a line of its own, then, indented, who imports it. */
+export function parseExplanation(text: string): Modules {
+  const modules = new Map<string, Set<string>>()
+  const importsOf = (path: string) => modules.get(path) ?? modules.set(path, new Set()).get(path)!
+  let imported = ''
+  for (const line of text.split('\n')) {
+    if (line !== '' && !line.startsWith(' ')) imported = line.trim()
+    if (imported === '' || isPackage(imported)) continue
+    importsOf(imported)
+    const importer = /^\s+Imported via .* from file '([^']+)'/.exec(line)?.[1]
+    if (importer !== undefined && !isPackage(importer)) importsOf(importer).add(imported)
+  }
+  return modules
+}
+
+/** Everything that `from` imports, and what that imports, and so on. */
+export function reachable(modules: Modules, from: string): ReadonlySet<string> {
+  const found = new Set<string>()
+  const visit = (path: string) => {
+    for (const next of modules.get(path) ?? []) {
+      if (found.has(next)) continue
+      found.add(next)
+      visit(next)
+    }
+  }
+  visit(from)
+  return found
+}
+
+function isPackage(path: string): boolean {
+  return path.includes('node_modules/') || path.startsWith('/')
+}

@@ -1,0 +1,86 @@
+/**
+ * The rules of the house: imports go down, in no circle; files are short; tools see every file. Each rule is given what it
+ * judges and says in sentences what breaks it.
+ */
+
+import { FLOORS } from './floors.ts'
+import type { Modules } from './modules.ts'
+
+/** Lines of a file of code, at most. */
+const MAX_LINES = 350
+/** Lines of the median file of code, at most. */
+const MAX_MEDIAN = 120
+
+/** Imports that do not go down, and modules that stand on no floor. */
+export function upwardImports(modules: Modules, floors: typeof FLOORS = FLOORS): string[] {
+  const broken: string[] = []
+  for (const [path, imports] of modules) {
+    const from = placeOf(path, floors)
+    if (from === undefined) {
+      broken.push(`${path} stands on no floor: give its folder one in scripts/house/floors.ts`)
+      continue
+    }
+    for (const imported of imports) {
+      const to = placeOf(imported, floors)
+      if (to === undefined || to.name === from.name || to.floor > from.floor) continue
+      const where = to.floor === from.floor ? 'beside' : 'above'
+      broken.push(`${path} imports ${imported}: ${to.name} stands ${where} ${from.name} (scripts/house/floors.ts)`)
+    }
+  }
+  return broken
+}
+
+interface Place {
+  readonly name: string
+  /** 0 is the roof. */
+  readonly floor: number
+}
+
+function placeOf(path: string, floors: typeof FLOORS): Place | undefined {
+  let best: Place | undefined
+  for (const [floor, places] of floors.entries()) {
+    for (const name of places) {
+      if (path.startsWith(name) && name.length > (best?.name.length ?? 0)) best = { name, floor }
+    }
+  }
+  return best
+}
+
+/** Circles of modules, each told once, by one way round it. */
+export function circles(modules: Modules): string[] {
+  const found: string[] = []
+  const done = new Set<string>()
+  const way: string[] = []
+  const visit = (path: string) => {
+    const at = way.indexOf(path)
+    if (at >= 0) {
+      found.push(`these import each other in a circle: ${[...way.slice(at), path].join(' -> ')}`)
+      return
+    }
+    if (done.has(path)) return
+    way.push(path)
+    for (const imported of modules.get(path) ?? []) visit(imported)
+    way.pop()
+    done.add(path)
+  }
+  for (const path of modules.keys()) visit(path)
+  return found
+}
+
+/** Files of code by their number of lines. */
+export function longFiles(lines: ReadonlyMap<string, number>): string[] {
+  const broken = [...lines]
+    .filter(([, count]) => count > MAX_LINES)
+    .map(
+      ([path, count]) => `${path} has ${count} lines, more than ${MAX_LINES}: it has a second idea that wants a name`,
+    )
+  const sorted = [...lines.values()].sort((a, b) => a - b)
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0
+  if (median > MAX_MEDIAN) broken.push(`the median file has ${median} lines, more than ${MAX_MEDIAN}`)
+  return broken
+}
+
+/** Files that a tool should see and does not. */
+export function unseen(files: readonly string[], seen: ReadonlySet<string>, tool: string, remedy: string): string[] {
+  return files.filter((file) => !seen.has(file)).map((file) => `${tool} does not see ${file}: ${remedy}`)
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { SHAPING } from '../../scripts/appliance/base/base.ts'
+import { type Modules, parseExplanation, reachable, readModules } from '../../scripts/house/modules.ts'
+import { circles, longFiles, unseen, upwardImports } from '../../scripts/house/rules.ts'
+
+const FLOORS = [['roof/'], ['left/', 'right/'], ['left/cellar/', 'ground.ts']]
+
+function modules(imports: Readonly<Record<string, readonly string[]>>): Modules {
+  const all = new Map<string, Set<string>>()
+  for (const [path, imported] of Object.entries(imports)) {
+    all.set(path, new Set(imported))
+    for (const one of imported) if (!all.has(one)) all.set(one, new Set())
+  }
+  return all
+}
+
+describe('the rule of the floors', () => {
+  test('lets imports go down, and stay in their folder', () => {
+    const house = modules({ 'roof/a.ts': ['left/b.ts', 'roof/c.ts', 'ground.ts'], 'left/b.ts': ['left/cellar/d.ts'] })
+    assert.deepEqual(upwardImports(house, FLOORS), [])
+  })
+
+  test('names an import that goes up, and one that goes across', () => {
+    const house = modules({ 'ground.ts': ['roof/a.ts'], 'left/b.ts': ['right/e.ts'] })
+    assert.deepEqual(upwardImports(house, FLOORS), [
+      'ground.ts imports roof/a.ts: roof/ stands above ground.ts (scripts/house/floors.ts)',
+      'left/b.ts imports right/e.ts: right/ stands beside left/ (scripts/house/floors.ts)',
+    ])
+  })
+
+  test('names a module of a folder that nobody gave a floor', () => {
+    assert.match(upwardImports(modules({ 'shed/f.ts': [] }), FLOORS).join(), /^shed\/f\.ts stands on no floor/)
+  })
+})
+
+describe('the rule against circles', () => {
+  test('finds one however long it is, and tells it once', () => {
+    const house = modules({ 'a.ts': ['b.ts'], 'b.ts': ['c.ts'], 'c.ts': ['a.ts'], 'd.ts': ['a.ts'] })
+    assert.deepEqual(circles(house), ['these import each other in a circle: a.ts -> b.ts -> c.ts -> a.ts'])
+  })
+
+  test('lets two ways lead to one module', () => {
+    assert.deepEqual(circles(modules({ 'a.ts': ['b.ts', 'c.ts'], 'b.ts': ['d.ts'], 'c.ts': ['d.ts'] })), [])
+  })
+})
+
+describe('the rule of short files', () => {
+  test('names a file that is too long, and a median that is', () => {
+    assert.deepEqual(
+      longFiles(
+        new Map([
+          ['a.ts', 350],
+          ['b.ts', 10],
+          ['c.ts', 20],
+        ]),
+      ),
+      [],
+    )
+    assert.match(
+      longFiles(
+        new Map([
+          ['a.ts', 351],
+          ['b.ts', 10],
+          ['c.ts', 20],
+        ]),
+      ).join(),
+      /^a\.ts has 351 lines/,
+    )
+    assert.match(
+      longFiles(
+        new Map([
+          ['a.ts', 121],
+          ['b.ts', 130],
+          ['c.ts', 20],
+        ]),
+      ).join(),
+      /^the median file has 121/,
+    )
+  })
+})
+
+describe('the rule that tools see every file', () => {
+  test('names a file that one does not see, and how to show it', () => {
+    assert.deepEqual(unseen(['a.ts', 'b.ts'], new Set(['a.ts']), 'the compiler', 'add it'), [
+      'the compiler does not see b.ts: add it',
+    ])
+  })
+})
+
+describe('the modules of the checkout', () => {
+  test('are read from what the compiler says of itself', () => {
+    const text = [
+      'node_modules/zx/build/index.d.ts',
+      "   Imported via 'zx' from file 'scripts/a.ts' with packageId 'zx/build/index.d.ts@8.8.5'",
+      'scripts/b.ts',
+      "   Imported via './b.ts' from file 'scripts/a.ts'",
+      "   Matched by include pattern 'scripts' in 'tsconfig.json'",
+      'scripts/a.ts',
+      "   Matched by include pattern 'scripts' in 'tsconfig.json'",
+    ].join('\n')
+    const read = parseExplanation(text)
+    assert.deepEqual([...read.keys()].sort(), ['scripts/a.ts', 'scripts/b.ts'])
+    assert.deepEqual([...(read.get('scripts/a.ts') ?? [])], ['scripts/b.ts'])
+  })
+
+  test('that shape an image are all in the key of its base', async () => {
+    const used = [...reachable(await readModules(), 'scripts/appliance/base/base.ts')]
+    const shaping = SHAPING.map((folder) => `scripts/${folder}/`)
+    // The cache itself, who may build, and how files are digested change nothing in what is built.
+    const others = ['scripts/appliance/cache.ts', 'scripts/appliance/sha256.ts', 'scripts/appliance/user-namespace.ts']
+    const outside = used
+      .filter((path) => path.startsWith('scripts/') && !others.includes(path))
+      .filter((path) => !shaping.some((folder) => path.startsWith(folder)))
+    assert.deepEqual(outside, [])
+  })
+})

@@ -50,7 +50,14 @@ const isLab = (file: string) => file.startsWith('lab/') && !isPool(file)
 const isSim = (file: string) => file.startsWith('sim/')
 
 const STAGES: readonly Stage[] = [
-  { name: 'check', about: 'types, lint, format, the rules of the house', packages: [], has: undefined, concurrency: 1, limitMin: 5 },
+  {
+    name: 'check',
+    about: 'types, lint, format, the rules of the house',
+    packages: [],
+    has: undefined,
+    concurrency: 1,
+    limitMin: 5,
+  },
   {
     name: 'unit',
     about: 'each part by itself',

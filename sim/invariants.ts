@@ -8,7 +8,7 @@
  * - After the last fault: one ring, one owner an address, a lease for every host, every lease found by whoever looks,
  *   every request at its true root.
  *
- * An address may change hands when more than half of its sub-keys lost both replicas at once (DESIGN section 5.1): such
+ * An address may change hands when more than half of its sub-keys lost both replicas at once (docs/guarantees.md, A2): such
  * leases are noted when hosts are lost, and excused.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Settings that one copy of an appliance was given after the image was made (DESIGN 10): from a folder with one file a
+ * Settings that one copy of an appliance was given after the image was made (docs/appliance.md): from a folder with one file a
  * source, named so that a later one in the order of names overrides an earlier one.
  *
  * Each source is said on the console with the fields that it set; one that cannot be used is said too, and left out.

@@ -1,4 +1,4 @@
-/** `wow namespace …`: creates, lists, shows, exports and imports (DESIGN 12 gives the JSON). */
+/** `wow namespace …`: creates, lists, shows, exports and imports (docs/interfaces.md gives the JSON). */
 
 import { readFileSync } from 'node:fs'
 import { checkAddresses } from '../boot/preflight.ts'

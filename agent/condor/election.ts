@@ -1,5 +1,5 @@
 /**
- * Who manages the pool (DESIGN 9): whoever holds the DHT entry for it.
+ * Who manages the pool (docs/condor.md): whoever holds the DHT entry for it.
  *
  * Guarantees:
  * - a manager holds a majority of the entry's sub-keys with its own password, and stops being one before its replicas let

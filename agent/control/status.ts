@@ -1,4 +1,4 @@
-/** `wow status`, `wow peers` and `wow leases` as JSON (DESIGN 12): stable names, null for what is not known yet. */
+/** `wow status`, `wow peers` and `wow leases` as JSON (docs/interfaces.md): stable names, null for what is not known yet. */
 
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'

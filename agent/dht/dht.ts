@@ -1,5 +1,5 @@
 /**
- * The DHT as its users see it (paper section 4; DESIGN: create, recreate, delete, get with votes).
+ * The DHT as its users see it (paper section 4): create, recreate, delete, get with votes.
  *
  * An application key is mapped to `REMAP` sub-keys spread over the ring; each answers for itself and the client counts.
  */

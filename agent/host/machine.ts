@@ -1,7 +1,7 @@
 /**
  * What this machine is.
  *
- * `machineFingerprint` tells a copied disk from the machine it was copied from (DESIGN 10: a copy is a new node). It reads
+ * `machineFingerprint` tells a copied disk from the machine it was copied from (docs/appliance.md: a copy is a new node). It reads
  * the two sources that systeminformation's `uuid` reads, itself: loading that library and its shell take 400 ms, which
  * nothing on the way to the first lease can afford. `machineFacts` asks systeminformation, once the node is up.
  */

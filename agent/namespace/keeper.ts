@@ -1,5 +1,5 @@
 /**
- * Keeps a namespace's record in the DHT while any member runs (paper section 5.1: "periodically recreated"; DESIGN 6).
+ * Keeps a namespace's record in the DHT while any member runs (paper section 5.1: "periodically recreated").
  *
  * Every member looks at half-hourly intervals and re-creates the record once half of its time has passed; who looks first
  * saves the others the work. Nothing here fails the agent: its token carries the record too.

@@ -1,4 +1,4 @@
-/** A disk is booted, copied, and the copy boots in another machine beside the original (DESIGN 10: a copy is a new node). */
+/** A disk is booted, copied, and the copy boots in another machine beside the original (docs/appliance.md: a copy is a new node). */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

@@ -81,7 +81,7 @@ export class Invariants {
 
   /** Hosts went away or fell asleep: notes the leases whose entries went with them. */
   afterLoss(): void {
-    const hosts = this.#cluster.hosts().filter(({ clock }) => !clock.held)
+    const hosts = this.#cluster.hosts().filter(({ clock }) => clock.held === undefined)
     for (const [ip, owners] of this.#owners()) {
       for (const owner of owners) {
         const kept = this.#subKeysOf(ip).filter((subKey) => hosts.some((host) => this.#keeps(host, subKey, ip, owner)))
@@ -99,9 +99,9 @@ export class Invariants {
     for (const host of this.#cluster.hosts()) {
       if (this.#outages.isAway(host.address, SETTLED_WITHIN_MS)) continue
       for (const lease of host.leases.held()) {
-        if (lease.offered || this.#orphaned.has(name(host, lease.ip))) continue
+        if (host.leases.usable(lease.ip) === undefined || this.#orphaned.has(name(host, lease.ip))) continue
         this.#checkTakenOver(host, lease.ip, beside)
-        if (!this.#outages.everHeld(host.address)) this.#checkOutlived(host, lease, beside)
+        if (!this.#outages.everFrozen(host.address)) this.#checkOutlived(host, lease, beside)
       }
     }
   }
@@ -113,7 +113,7 @@ export class Invariants {
         const custodian = host.dht.custodianOf(subKey)
         if (custodian === undefined || this.#keeps(host, subKey, ip, owner)) return false
         const partner = custodian.partner === undefined ? host : this.#cluster.nodes.get(custodian.partner)
-        if (partner === undefined || partner.clock.held) return false
+        if (partner === undefined || partner.clock.held !== undefined) return false
         const other = this.#cluster.host(partner.address)
         return other.dht.custodianOf(subKey)?.partner === host.address && !this.#keeps(other, subKey, ip, owner)
       }),
@@ -130,10 +130,10 @@ export class Invariants {
     const endsInMs = owner.clock.untilMs(expiresAt)
     const keepsLonger = (host: SimHost, subKey: SubKey) => {
       if (!this.#keeps(host, subKey, ip, owner)) return false
-      if (this.#outages.everHeld(host.address)) return true
+      if (this.#outages.everFrozen(host.address)) return true
       return host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= endsInMs
     }
-    const standing = () => this.#cluster.hosts().filter(({ clock }) => !clock.held)
+    const standing = () => this.#cluster.hosts().filter(({ clock }) => clock.held === undefined)
     const outlived = this.#subKeysOf(ip).filter((subKey) => {
       const keeps = (host: SimHost) => keepsLonger(host, subKey)
       return beside(subKey).some(keeps) || standing().some(keeps)
@@ -220,8 +220,10 @@ export class Invariants {
   #owners(): Map<Ip4, SimHost[]> {
     const owners = new Map<Ip4, SimHost[]>()
     for (const host of this.#cluster.hosts()) {
-      for (const { ip, offered } of host.leases.held()) {
-        if (!offered) owners.set(ip, [...(owners.get(ip) ?? []), host])
+      // A host that is held sends nothing, and nobody looks into it.
+      if (host.clock.held !== undefined) continue
+      for (const { ip } of host.leases.held()) {
+        if (host.leases.usable(ip) !== undefined) owners.set(ip, [...(owners.get(ip) ?? []), host])
       }
     }
     return owners
@@ -232,7 +234,7 @@ type Beside = (subKey: SubKey) => readonly SimHost[]
 
 /** The hosts nearest to a key on both sides, those that are held left out. */
 function besideOf(hosts: readonly SimHost[]): Beside {
-  const sorted = hosts.filter(({ clock }) => !clock.held).sort((a, b) => (a.address < b.address ? -1 : 1))
+  const sorted = hosts.filter(({ clock }) => clock.held === undefined).sort((a, b) => (a.address < b.address ? -1 : 1))
   if (sorted.length <= 2 * BESIDE) return () => sorted
   const known = new Map<SubKey, readonly SimHost[]>()
   return (subKey) => {

@@ -1,13 +1,14 @@
 /**
  * The clock of one simulated node: runs a little fast or slow, and can be held.
  *
- * `sleep`: a suspended laptop, whose monotonic clock stands still. `stall`: a process that gets no CPU, whose clock runs
- * on. In both, timers that fell due fire when the node goes on.
+ * `sleep`: a suspended laptop; `stall`: a process that gets no CPU. Both clocks count that time. `freeze`: a virtual machine
+ * that its host paused, whose clock stands still. In all, timers that fell due fire when the node goes on.
  */
 
 import type { Clock, Timer } from '../agent/core/clock.ts'
 
-export type Hold = 'sleep' | 'stall'
+export const HOLDS = ['sleep', 'stall', 'freeze'] as const
+export type Hold = (typeof HOLDS)[number]
 
 export class NodeClock implements Clock {
   readonly #world: Clock
@@ -24,12 +25,13 @@ export class NodeClock implements Clock {
   }
 
   now(): number {
-    const asleepSince = this.#held?.hold === 'sleep' ? this.#held.since : undefined
-    return ((asleepSince ?? this.#world.now()) - this.#skipped) * this.#rate
+    const frozenSince = this.#held?.hold === 'freeze' ? this.#held.since : undefined
+    return ((frozenSince ?? this.#world.now()) - this.#skipped) * this.#rate
   }
 
-  get held(): boolean {
-    return this.#held !== undefined
+  /** How it is held; undefined: it is not. */
+  get held(): Hold | undefined {
+    return this.#held?.hold
   }
 
   /** How long it truly takes until this clock shows `at`, ms. */
@@ -59,7 +61,7 @@ export class NodeClock implements Clock {
 
   resume(): void {
     if (this.#held === undefined) return
-    if (this.#held.hold === 'sleep') this.#skipped += this.#world.now() - this.#held.since
+    if (this.#held.hold === 'freeze') this.#skipped += this.#world.now() - this.#held.since
     this.#held = undefined
     for (const task of this.#due.splice(0)) task()
   }

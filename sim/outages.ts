@@ -10,7 +10,8 @@ import type { SimCluster, SimHost } from './sim-cluster.ts'
 export class Outages {
   readonly #cluster: SimCluster
   readonly #walls = new Set<string>()
-  readonly #resumedAt = new Map<Address, number>()
+  /** Hosts whose clock stood still, and when it went on. */
+  readonly #thawedAt = new Map<Address, number>()
   #cutBit: number | undefined
   #cutEndedAt = Number.NEGATIVE_INFINITY
 
@@ -19,15 +20,15 @@ export class Outages {
     cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
   }
 
-  /** A host that is held, or came back less than `boundMs` ago, or two that a partition parts or parted until then. */
+  /** A host that is held, or was frozen less than `boundMs` ago, or two that a partition parts or parted until then. */
   excuses(a: Address, b: Address, boundMs: number): boolean {
     return this.isAway(a, boundMs) || this.isAway(b, boundMs) || this.#areCut(a, b) || this.isCut(boundMs)
   }
 
-  /** Whether a host is held, or was less than `boundMs` ago. */
+  /** Whether a host is held, or was frozen less than `boundMs` ago; one that only slept knows it the moment it wakes. */
   isAway(address: Address, boundMs: number): boolean {
-    const resumedAt = this.#resumedAt.get(address) ?? Number.NEGATIVE_INFINITY
-    return this.#cluster.nodes.get(address)?.clock.held === true || this.#cluster.clock.now() - resumedAt < boundMs
+    const thawedAt = this.#thawedAt.get(address) ?? Number.NEGATIVE_INFINITY
+    return this.#cluster.nodes.get(address)?.clock.held !== undefined || this.#cluster.clock.now() - thawedAt < boundMs
   }
 
   /** Whether the cluster is parted, or was less than `boundMs` ago. */
@@ -35,14 +36,14 @@ export class Outages {
     return this.#cutBit !== undefined || this.#cluster.clock.now() - this.#cutEndedAt < boundMs
   }
 
-  /** Whether a host was ever held: its clock may have stood still. */
-  everHeld(address: Address): boolean {
-    return this.#resumedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === true
+  /** Whether the clock of a host ever stood still. */
+  everFrozen(address: Address): boolean {
+    return this.#thawedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === 'freeze'
   }
 
   /** Holds a host for so long. False when it is held already. */
   hold(host: SimHost, hold: Hold, forMs: number): boolean {
-    if (host.clock.held) return false
+    if (host.clock.held !== undefined) return false
     this.#cluster.hold(host, hold)
     this.#cluster.clock.after(forMs, () => this.#resume(host))
     return true
@@ -70,8 +71,8 @@ export class Outages {
   }
 
   #resume(host: SimHost): void {
-    if (!host.clock.held) return
-    this.#resumedAt.set(host.address, this.#cluster.clock.now())
+    if (host.clock.held === undefined) return
+    if (host.clock.held === 'freeze') this.#thawedAt.set(host.address, this.#cluster.clock.now())
     this.#cluster.resume(host)
   }
 

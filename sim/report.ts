@@ -4,6 +4,7 @@ import type { Failure } from './explore.ts'
 import type { Fault, Story } from './story.ts'
 
 const SHOWN_VIOLATIONS = 3
+const HELD = { sleep: 'sleeps', stall: 'gets no CPU', freeze: 'is paused with its clock' } as const
 
 export function reportFailure({ number, story, violations, shrunk }: Failure, seed: number): string {
   const more = violations.length - SHOWN_VIOLATIONS
@@ -41,7 +42,9 @@ function reportFault(fault: Fault): string {
     case 'churn':
       return `for ${fault.forMs} ms hosts stay for ${fault.sessionMs} ms in the mean`
     case 'hold':
-      return `host ${fault.who} ${fault.hold === 'sleep' ? 'sleeps' : 'stands still'} for ${fault.forMs} ms`
+      return `host ${fault.who} ${HELD[fault.hold]} for ${fault.forMs} ms`
+    case 'suspend':
+      return `${fault.count} hosts from host ${fault.who} on are held together for ${fault.forMs} ms: ${fault.hold}`
     case 'partition':
       return `the network is parted by address bit ${fault.bit} for ${fault.forMs} ms`
     case 'wall':

@@ -46,6 +46,7 @@ export class SimCluster extends SimRing {
       reserved: [],
       leaseMs: this.leaseMs,
       store: memoryStore(),
+      vigil: ring.vigil,
     })
     ring.onReturn = () => void leases.verify()
     const host = { ...node, dht, leases }

@@ -61,6 +61,14 @@ export class Stage {
         if (host !== undefined && this.#outages.hold(host, fault.hold, fault.forMs)) invariants.afterLoss()
         break
       }
+      case 'suspend': {
+        const all = this.#cluster.hosts().slice(1)
+        const first = fault.who % Math.max(1, all.length)
+        const chosen = [...all.slice(first), ...all.slice(0, first)].slice(0, fault.count)
+        for (const host of chosen) this.#outages.hold(host, fault.hold, fault.forMs)
+        invariants.afterLoss()
+        break
+      }
       case 'partition':
         this.#outages.part(fault.bit, fault.forMs)
         break
@@ -79,7 +87,7 @@ export class Stage {
       case 'renew':
       case 'release': {
         const host = this.#pick(fault.who)
-        if (host !== undefined && !host.clock.held) void invariants.act(host, fault.kind)
+        if (host !== undefined && host.clock.held === undefined) void invariants.act(host, fault.kind)
         break
       }
     }

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { NAT_KINDS } from './nat.ts'
+import { HOLDS } from './node-clock.ts'
 import type { Fault, Step, Story } from './story.ts'
 
 const who = fc.nat({ max: 999 })
@@ -35,8 +36,18 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('hold' as const),
       who,
-      hold: fc.constantFrom('sleep' as const, 'stall'),
+      hold: fc.constantFrom(...HOLDS),
       forMs: span(500, 90_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('suspend' as const),
+      who,
+      count: span(2, 8),
+      hold: fc.constantFrom(...HOLDS),
+      forMs: span(2_000, 150_000),
     }),
   },
   {

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { NAT_KINDS } from './nat.ts'
+import { HOLDS } from './node-clock.ts'
 import type { Story } from './story.ts'
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
@@ -11,7 +12,8 @@ const faultSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('boot'), count: whole, nat: v.picklist(NAT_KINDS) }),
   v.strictObject({ kind: v.picklist(['crash', 'kill', 'leave', 'renew', 'release']), who: whole }),
   v.strictObject({ kind: v.literal('churn'), sessionMs: whole, forMs: whole }),
-  v.strictObject({ kind: v.literal('hold'), who: whole, hold: v.picklist(['sleep', 'stall']), forMs: whole }),
+  v.strictObject({ kind: v.literal('hold'), who: whole, hold: v.picklist(HOLDS), forMs: whole }),
+  v.strictObject({ kind: v.literal('suspend'), who: whole, count: whole, hold: v.picklist(HOLDS), forMs: whole }),
   v.strictObject({ kind: v.literal('partition'), bit: whole, forMs: whole }),
   v.strictObject({ kind: v.literal('wall'), one: whole, other: whole, forMs: whole }),
   v.strictObject({

@@ -13,8 +13,16 @@ export type Fault =
   | { readonly kind: 'crash' | 'kill' | 'leave'; readonly who: number }
   /** Hosts that end, of any cause, and others that come: each stays for `sessionMs` in the mean. */
   | { readonly kind: 'churn'; readonly sessionMs: number; readonly forMs: number }
-  /** A suspended laptop or a starved process. */
+  /** A suspended laptop, a starved process or a paused virtual machine. */
   | { readonly kind: 'hold'; readonly who: number; readonly hold: Hold; readonly forMs: number }
+  /** Some hosts at once, as on one machine that is suspended or paused, perhaps for longer than a lease. */
+  | {
+      readonly kind: 'suspend'
+      readonly who: number
+      readonly count: number
+      readonly hold: Hold
+      readonly forMs: number
+    }
   /** Two halves that cannot talk; the cut goes by a bit of the address, so it is random and lasting. */
   | { readonly kind: 'partition'; readonly bit: number; readonly forMs: number }
   /** Two hosts that cannot talk to each other. */

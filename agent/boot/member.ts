@@ -91,6 +91,7 @@ export class Member {
       reserved: reservedOf(record),
       leaseMs,
       store: membership.leases,
+      vigil: node.ring.vigil,
     })
     this.#network = new VirtualNetwork({
       ...common,

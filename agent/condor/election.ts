@@ -112,7 +112,8 @@ export class Election {
 
   /** While there is no manager, the one before stays in view until the next is known. */
   get view(): View {
-    return { leading: this.#office !== undefined, manager: this.#office?.mandate ?? this.#manager }
+    const leading = this.#office !== undefined && this.#parts.clock.now() < this.#office.endsAt
+    return { leading, manager: this.#office?.mandate ?? this.#manager }
   }
 
   /** What the last look ran into; undefined when it went well. */

@@ -5,12 +5,14 @@
  * time, in the simulator. `now` never jumps back and knows nothing of the wall clock.
  */
 
+import { SuspendMeter } from './suspend-meter.ts'
+
 export interface Timer {
   cancel(): void
 }
 
 export interface Clock {
-  /** Milliseconds since an arbitrary start; monotonic. */
+  /** Milliseconds since an arbitrary start; monotonic, and counts the time in which the machine slept. */
   now(): number
   /** Calls `task` once, `delayMs` from now. */
   after(delayMs: number, task: () => void): Timer
@@ -19,15 +21,57 @@ export interface Clock {
 /**
  * The real one. Counts from 1970 as far as the machine's clock was right when the process started: a process that starts
  * later reads a larger time, which spares the DHT's client a question, and nothing else relies on it.
+ *
+ * Node's timers stand still while the machine sleeps: those that fell due then run as soon as anybody reads this clock.
  */
 export class SystemClock implements Clock {
+  readonly #meter = new SuspendMeter()
+  readonly #timers = new Set<SystemTimer>()
+  #suspendedMs = 0
+
   now(): number {
-    return performance.timeOrigin + performance.now()
+    const suspendedMs = this.#meter.suspendedMs()
+    const now = performance.timeOrigin + performance.now() + suspendedMs
+    if (suspendedMs !== this.#suspendedMs) {
+      this.#suspendedMs = suspendedMs
+      for (const timer of this.#timers) timer.arm(timer.dueAt - now)
+    }
+    return now
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const timer = setTimeout(task, delayMs)
-    return { cancel: () => clearTimeout(timer) }
+    const timer = new SystemTimer(this.now() + delayMs, () => {
+      this.#timers.delete(timer)
+      task()
+    })
+    this.#timers.add(timer)
+    timer.arm(delayMs)
+    return {
+      cancel: () => {
+        this.#timers.delete(timer)
+        timer.stop()
+      },
+    }
+  }
+}
+
+class SystemTimer {
+  readonly dueAt: number
+  readonly #task: () => void
+  #handle: NodeJS.Timeout | undefined
+
+  constructor(dueAt: number, task: () => void) {
+    this.dueAt = dueAt
+    this.#task = task
+  }
+
+  arm(delayMs: number): void {
+    this.stop()
+    this.#handle = setTimeout(this.#task, Math.max(0, delayMs))
+  }
+
+  stop(): void {
+    clearTimeout(this.#handle)
   }
 }
 

@@ -86,6 +86,12 @@ export class Arc {
     this.#extent = CIRCLE
   }
 
+  /** This node did not run for a while: it vouches for nothing, and keeps what it has until the arc is open again. */
+  doubt(): void {
+    this.#kept = this.reach
+    this.#extent = 0n
+  }
+
   /** This node is going to answer for the arc to `neighbor`. */
   openTo(neighbor: Address): void {
     this.#open = true

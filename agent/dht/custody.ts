@@ -109,6 +109,16 @@ export class Custody {
     }
   }
 
+  /** This node did not run for a while: it answers for nothing until its neighbours have told it what it missed. */
+  doubt(): void {
+    this.#store.doubt()
+    if (this.#ring.alone) return
+    for (const side of ['left', 'right'] satisfies Side[]) {
+      this.#sides[side].doubt()
+      this.#turn(side, this.#ring.neighbor(side))
+    }
+  }
+
   /** Hands a page over to a neighbour. @throws Refusal when the asker is not the neighbour that this node sees. */
   handOver(asker: Address, { side, beyond, cursor }: PullRequest): Uint8Array {
     const { self } = this.#ring

@@ -6,6 +6,7 @@
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
+import type { Vigil } from '../core/vigil.ts'
 import { SERVICES } from '../overlay/overlay.ts'
 import { DhtClient } from './client.ts'
 import { SWEEP_PERIOD_MS } from './constants.ts'
@@ -18,6 +19,7 @@ import { Replica } from './replica.ts'
 /** A ring that tells when its neighbours change; one listener. */
 export interface WatchedRing extends RingView {
   onNeighborsChange: () => void
+  readonly vigil: Vigil
 }
 
 export class DhtNode extends DhtClient implements Dht {
@@ -44,6 +46,7 @@ export class DhtNode extends DhtClient implements Dht {
     this.#replica = replica
     ring.serve(SERVICES.dht, (request) => replica.serve(request))
     ring.onNeighborsChange = () => custody.onNeighborsChange()
+    ring.vigil.onAbsence(() => custody.doubt())
     custody.onNeighborsChange()
     this.#rehoming = new Rehoming({ ring, store, custody, clock, random })
     this.#sweeping = every(clock, random, SWEEP_PERIOD_MS, () => store.sweep((key) => custody.keeps(key)))

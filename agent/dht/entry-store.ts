@@ -122,6 +122,8 @@ export class EntryStore {
     }
     if (isSame(change, ours.proven.change)) {
       if (theirs.accepted) this.accept(subKey, change.statement.holder)
+      const held = this.get(subKey)
+      if (held !== undefined && theirs.heldSince < held.heldSince) this.#put({ ...held, heldSince: theirs.heldSince })
       return { kept: true, rival: undefined }
     }
     if (areRelated(change, ours.proven.change)) {
@@ -147,6 +149,18 @@ export class EntryStore {
     const kept = rivals ? trusted && goesBefore(theirs, ours) : !isDeletion(theirs)
     if (kept) this.#put({ ...theirs, follows: theirs.follows ?? followed(ours, change) })
     return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }
+  }
+
+  /**
+   * This node did not run for a while: what it holds may have ended, or been given to others. It stays until it is over, and
+   * gives way to whatever another node holds.
+   */
+  doubt(): void {
+    const now = this.#clock.now()
+    for (const [subKey, entry] of [...this.#entries]) {
+      if (entry.expiresAt <= now) this.#remove(subKey)
+      else this.#put({ ...entry, accepted: false, heldSince: now })
+    }
   }
 
   /** The live and deleted entries in the arc [from, to), walking right, those after `cursor`; at most `count`. */

@@ -6,6 +6,8 @@
  * - the owner stops using it ttl after it *sent* the winning request, so before any replica lets go;
  * - another address is tried only when a majority really is held by others; an unclear vote is repeated with the same
  *   password and, given up, is taken back;
+ * - after a time in which this node did not run no lease is used, or counts as held for a client, before the DHT has said
+ *   that it is still this node's;
  * - an offer is a claim of a minute, so that a client which never comes back leaks nothing;
  * - a client gets its former address again while nobody else took it, also after a restart of the agent.
  */
@@ -14,6 +16,7 @@ import { type Clock, sleep } from '../core/clock.ts'
 import { codeOf } from '../core/errors.ts'
 import type { Cidr, Ip4, Mac } from '../core/ip.ts'
 import type { Random } from '../core/random.ts'
+import type { Vigil } from '../core/vigil.ts'
 import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
@@ -28,6 +31,8 @@ import type { LeaseStore, StoredLease } from './lease-store.ts'
 const OFFER_MS = 60_000
 /** A client that asks again this long before its offer ends gets the same offer, ms. */
 const OFFER_REUSE_MS = 15_000
+/** Between two questions about a lease in doubt, ms. */
+const DOUBT_PAUSE_MS = 250
 /** An address that a client found in use on its wire is kept away from all clients, ms. */
 const DECLINED_MS = 600_000
 /** How often an unclear vote on one address is repeated, and the pause before, ms: random, so that two rivals part. */
@@ -55,6 +60,9 @@ export class LeaseManager implements Leases {
   /** Addresses that a claim of this node is under way for. */
   readonly #claiming = new Set<Ip4>()
   readonly #contested: ContestedLeases
+  readonly #vigil: Vigil
+  /** Leases in question, and since when. */
+  readonly #doubted = new Map<Ip4, number>()
   onLost: (lease: Lease) => void = () => {}
 
   constructor(parts: {
@@ -67,6 +75,7 @@ export class LeaseManager implements Leases {
     reserved: readonly Ip4[]
     leaseMs: number
     store: LeaseStore
+    vigil: Vigil
   }) {
     this.#dht = parts.dht
     this.#clock = parts.clock
@@ -77,6 +86,8 @@ export class LeaseManager implements Leases {
     this.#leaseMs = parts.leaseMs
     this.#store = parts.store
     this.#held = new HeldLeases(parts.clock)
+    this.#vigil = parts.vigil
+    this.#vigil.onAbsence(() => this.#doubtAll())
     this.#contested = new ContestedLeases({ clock: parts.clock, keys: parts.keys, ask: (ip) => this.#verify(ip) })
     this.#dht.onContested = (subKey) => this.#contested.onContested(subKey, this.#ips())
     for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
@@ -85,7 +96,8 @@ export class LeaseManager implements Leases {
   async offer(client: ClientId, mac: Mac, wanted?: Ip4): Promise<LeaseResult<Claim>> {
     const held = this.#held.ofClient(client)
     const enoughMs = held?.lease.offered === true ? OFFER_REUSE_MS : 0
-    if (held !== undefined && held.lease.expiresAt - this.#clock.now() > enoughMs) {
+    const isSure = held !== undefined && !this.#doubted.has(held.lease.ip)
+    if (isSure && held.lease.expiresAt - this.#clock.now() > enoughMs) {
       return { ok: true, ip: held.lease.ip, tried: held.tried }
     }
     let tried = 0
@@ -123,6 +135,7 @@ export class LeaseManager implements Leases {
     }
     if (!outcome.won) return failure('unavailable')
     if (held !== undefined && same === undefined) this.#takeBack(held.lease.ip, held.password)
+    this.#confirm(ip, sentAt)
     const lease: Lease = { client, mac, ip, expiresAt: sentAt + this.#leaseMs, offered: false }
     this.#held.set({ lease, password, tried: same?.tried ?? 1 })
     this.#former.set(client, { client, mac, ip, password })
@@ -163,6 +176,38 @@ export class LeaseManager implements Leases {
   holder(ip: Ip4): Lease | undefined {
     const lease = this.#held.ofIp(ip)?.lease
     return lease?.offered === false ? lease : undefined
+  }
+
+  usable(ip: Ip4): Lease | undefined {
+    this.#vigil.look()
+    return this.#doubted.has(ip) ? undefined : this.holder(ip)
+  }
+
+  /** This node did not run for a while: whether its leases are still its own is asked until the answer is clear. */
+  #doubtAll(): void {
+    for (const held of this.#held.all()) {
+      const { ip, offered } = held.lease
+      const isNew = !this.#doubted.has(ip)
+      // Whoever was offered it asks again.
+      if (offered) this.#held.delete(held)
+      else this.#doubted.set(ip, this.#clock.now())
+      if (!offered && isNew) void this.#settle(ip)
+    }
+  }
+
+  async #settle(ip: Ip4): Promise<void> {
+    while (this.#doubted.has(ip)) {
+      if (this.#held.ofIp(ip) === undefined) this.#doubted.delete(ip)
+      else {
+        await this.#verify(ip)
+        if (this.#doubted.has(ip)) await sleep(this.#clock, DOUBT_PAUSE_MS)
+      }
+    }
+  }
+
+  /** A majority took what was sent at `sentAt`: the lease was this node's then. */
+  #confirm(ip: Ip4, sentAt: number): void {
+    if (sentAt >= (this.#doubted.get(ip) ?? 0)) this.#doubted.delete(ip)
   }
 
   /** The former address, the wanted one, then random ones; the first at once, later ones after a look that they are free. */
@@ -241,7 +286,9 @@ export class LeaseManager implements Leases {
     if (held === undefined || held.lease.offered) return
     const { lease, password } = held
     const value = sealOwner(this.#keys, ip, this.#self, this.#random)
+    const sentAt = this.#clock.now()
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
+    if (outcome.won) this.#confirm(ip, sentAt)
     if (outcome.lost && this.#holdsOneOf(lease.client, [password])) {
       this.#lose(held)
       this.#forget(lease.client, ip)

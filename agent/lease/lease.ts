@@ -46,6 +46,8 @@ export interface Leases {
   held(): Lease[]
   /** The live lease of this node for `ip`, if any. */
   holder(ip: Ip4): Lease | undefined
+  /** The same, as long as packets may use it: not when this node has yet to ask whether the lease is still its own. */
+  usable(ip: Ip4): Lease | undefined
   /** Called when the owner learns that a lease is no longer its own. */
   set onLost(handler: (lease: Lease) => void)
 }

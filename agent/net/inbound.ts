@@ -21,7 +21,7 @@ import type { TapWriter } from './tap/tap-writer.ts'
 export interface InboundParts {
   readonly pool: Cidr
   readonly mtu: number
-  readonly leases: Pick<Leases, 'holder'>
+  readonly leases: Pick<Leases, 'holder' | 'usable'>
   readonly resolver: Resolver
   readonly writer: TapWriter
   readonly clock: Clock
@@ -66,8 +66,12 @@ export class Inbound {
       return
     }
     const destination = destinationOf(packet)
-    const lease = leases.holder(destination)
-    if (lease === undefined || lease.offered) {
+    const lease = leases.usable(destination)
+    if (lease === undefined) {
+      if (leases.holder(destination) !== undefined) {
+        counters.drop('lease-in-doubt')
+        return
+      }
       counters.drop('not-mine')
       // Only addresses that one node holds can be asked for again.
       if (contains(pool, destination)) tunnels.notMine(peer, destination)
@@ -103,8 +107,8 @@ export class Inbound {
         return held.drop('peer-source-spoofed')
       }
       for (const each of held.take()) {
-        const lease = leases.holder(destinationOf(each))
-        if (lease === undefined || lease.offered) counters.drop('not-mine')
+        const lease = leases.usable(destinationOf(each))
+        if (lease === undefined) counters.drop('not-mine')
         else this.#deliver(peer, source, lease.mac, each)
       }
     })

@@ -29,7 +29,7 @@ export interface SwitchParts {
   readonly pool: Cidr
   readonly mac: Mac
   readonly mtu: number
-  readonly leases: Pick<Leases, 'holder'>
+  readonly leases: Pick<Leases, 'holder' | 'usable'>
   readonly arp: ArpResponder
   readonly dhcp: { receive(payload: Uint8Array): void }
   readonly tunnels: { send(ip: Ip4, packet: Uint8Array): void; flush(): void }
@@ -104,9 +104,9 @@ export class Switch {
       counters.drop('outside-pool')
       return
     }
-    const lease = leases.holder(sourceOf(packet))
-    if (lease === undefined || lease.offered) {
-      counters.drop('source-not-leased')
+    const source = sourceOf(packet)
+    if (leases.usable(source) === undefined) {
+      counters.drop(leases.holder(source) === undefined ? 'source-not-leased' : 'lease-in-doubt')
       return
     }
     if (packet.length > mtu) {

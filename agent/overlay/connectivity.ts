@@ -54,6 +54,12 @@ export class Connectivity {
     return true
   }
 
+  /** This node did not run for a while: whatever it knew of its place is out of date. */
+  doubt(): void {
+    this.#joined = false
+    this.#cutOffSince = Number.NEGATIVE_INFINITY
+  }
+
   review(): Turn {
     const [wasAlone, wasJoined, wasCorrect] = [this.#alone, this.#joined, this.#correct]
     const hasPeers = this.#peers.size > 0

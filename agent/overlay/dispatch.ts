@@ -26,6 +26,8 @@ export interface DispatchParts {
   readonly send: (to: Address, frame: Frame) => boolean
   /** A peer's view of the ring changed, or came for the first time. */
   readonly onStatus: (peer: Peer, isFirst: boolean) => void
+  /** A peer says to have taken this node for dead so long ago, ms. */
+  readonly onGivenUp: (peer: Address, agoMs: number) => void
 }
 
 export class Dispatch {
@@ -63,6 +65,9 @@ export class Dispatch {
         break
       case 'ping':
         send(from, { kind: 'pong', seen: peer.status?.serial ?? 0 })
+        break
+      case 'gaveUp':
+        this.#parts.onGivenUp(from, frame.agoMs)
         break
       case 'twin':
         duplicates.onTold()

@@ -46,6 +46,8 @@ export const frameCodec = union({
   datagram: struct({ body: bytes(MAX_BODY) }),
   /** Another run of you, with the same identity, has been linked to me for longer and is alive. */
   twin: struct({}),
+  /** So long ago the sender took the receiver for dead, and went on without it. Comes before a status. */
+  gaveUp: struct({ agoMs: u32 }),
 })
 
 export type Frame = Decoded<typeof frameCodec>

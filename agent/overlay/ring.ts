@@ -3,19 +3,22 @@
  * what comes in on one goes to `Dispatch`.
  */
 
-import { type Clock, every, type Timer } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import { unlessAborted } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
+import { Vigil } from '../core/vigil.ts'
+import { Absence } from './absence.ts'
 import type { Address } from './address.ts'
 import { Admission } from './admission.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { Connectivity } from './connectivity.ts'
 import { Connector } from './connector.ts'
-import { FAR_PERIOD_MS, LINGER_MS, LOST_TICK_MS, STATUS_PERIOD_MS } from './constants.ts'
+import { LINGER_MS } from './constants.ts'
 import { Dispatch } from './dispatch.ts'
 import { DuplicateIdentity } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
+import { GivenUp } from './given-up.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { LinkUpkeep } from './link-upkeep.ts'
 import { Liveness } from './liveness.ts'
@@ -37,6 +40,7 @@ import { RingMerge } from './ring-merge.ts'
 import { ringService } from './ring-service.ts'
 import { type RingStatus, ringStatus } from './ring-status.ts'
 import { Router } from './router.ts'
+import { Routine } from './routine.ts'
 import { SelfLookup } from './self-lookup.ts'
 import { StatusExchange } from './status-exchange.ts'
 import { Upgrades } from './upgrades.ts'
@@ -45,24 +49,23 @@ export class Ring implements Overlay {
   readonly self: Address
   readonly #links: LinkLayer
   readonly #clock: Clock
-  readonly #random: Random
   readonly #peers: Peers
   readonly #router: Router
   readonly #connector: Connector
   readonly #near: NearLinks
   readonly #connectivity: Connectivity
+  readonly vigil: Vigil
   readonly #admission: Admission
-  readonly #far: FarLinks
-  readonly #upkeep: LinkUpkeep
+  readonly #routine: Routine
   readonly #selfLookup: SelfLookup
   readonly #lost: LostNeighbors
   readonly #statuses: StatusExchange
   readonly #liveness: Liveness
+  readonly #givenUp: GivenUp
   readonly #bootstrap: Bootstrap
   readonly #duplicates: DuplicateIdentity
   readonly #dispatch: Dispatch
   readonly #merge: RingMerge
-  readonly #timers: Timer[] = []
   readonly #unlinked: ((peer: Address) => void)[] = []
   #stopped = false
 
@@ -82,9 +85,9 @@ export class Ring implements Overlay {
     const send = (to: Address, frame: Frame) => this.#send(to, frame)
     const adopt = (link: Link) => void this.#adopt(link)
     this.self = self
+    this.vigil = new Vigil(clock)
     this.#links = links
     this.#clock = clock
-    this.#random = random
     const peers = new Peers(self, clock)
     const router = new Router({
       self,
@@ -103,13 +106,11 @@ export class Ring implements Overlay {
     this.#connectivity = new Connectivity({ peers, near, clock })
     const joined = () => this.#connectivity.joined
     this.#admission = new Admission({ self, peers, near, clock })
-    this.#far = new FarLinks({ self, peers, router, connector, random })
-    const upgrades = new Upgrades({ links, peers, clock, adopt })
-    this.#upkeep = new LinkUpkeep({ clock, peers, near, upgrades })
     this.#selfLookup = new SelfLookup({ self, peers, router, near, clock, random, joined })
     this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
-    this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, send })
+    this.#givenUp = new GivenUp(clock)
+    this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, givenUp: this.#givenUp, send })
     this.#liveness = new Liveness({
       peers,
       clock,
@@ -135,6 +136,15 @@ export class Ring implements Overlay {
       send: (link, frame) => void link.send(encode(frameCodec, frame), 'control'),
       onTwin: () => this.onTwin(),
     })
+    this.#routine = new Routine({
+      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, random }) },
+      upkeep: new LinkUpkeep({ clock, peers, near, upgrades: new Upgrades({ links, peers, clock, adopt }) }),
+      ...{ connectivity: this.#connectivity, statuses: this.#statuses, lost: this.#lost, selfLookup: this.#selfLookup },
+    })
+    const absence = new Absence({
+      ...{ vigil: this.vigil, givenUp: this.#givenUp, liveness: this.#liveness, connectivity: this.#connectivity },
+      ...{ peers, near, send, review: () => this.#review() },
+    })
     this.#dispatch = new Dispatch({
       peers,
       router,
@@ -144,6 +154,7 @@ export class Ring implements Overlay {
       duplicates: this.#duplicates,
       send,
       onStatus: (peer, isFirst) => this.#onStatus(peer, isFirst),
+      onGivenUp: (peer, agoMs) => absence.onGivenUp(peer, agoMs),
     })
     router.serve(SERVICES.ring, ringService({ links, peers, near, connector }))
   }
@@ -153,14 +164,10 @@ export class Ring implements Overlay {
     this.#links.onLink = (link) => this.#adopt(link)
     this.#links.onDiscovered = (endpoint) =>
       void (this.#connectivity.joined ? this.#merge : this.#bootstrap).meet(endpoint)
+    this.vigil.start()
     this.#liveness.start()
     this.#merge.start()
-    this.#timers.push(
-      every(this.#clock, this.#random, STATUS_PERIOD_MS, () => this.#statuses.repeat()),
-      every(this.#clock, this.#random, FAR_PERIOD_MS, () => this.#tidy()),
-      every(this.#clock, this.#random, LOST_TICK_MS, () => this.#lost.retry()),
-    )
-    this.#selfLookup.start()
+    this.#routine.start()
   }
 
   /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
@@ -243,9 +250,9 @@ export class Ring implements Overlay {
     this.#stopped = true
     this.#bootstrap.stop()
     this.#merge.stop()
+    this.vigil.stop()
     this.#liveness.stop()
-    this.#selfLookup.stop()
-    for (const timer of this.#timers) timer.cancel()
+    this.#routine.stop()
     this.#router.stop()
     for (const { link } of [...this.#peers.all()]) link.close()
     await this.#links.stop()
@@ -262,6 +269,7 @@ export class Ring implements Overlay {
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
     this.#duplicates.onLink(link)
     link.onFrame = (frame) => {
+      this.vigil.look()
       if (!this.#stopped) this.#dispatch.onFrame(link, frame)
     }
     link.onClose = () => this.#onClose(link)
@@ -288,6 +296,7 @@ export class Ring implements Overlay {
 
   /** Closes the link to a peer that is dead; does not wait for the transport to notice. */
   #drop(peer: Peer): void {
+    this.#givenUp.giveUp(peer.address)
     peer.link.close()
     this.#onClose(peer.link)
   }
@@ -296,6 +305,7 @@ export class Ring implements Overlay {
     this.#duplicates.onClose(link)
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
+    this.#givenUp.onClosed(link.peer)
     if (peer !== undefined) this.#merge.remember(peer.endpoints.slice(0, 1))
     if (peer !== undefined && this.#near.isNear(peer.address)) {
       this.#lost.remember(peer)
@@ -330,20 +340,9 @@ export class Ring implements Overlay {
     if (correctChanged) {
       if (returned) this.onReturn()
       this.#near.evaluate()
-      if (this.correctlyConnected) this.#balanceFarLinks()
+      if (this.correctlyConnected) this.#routine.balance()
       this.onConnectedChange(this.correctlyConnected)
     }
     if (foundOthers) this.onNeighborsChange()
-  }
-
-  #tidy(): void {
-    this.#upkeep.tidy()
-    this.#near.evaluate()
-    this.#statuses.spread()
-    if (this.correctlyConnected) this.#balanceFarLinks()
-  }
-
-  #balanceFarLinks(): void {
-    void this.#far.balance(this.estimatedSize, (address) => this.#near.isNear(address))
   }
 }

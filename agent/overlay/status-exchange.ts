@@ -7,17 +7,22 @@
  */
 
 import type { Address } from './address.ts'
+import type { GivenUp } from './given-up.ts'
 import type { LinkLayer } from './link.ts'
 import type { Frame, Status } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { isSameSide } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
+/** What 32 bits hold: seven weeks. */
+const MAX_GAVE_UP_MS = 2 ** 32 - 1
+
 export class StatusExchange {
   readonly #links: LinkLayer
   readonly #peers: Peers
   readonly #near: NearLinks
   readonly #joined: () => boolean
+  readonly #givenUp: GivenUp
   readonly #send: (to: Address, frame: Frame) => boolean
   /** What each peer was told last. */
   readonly #told = new WeakMap<Peer, Status>()
@@ -32,6 +37,7 @@ export class StatusExchange {
     /** Random; names this run of the node. */
     epoch: number
     joined: () => boolean
+    givenUp: GivenUp
     send: (to: Address, frame: Frame) => boolean
   }) {
     this.#links = parts.links
@@ -39,6 +45,7 @@ export class StatusExchange {
     this.#near = parts.near
     this.#epoch = parts.epoch
     this.#joined = parts.joined
+    this.#givenUp = parts.givenUp
     this.#send = parts.send
   }
 
@@ -70,10 +77,14 @@ export class StatusExchange {
 
   /** The peer's last word on what it heard: a status that got lost is told again. */
   onSeen(peer: Peer, serial: number): void {
-    if (this.#told.get(peer)?.serial !== serial) this.#tell(peer, this.#statusFor(peer))
+    const told = this.#told.get(peer)
+    if (told?.serial !== serial) this.#tell(peer, this.#statusFor(peer))
+    else this.#givenUp.onKnown(peer.address)
   }
 
   #tell(peer: Peer, status: Status): void {
+    const agoMs = Math.min(this.#givenUp.gaveUpMs(peer.address), MAX_GAVE_UP_MS)
+    if (agoMs > 0) this.#send(peer.address, { kind: 'gaveUp', agoMs })
     if (this.#send(peer.address, status)) this.#told.set(peer, status)
   }
 

@@ -248,6 +248,10 @@ export class MemoryLeases implements Leases {
     return [...this.#held.values()]
   }
 
+  usable(ip: Ip4): Lease | undefined {
+    return this.holder(ip)
+  }
+
   holder(ip: Ip4): Lease | undefined {
     return this.#held.get(ip)
   }

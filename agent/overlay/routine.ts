@@ -1,0 +1,62 @@
+/** What a node of the ring does again and again while it runs: repeats its status, tidies its links, looks for who was lost. */
+
+import { type Clock, every, type Timer } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import type { Connectivity } from './connectivity.ts'
+import { FAR_PERIOD_MS, LOST_TICK_MS, STATUS_PERIOD_MS } from './constants.ts'
+import type { FarLinks } from './far-links.ts'
+import type { LinkUpkeep } from './link-upkeep.ts'
+import type { LostNeighbors } from './lost-neighbors.ts'
+import type { NearLinks } from './near-links.ts'
+import type { SelfLookup } from './self-lookup.ts'
+import type { StatusExchange } from './status-exchange.ts'
+
+export interface RoutineParts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly near: NearLinks
+  readonly far: FarLinks
+  readonly connectivity: Connectivity
+  readonly statuses: StatusExchange
+  readonly upkeep: LinkUpkeep
+  readonly lost: LostNeighbors
+  readonly selfLookup: SelfLookup
+}
+
+export class Routine {
+  readonly #parts: RoutineParts
+  #timers: readonly Timer[] = []
+
+  constructor(parts: RoutineParts) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    const { clock, random, statuses, lost, selfLookup } = this.#parts
+    this.#timers = [
+      every(clock, random, STATUS_PERIOD_MS, () => statuses.repeat()),
+      every(clock, random, FAR_PERIOD_MS, () => this.#tidy()),
+      every(clock, random, LOST_TICK_MS, () => lost.retry()),
+    ]
+    selfLookup.start()
+  }
+
+  stop(): void {
+    this.#parts.selfLookup.stop()
+    for (const timer of this.#timers) timer.cancel()
+  }
+
+  /** Draws as many far links as the ring's size asks for. */
+  balance(): void {
+    const { far, near } = this.#parts
+    void far.balance(near.estimatedSize, (address) => near.isNear(address))
+  }
+
+  #tidy(): void {
+    const { upkeep, near, statuses, connectivity } = this.#parts
+    upkeep.tidy()
+    near.evaluate()
+    statuses.spread()
+    if (connectivity.correct) this.balance()
+  }
+}

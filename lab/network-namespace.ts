@@ -3,7 +3,7 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { atEnd, ownName, removeNetns } from './cleanup.ts'
+import { atEnd, ownName, pidsIn, removeNetns } from './cleanup.ts'
 import { wowCommand } from './wow.ts'
 
 const execute = promisify(execFile)
@@ -55,6 +55,11 @@ export class NetworkNamespace implements Place {
       () => true,
       () => false,
     )
+  }
+
+  /** Sends a signal to every process in it. */
+  signal(signal: NodeJS.Signals): void {
+    for (const pid of pidsIn(this.name)) process.kill(pid, signal)
   }
 
   /** Needs no process in the namespace. */

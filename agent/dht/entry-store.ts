@@ -27,6 +27,7 @@ import {
 import type { MovingEntry, Verdict } from './messages.ts'
 import type { Proven } from './proof.ts'
 import { Quota } from './quota.ts'
+import { SortedKeys } from './sorted-keys.ts'
 
 /** `kept`: what is offered stands here now. `rival`: of two live entries with different holders the one that gave way. */
 export interface Merged {
@@ -36,6 +37,7 @@ export interface Merged {
 
 export class EntryStore {
   readonly #entries = new Map<SubKey, Entry>()
+  readonly #order = new SortedKeys()
   readonly #quota = new Quota()
   readonly #clock: Clock
 
@@ -171,16 +173,21 @@ export class EntryStore {
     count: number,
   ): { entries: MovingEntry[]; last: boolean } {
     const now = this.#clock.now()
-    const end = from === to ? undefined : rightward(from, to)
-    const start = cursor === undefined ? -1n : rightward(from, cursor)
-    const found: { away: bigint; entry: Entry }[] = []
-    for (const [subKey, entry] of this.#entries) {
+    const length = from === to ? undefined : rightward(from, to)
+    const entries: MovingEntry[] = []
+    for (const subKey of this.#order.walk(cursor ?? from)) {
       const away = rightward(from, subKey)
-      if (entry.expiresAt > now && away > start && (end === undefined || away < end)) found.push({ away, entry })
+      if (cursor !== undefined && away <= rightward(from, cursor)) {
+        if (subKey === cursor) continue
+        break // Once round.
+      }
+      if (length !== undefined && away >= length) break
+      const entry = this.#entries.get(subKey)!
+      if (entry.expiresAt <= now) continue
+      if (entries.length === count) return { entries, last: false }
+      entries.push(this.toMoving(entry))
     }
-    found.sort((a, b) => (a.away < b.away ? -1 : 1))
-    const entries = found.slice(0, count).map(({ entry }) => this.toMoving(entry))
-    return { entries, last: found.length <= count }
+    return { entries, last: true }
   }
 
   /** Up to `count` entries that `wanted` picks. */
@@ -243,6 +250,7 @@ export class EntryStore {
     const { subKey } = entry.proven
     this.#remove(subKey)
     this.#entries.set(subKey, entry)
+    this.#order.add(subKey)
     this.#quota.add(entry.broughtBy, entry.proven.change.statement.publisher)
   }
 
@@ -250,6 +258,7 @@ export class EntryStore {
     const entry = this.#entries.get(subKey)
     if (entry === undefined) return
     this.#entries.delete(subKey)
+    this.#order.delete(subKey)
     this.#quota.subtract(entry.broughtBy, entry.proven.change.statement.publisher)
   }
 }

@@ -1,0 +1,34 @@
+/** The sub-keys of a store in their order on the ring, so that a page of a handover costs what is on it, not what is stored. */
+
+import type { SubKey } from './dht.ts'
+
+export class SortedKeys {
+  readonly #keys: SubKey[] = []
+
+  add(key: SubKey): void {
+    const at = this.#firstAtLeast(key)
+    if (this.#keys[at] !== key) this.#keys.splice(at, 0, key)
+  }
+
+  delete(key: SubKey): void {
+    const at = this.#firstAtLeast(key)
+    if (this.#keys[at] === key) this.#keys.splice(at, 1)
+  }
+
+  /** Every key once, walking right from `from`, which comes first when it is one. */
+  *walk(from: bigint): Generator<SubKey> {
+    const start = this.#firstAtLeast(from)
+    for (let i = start; i < this.#keys.length; i++) yield this.#keys[i]!
+    for (let i = 0; i < start; i++) yield this.#keys[i]!
+  }
+
+  #firstAtLeast(key: bigint): number {
+    let [low, high] = [0, this.#keys.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#keys[middle]! < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

@@ -2,11 +2,12 @@
  * Who may change an entry, as signatures: a password becomes a key pair, and a storing node sees only its public half.
  *
  * Guarantees: a `Proven` change was signed by the holder of its password (and of the former one, when it changes), every
- * field of it, for the very sub-key it stands for; only `prove` makes one. What a signature does not say is when it was
+ * field of it and whose place it takes, for the very sub-key it stands for; only `prove` makes one. So nobody can add a
+ * former holder to a change, or leave one out. What a signature does not say is when it was
  * made: an old change can be repeated, and loses to any newer one that is remembered.
  */
 
-import { equal, hex, hmac, sha256, utf8 } from '../core/bytes.ts'
+import { EMPTY, equal, hex, hmac, sha256, utf8 } from '../core/bytes.ts'
 import { decode, encode } from '../core/codec.ts'
 import { type KeyPair, keyPairOf, verifies } from '../core/ed25519.ts'
 import { PROOFS_REMEMBERED } from './constants.ts'
@@ -15,7 +16,7 @@ import { type Change, changeCodec, type Statement, statementCodec } from './mess
 import { subKeyOf } from './sub-keys.ts'
 
 /** Keeps a signature of ours from meaning anything in another protocol. */
-const CONTEXT = utf8('wow dht change 1\n')
+const CONTEXT = utf8('wow dht change 2\n')
 const DERIVATION = utf8('wow dht holder 1\n')
 
 declare const proven: unique symbol
@@ -35,7 +36,7 @@ export function holderOf(key: Key, password: Uint8Array): KeyPair {
 /** `former`: whoever held the entry before, when that is somebody else. */
 export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair, former?: KeyPair): Change {
   const whole = { ...statement, holder: holder.publicKey }
-  const message = messageOf(whole)
+  const message = messageOf(whole, former?.publicKey)
   const of = former === undefined ? undefined : { holder: former.publicKey, signature: former.sign(message) }
   return { statement: whole, signature: holder.sign(message), former: of }
 }
@@ -53,8 +54,9 @@ export function prove(place: number, change: Change): Proven | undefined {
   return provenAt(place, one)
 }
 
-function messageOf(statement: Statement): Uint8Array {
-  return sha256(CONTEXT, encode(statementCodec, statement))
+/** What both signatures are over. `former`: the public key of whoever held the entry before; of fixed length, so it needs no mark. */
+function messageOf(statement: Statement, former: Uint8Array | undefined): Uint8Array {
+  return sha256(CONTEXT, encode(statementCodec, statement), former ?? EMPTY)
 }
 
 /** A change whose signatures held, byte for byte, and what it was proven for. */
@@ -68,7 +70,7 @@ interface Held {
 const held = new Map<string, Held>()
 
 function holds({ statement, signature, former }: Change): boolean {
-  const message = messageOf(statement)
+  const message = messageOf(statement, former?.holder)
   if (!verifies(statement.holder, message, signature)) return false
   return former === undefined || verifies(former.holder, message, former.signature)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { hex, utf8 } from '../../agent/core/bytes.ts'
+import { hex, sha256, utf8 } from '../../agent/core/bytes.ts'
 import { DecodeError, decode, encode } from '../../agent/core/codec.ts'
-import { type Change, changeCodec } from '../../agent/dht/messages.ts'
+import { type Change, changeCodec, statementCodec } from '../../agent/dht/messages.ts'
 import { holderOf, prove } from '../../agent/dht/proof.ts'
 import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { corruptions, KEY, PLACES, signed } from './samples.ts'
@@ -52,6 +52,18 @@ describe('a signed change', () => {
       { ...mine, former: { holder: theirs.statement.holder, signature: mine.signature } },
     ]
     for (const change of forged) assert.equal(prove(0, change), undefined)
+  })
+
+  test('proves nothing with a former holder that somebody else added, whatever he signs, or left out', () => {
+    const theirs = signed('create', 'a')
+    const thief = holderOf(KEY, utf8('thief'))
+    const whole = sha256(utf8('wow dht change 2\n'), encode(statementCodec, theirs.statement), thief.publicKey)
+    const bare = sha256(utf8('wow dht change 2\n'), encode(statementCodec, theirs.statement))
+    for (const message of [whole, bare]) {
+      const grafted = { ...theirs, former: { holder: thief.publicKey, signature: thief.sign(message) } }
+      assert.equal(prove(0, grafted), undefined)
+    }
+    assert.equal(prove(0, { ...signed('recreate', 'b', { former: 'a' }), former: undefined }), undefined)
   })
 
   test('keeps nothing of the frame that it came in', () => {

@@ -3,7 +3,8 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 
 const utf8Encoder = new TextEncoder()
-const utf8Decoder = new TextDecoder()
+/** Strict, and keeps every character: what is read can be written again in as many bytes. */
+const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export const EMPTY = new Uint8Array(0)
 
@@ -11,8 +12,13 @@ export function utf8(text: string): Uint8Array {
   return utf8Encoder.encode(text)
 }
 
-export function fromUtf8(bytes: Uint8Array): string {
-  return utf8Decoder.decode(bytes)
+/** undefined for bytes that are no UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8Decoder.decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 export function hex(bytes: Uint8Array): string {

@@ -55,6 +55,9 @@ export class SystemClock implements Clock {
   }
 }
 
+/** What `setTimeout` can wait at once, ms; a longer one would fire now. */
+const LONGEST_MS = 2 ** 31 - 1
+
 class SystemTimer {
   readonly dueAt: number
   readonly #task: () => void
@@ -67,7 +70,9 @@ class SystemTimer {
 
   arm(delayMs: number): void {
     this.stop()
-    this.#handle = setTimeout(this.#task, Math.max(0, delayMs))
+    const restMs = delayMs - LONGEST_MS
+    this.#handle =
+      restMs > 0 ? setTimeout(() => this.arm(restMs), LONGEST_MS) : setTimeout(this.#task, Math.max(0, delayMs))
   }
 
   stop(): void {

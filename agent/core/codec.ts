@@ -182,7 +182,11 @@ export function string(max: number): Codec<string> {
   const inner = bytes(max)
   return {
     write: (writer, value) => inner.write(writer, utf8(value)),
-    read: (reader) => fromUtf8(inner.read(reader)),
+    read: (reader) => {
+      const text = fromUtf8(inner.read(reader))
+      if (text === undefined) throw new DecodeError('a text that is no UTF-8')
+      return text
+    },
   }
 }
 

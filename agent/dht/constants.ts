@@ -52,8 +52,9 @@ export const MAX_SIGNINGS = 4
 /** How often the owner of an entry that gave way is told, and the pause in between, ms: the ring may just be healing. */
 export const TELL_LOSER_TRIES = 8
 export const TELL_LOSER_PAUSE_MS = 1_500
-/** Owners that are being told at the same time; the rest learn when they renew. */
-export const TELL_LOSERS = 64
+/** Owners that are told at the same time of what came over one link, and those that are told again in all. */
+export const TELL_LOSERS_PER_LINK = 32
+export const TELL_LOSERS_AGAIN = 16
 
 /** How often the other replica is told that both have an entry. */
 export const TELL_ACCEPTED_TRIES = 3

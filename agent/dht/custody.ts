@@ -148,7 +148,7 @@ export class Custody {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
     const { kept, rival } = this.#store.merge({ ...offered, proven }, broughtBy, trusted)
-    if (rival !== undefined) void this.#conflicts.tell(rival)
+    if (rival !== undefined) void this.#conflicts.tell(rival, broughtBy)
     if (kept) return 'ok'
     if (rival !== undefined) return 'taken'
     return this.#store.snapshot(proven.subKey) === undefined ? 'full' : 'stale'

@@ -61,7 +61,9 @@ export const LOST_TICK_MS = 1_000
  * How often a node of a small ring looks for another ring, ms in the mean, and how often all nodes of a large ring do
  * together: a bootstrap node pays about 25 ms of CPU for each.
  */
-export const PROBE_MIN_MS = 60_000
+export const PROBE_MIN_MS = 30_000
+/** How rarely at most, ms: a size that somebody made up must not end the search. */
+export const PROBE_MAX_MS = 86_400_000
 export const PROBES_PER_SECOND = 1
 /** Endpoints of nodes once met that are kept for that. */
 export const RENDEZVOUS_KEPT = 64

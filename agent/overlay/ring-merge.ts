@@ -3,15 +3,16 @@
  * linked to, and looks for its own place through that link. In its own ring it finds what it knows; in another it finds
  * nearer neighbours, and the two rings grow into one.
  *
- * Guarantees: as long as one node of one ring knows where one node of the other listens, they meet, however long they
- * were apart; all nodes of a ring together dial about `PROBES_PER_SECOND` at most, whatever its size.
+ * Guarantees: as long as one node of one ring was given the address of one node of the other, or keeps it from earlier, they
+ * meet, however long they were apart; what strangers said where they listen never takes the place of what was given. All
+ * nodes of a ring together dial about twice `PROBES_PER_SECOND` at most, up to a size of `PROBE_MAX_MS`.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { timeLimit } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
-import { DIAL_TIMEOUT_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
+import { DIAL_TIMEOUT_MS, PROBE_MAX_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
 import type { Link, LinkLayer } from './link.ts'
 
 export class RingMerge {
@@ -22,7 +23,9 @@ export class RingMerge {
   readonly #isLinked: (endpoint: string) => boolean
   readonly #adopt: (link: Link) => void
   readonly #lookUp: (through: Address) => void
-  /** Where others listen or listened, oldest first. */
+  /** By the user, in the token or the image. */
+  readonly #given = new Set<string>()
+  /** Where others listen or listened, oldest first; by their own word. */
   readonly #known = new Set<string>()
   #timer: Timer | undefined
 
@@ -47,7 +50,7 @@ export class RingMerge {
   }
 
   start(): void {
-    const meanMs = Math.max(PROBE_MIN_MS, (this.#size() / PROBES_PER_SECOND) * 1_000)
+    const meanMs = Math.min(PROBE_MAX_MS, Math.max(PROBE_MIN_MS, (this.#size() / PROBES_PER_SECOND) * 1_000))
     this.#timer = this.#clock.after(meanMs * (0.5 + this.#random.float()), () => {
       this.start()
       this.#probe()
@@ -56,6 +59,10 @@ export class RingMerge {
 
   stop(): void {
     this.#timer?.cancel()
+  }
+
+  give(endpoints: readonly string[]): void {
+    for (const endpoint of endpoints) this.#given.add(endpoint)
   }
 
   remember(endpoints: readonly string[]): void {
@@ -71,7 +78,7 @@ export class RingMerge {
     const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
       const link = await this.#links.dialEndpoint(endpoint, limit.signal)
-      if (link.peer === this.#links.self) this.#known.delete(endpoint)
+      if (link.peer === this.#links.self) this.#forget(endpoint)
       this.#adopt(link)
       this.#lookUp(link.peer)
     } catch {
@@ -82,8 +89,16 @@ export class RingMerge {
   }
 
   #probe(): void {
-    const strangers = [...this.#known].filter((endpoint) => !this.#isLinked(endpoint))
-    const endpoint = strangers[this.#random.below(strangers.length)]
-    if (endpoint !== undefined) void this.meet(endpoint)
+    for (const endpoints of [this.#given, this.#known]) {
+      const strangers = [...endpoints].filter((endpoint) => !this.#isLinked(endpoint))
+      const endpoint = strangers[this.#random.below(strangers.length)]
+      if (endpoint !== undefined) void this.meet(endpoint)
+    }
+  }
+
+  /** It is this node's own. */
+  #forget(endpoint: string): void {
+    this.#given.delete(endpoint)
+    this.#known.delete(endpoint)
   }
 }

@@ -173,7 +173,7 @@ export class Ring implements Overlay {
   /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
   bootstrap(endpoints: readonly string[]): Promise<void> {
     this.#bootstrap.start(endpoints)
-    this.#merge.remember(endpoints)
+    this.#merge.give(endpoints)
     return this.#peers.size > 0 || this.alone ? Promise.resolve() : this.#bootstrap.arrived
   }
 

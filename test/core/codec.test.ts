@@ -55,6 +55,12 @@ const full = fc.record(
 )
 
 describe('codec', () => {
+  test('of a text that is no UTF-8 is refused; a text that is one keeps every character', () => {
+    const text = string(8)
+    assert.throws(() => decode(text, Uint8Array.of(2, 0xff, 0xfe)), DecodeError)
+    for (const kept of ['a\ufeffb', '\ufeff', 'h\u00e4']) assert.equal(decode(text, encode(text, kept)), kept)
+  })
+
   test('what is encoded decodes to the same value', () => {
     fc.assert(
       fc.property(full, (value) => {

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Address, addressFromBytes, toAddress } from '../../agent/overlay/address.ts'
+import type { Link, LinkLayer } from '../../agent/overlay/link.ts'
+import { Ring } from '../../agent/overlay/ring.ts'
+import { RingMerge } from '../../agent/overlay/ring-merge.ts'
+import { NodeClock } from '../../sim/node-clock.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
+import { endpointOf } from '../../sim/sim-link.ts'
+import { SimRing } from '../../sim/sim-ring.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
+import { Stranger } from '../fuzz/stranger.ts'
+
+/** Everything that was dialled; nobody answers. */
+function dialling(size: number) {
+  const clock = new VirtualClock()
+  const dialled: string[] = []
+  const dialEndpoint = async (endpoint: string): Promise<Link> => {
+    dialled.push(endpoint)
+    throw new Error('nobody there')
+  }
+  const links = { self: toAddress(1n), dialEndpoint } as unknown as LinkLayer
+  const merge = new RingMerge({
+    ...{ links, clock, random: new SeededRandom(1), size: () => size },
+    isLinked: () => false,
+    adopt: () => {},
+    lookUp: () => {},
+  })
+  return { clock, merge, dialled }
+}
+
+describe('a node that looks for another ring', () => {
+  test('keeps to the addresses that it was given, however many others were named since', async () => {
+    const { clock, merge, dialled } = dialling(10)
+    merge.give(['given'])
+    for (let i = 0; i < 1_000; i++) merge.remember([`stranger ${i}`])
+    merge.start()
+    await clock.runFor(60_000)
+    assert.ok(dialled.includes('given'))
+    merge.stop()
+  })
+
+  test('goes on looking in a ring that seems to have endless nodes, and does not dial without a pause', async () => {
+    const { clock, merge, dialled } = dialling(1e30)
+    merge.give(['given'])
+    merge.start()
+    await clock.runFor(60_000)
+    assert.equal(dialled.length, 0)
+    await clock.runFor(3 * 86_400_000)
+    assert.ok(dialled.length >= 1 && dialled.length <= 6)
+    merge.stop()
+  })
+})
+
+describe('two rings, one of which was given an address in the other', () => {
+  test('meet within a minute, also when strangers came and went before', async () => {
+    const sim = new SimRing(5)
+    const first = sim.join([])
+    await sim.clock.runFor(500)
+    const absent = sim.join([])
+    sim.powerOff(absent)
+    for (let i = 0; i < 9; i++) {
+      sim.join([first.address, absent.address])
+      await sim.clock.runFor(200)
+    }
+    assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 20_000))
+    for (const { address } of [...sim.nodes.values()]) await annoy(sim, address, 70)
+    // The bootstrap node of all but the first comes back, at its place, as a ring of its own.
+    const links = sim.network.host(absent.address)
+    const fault = (error: unknown) => {
+      throw error
+    }
+    const ring = new Ring({ links, clock: new NodeClock(sim.clock), random: sim.random.fork(), onFault: fault })
+    ring.start()
+    void ring.bootstrap([])
+    assert.ok(await sim.clock.runUntilTrue(() => ring.status().links.length > 0, 60_000, 1_000))
+  })
+})
+
+async function annoy(sim: SimRing, victim: Address, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    const stranger = await Stranger.at(sim, victim)
+    stranger.send({ kind: 'hello', endpoints: [endpointOf(addressFromBytes(sim.random.bytes(20)))] })
+    await sim.clock.runFor(100)
+    stranger.close()
+  }
+}

@@ -4,9 +4,9 @@
  */
 
 import { createHash } from 'node:crypto'
+import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
-import type { Address } from '../agent/overlay/address.ts'
-import { formatAddress } from '../agent/overlay/address.ts'
+import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -133,6 +133,15 @@ export class SimLinks implements LinkLayer, LinkOwner {
   deliver(arrive: () => void): void {
     if (this.#waiting === undefined) arrive()
     else this.#waiting.push(arrive)
+  }
+
+  /** In the simulator an address is no key: its holder is known by a hash that nobody else bothers to make. */
+  prove(nonce: Uint8Array): Uint8Array {
+    return sha256(addressBytes(this.self), nonce)
+  }
+
+  isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean {
+    return equal(this.prove(nonce), proof)
   }
 
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {

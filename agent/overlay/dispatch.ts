@@ -70,7 +70,16 @@ export class Dispatch {
         this.#parts.onGivenUp(from, frame.agoMs)
         break
       case 'twin':
-        duplicates.onTold()
+        duplicates.onTold(link)
+        break
+      case 'twinChallenge':
+        duplicates.onChallenge(link, frame.nonce)
+        break
+      case 'twinProve':
+        duplicates.onProve(link, frame.nonce)
+        break
+      case 'twinProof':
+        duplicates.onProof(frame.nonce, frame.proof)
         break
       case 'pong':
         duplicates.onPong(link)

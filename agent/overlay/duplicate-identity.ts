@@ -1,38 +1,58 @@
 /**
  * Two nodes with one identity: a disk that was copied to a machine which cannot be told from the first one.
  *
- * Neither can see the other, since nobody links to itself; whoever is linked to both can. A status of another run of a
- * peer comes over a new link; if the old link still answers a ping after that, both runs are alive, and the one that
- * came later is told. It heeds that only while it is new on the ring: the original keeps its address, and nobody can
- * talk a node out of its identity later on.
+ * Neither can see the other, since nobody links to itself; a node that is linked to both can, and is their witness. A status
+ * of another run of a peer comes over a new link; if the old link still answers a ping after that, both runs are alive, and
+ * the witness tells the one that came later (`twin`). That one believes nothing but a proof: it draws a nonce, the witness
+ * passes it on, and what comes back must be signed with its own key by somebody else. It heeds that only while it is new on
+ * the ring, so that the original keeps its address.
+ *
+ * Guarantees that nobody without a node's key makes it give up its identity.
  */
 
+import { equal, hex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import { Throttle } from '../core/throttle.ts'
 import type { Address } from './address.ts'
 import type { Link } from './link.ts'
-import type { Frame } from './messages.ts'
+import { type Frame, TWIN_NONCE_BYTES } from './messages.ts'
 
 /** A node that has been linked for longer takes no word about a twin, ms. */
 const NEW_FOR_MS = 5 * 60_000
+/** Nonces that this node drew and waits for, and that it passed on, each at most; the oldest goes first. */
+const KEPT = 16
+/** Between two proofs that this node makes, ms: each costs a signature. */
+const PROOF_SPACING_MS = 200
 
 export interface DuplicateIdentityParts {
   readonly clock: Clock
+  readonly random: Random
   /** Sends over this very link, whichever link to the peer is in use. */
   readonly send: (link: Link, frame: Frame) => void
+  /** See `LinkLayer`. */
+  readonly prove: (nonce: Uint8Array) => Uint8Array
+  readonly isOwnProof: (nonce: Uint8Array, proof: Uint8Array) => boolean
   /** This node is the later one of two. */
   readonly onTwin: () => void
 }
 
 export class DuplicateIdentity {
   readonly #parts: DuplicateIdentityParts
+  readonly #proofs: Throttle
   /** Links by peer, in the order in which they came, each with the run that it belongs to. */
   readonly #links = new Map<Address, Map<Link, number | undefined>>()
   /** Pinged links, and the later one whose run each would prove to be a twin's. */
   readonly #asked = new Map<Link, Link>()
+  /** Nonces of this node, in hex. */
+  readonly #drawn = new Map<string, Uint8Array>()
+  /** Nonces passed on for a peer, in hex, and its link. */
+  readonly #passedOn = new Map<string, Link>()
   #linkedSince: number | undefined
 
   constructor(parts: DuplicateIdentityParts) {
     this.#parts = parts
+    this.#proofs = new Throttle(parts.clock, PROOF_SPACING_MS)
   }
 
   onLink(link: Link): void {
@@ -53,10 +73,7 @@ export class DuplicateIdentity {
     const links = this.#links.get(link.peer)
     if (links === undefined || links.get(link) === epoch) return
     links.set(link, epoch)
-    for (const [other, otherEpoch] of links) {
-      // A map keeps its order: those before this link are older.
-      if (other === link) return
-      if (otherEpoch === undefined || otherEpoch === epoch) continue
+    for (const other of this.#earlierRuns(link)) {
       this.#asked.set(other, link)
       this.#parts.send(other, { kind: 'ping' })
     }
@@ -69,9 +86,63 @@ export class DuplicateIdentity {
     this.#parts.send(later, { kind: 'twin' })
   }
 
-  /** A peer says that this node is the later one of two. */
-  onTold(): void {
-    if (this.#linkedSince === undefined || this.#parts.clock.now() - this.#linkedSince > NEW_FOR_MS) return
-    this.#parts.onTwin()
+  /** A peer says that this node is the later one of two: it is asked for a proof. */
+  onTold(link: Link): void {
+    if (!this.#isNew()) return
+    const nonce = this.#parts.random.bytes(TWIN_NONCE_BYTES)
+    keep(this.#drawn, hex(nonce), nonce)
+    this.#parts.send(link, { kind: 'twinChallenge', nonce })
   }
+
+  /** The later run wants a proof of the earlier one. */
+  onChallenge(link: Link, nonce: Uint8Array): void {
+    const [earlier] = this.#earlierRuns(link)
+    if (earlier === undefined) return
+    keep(this.#passedOn, hex(nonce), link)
+    this.#parts.send(earlier, { kind: 'twinProve', nonce })
+  }
+
+  /** A witness asks for a proof; one that this node itself drew the nonce for would prove nothing. */
+  onProve(link: Link, nonce: Uint8Array): void {
+    if (this.#drawn.has(hex(nonce)) || !this.#proofs.admits()) return
+    this.#parts.send(link, { kind: 'twinProof', nonce, proof: this.#parts.prove(nonce) })
+  }
+
+  /** The earlier run has answered: to a witness, who passes it on, or through one to this node. */
+  onProof(nonce: Uint8Array, proof: Uint8Array): void {
+    const name = hex(nonce)
+    const asker = this.#passedOn.get(name)
+    this.#passedOn.delete(name)
+    if (asker !== undefined) this.#parts.send(asker, { kind: 'twinProof', nonce, proof })
+    const drawn = this.#drawn.get(name)
+    if (drawn === undefined || !this.#isNew()) return
+    if (equal(drawn, nonce) && this.#parts.isOwnProof(nonce, proof)) this.#parts.onTwin()
+  }
+
+  #isNew(): boolean {
+    return this.#linkedSince !== undefined && this.#parts.clock.now() - this.#linkedSince <= NEW_FOR_MS
+  }
+
+  /** Links of the same peer that came before this one and belong to another run. */
+  #earlierRuns(link: Link): Link[] {
+    const links = this.#links.get(link.peer)
+    const epoch = links?.get(link)
+    if (links === undefined || epoch === undefined) return []
+    const all = [...links]
+    // A map keeps its order: those before this link are older.
+    const earlier = all.slice(
+      0,
+      Math.max(
+        0,
+        all.findIndex(([one]) => one === link),
+      ),
+    )
+    return earlier.filter(([, otherEpoch]) => otherEpoch !== undefined && otherEpoch !== epoch).map(([other]) => other)
+  }
+}
+
+function keep<T>(map: Map<string, T>, name: string, value: T): void {
+  map.delete(name)
+  map.set(name, value)
+  if (map.size > KEPT) map.delete(map.keys().next().value!)
 }

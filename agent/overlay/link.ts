@@ -46,6 +46,10 @@ export interface LinkLayer {
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` that `relay`, a node we are linked to, carries. @throws when the relay or the peer refuses. */
   dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Proves with a nonce that this run holds the key behind `self`. */
+  prove(nonce: Uint8Array): Uint8Array
+  /** Whether a proof was made for the nonce with the key behind `self`, by this run or another. */
+  isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean
   /** Links that others opened. */
   set onLink(handler: (link: Link) => void)
   /** Nodes that announced themselves on the LAN (mDNS). */

@@ -1,6 +1,6 @@
 /** The frames that linked nodes exchange, and the bodies of the ring's own requests. */
 
-import { bool, bytes, type Decoded, list, oneOf, string, struct, u8, u16, u32, union } from '../core/codec.ts'
+import { bool, bytes, type Decoded, fixed, list, oneOf, string, struct, u8, u16, u32, union } from '../core/codec.ts'
 import { addressCodec } from './address.ts'
 import { MAX_ENDPOINT_BYTES, MAX_ENDPOINTS, NEAR_PER_SIDE } from './constants.ts'
 import { MAX_FRAME } from './link.ts'
@@ -11,6 +11,10 @@ export const contactCodec = struct({ address: addressCodec, endpoints })
 
 /** Room for a frame's own header: the longest one (request) has under 64 bytes. */
 export const MAX_BODY = MAX_FRAME - 64
+
+export const TWIN_NONCE_BYTES = 16
+/** A signature has 64. */
+const MAX_TWIN_PROOF = 128
 
 export const frameCodec = union({
   /** Where the sender listens; the first frame on a link, and again when it changes. */
@@ -48,6 +52,11 @@ export const frameCodec = union({
   twin: struct({}),
   /** So long ago the sender took the receiver for dead, and went on without it. Comes before a status. */
   gaveUp: struct({ agoMs: u32 }),
+  /** The later run to its witness: let the earlier one prove itself. The witness to the earlier one: prove yourself. */
+  twinChallenge: struct({ nonce: fixed(TWIN_NONCE_BYTES) }),
+  twinProve: struct({ nonce: fixed(TWIN_NONCE_BYTES) }),
+  /** Back the same way. */
+  twinProof: struct({ nonce: fixed(TWIN_NONCE_BYTES), proof: bytes(MAX_TWIN_PROOF) }),
 })
 
 export type Frame = Decoded<typeof frameCodec>

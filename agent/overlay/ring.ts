@@ -132,7 +132,9 @@ export class Ring implements Overlay {
       lookUp: (through) => void this.#selfLookup.ask(through),
     })
     this.#duplicates = new DuplicateIdentity({
-      clock,
+      ...{ clock, random },
+      prove: (nonce) => links.prove(nonce),
+      isOwnProof: (nonce, proof) => links.isOwnProof(nonce, proof),
       send: (link, frame) => void link.send(encode(frameCodec, frame), 'control'),
       onTwin: () => this.onTwin(),
     })

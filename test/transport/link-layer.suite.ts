@@ -84,6 +84,15 @@ export function linkLayerSuite(name: string, createWorld: () => Promise<LinkWorl
       assert.deepEqual([outgoing.relayed, incoming.relayed], [false, false])
     })
 
+    test('a node proves its key for one nonce, and takes no proof of another node, or for another nonce', () => {
+      const [nonce, another] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)]
+      const proof = a.prove(nonce)
+      assert.equal(a.isOwnProof(nonce, proof), true)
+      assert.equal(a.isOwnProof(another, proof), false)
+      assert.equal(a.isOwnProof(nonce, b.prove(nonce)), false)
+      assert.equal(a.isOwnProof(nonce, new Uint8Array(0)), false)
+    })
+
     test('an endpoint alone is enough to reach a node and learn its address', async () => {
       const link = await world.run(a.dialEndpoint(b.endpoints()[0]!))
       assert.equal(link.peer, b.self)

@@ -8,8 +8,10 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { concat, utf8 } from '../../core/bytes.ts'
 import { type Clock, SystemClock } from '../../core/clock.ts'
 import { doneWithin } from '../../core/deadline.ts'
+import { type KeyPair, keyPairOf, SEED_BYTES, verifies } from '../../core/ed25519.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Address } from '../../overlay/address.ts'
@@ -26,6 +28,9 @@ import { listenOn } from './listening.ts'
 import { type Libp2pNode, startLibp2pNode } from './node.ts'
 import { RelayGrants } from './relay-grants.ts'
 import { RelaySlots } from './relay-slots.ts'
+
+/** Keeps a proof of ours from meaning anything in another protocol. */
+const TWIN_CONTEXT = utf8('wow twin 1\n')
 
 export interface Libp2pLinksOptions {
   readonly identity: Identity
@@ -70,6 +75,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly self: Address
   readonly peerId: string
 
+  readonly #key: KeyPair
   readonly #node: Libp2pNode
   readonly #announce: string[]
   readonly #wantsLan: boolean
@@ -94,6 +100,7 @@ export class Libp2pLinks implements LinkLayer {
   constructor(node: Libp2pNode, options: Libp2pLinksOptions) {
     this.self = options.identity.address
     this.peerId = options.identity.peerId
+    this.#key = keyPairOf(options.identity.privateKey.raw.subarray(0, SEED_BYTES))
     this.#node = node
     this.#announce = [...options.announce]
     this.#wantsLan = options.mdns
@@ -151,6 +158,14 @@ export class Libp2pLinks implements LinkLayer {
 
   counters(): Readonly<Counters> {
     return { ...this.#counters }
+  }
+
+  prove(nonce: Uint8Array): Uint8Array {
+    return this.#key.sign(concat(TWIN_CONTEXT, nonce))
+  }
+
+  isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean {
+    return verifies(this.#key.publicKey, concat(TWIN_CONTEXT, nonce), proof)
   }
 
   /** @throws LinkError */

@@ -17,6 +17,7 @@ import type { Random } from '../core/random.ts'
 import { DeliveryError, type Overlay, SERVICES } from '../overlay/overlay.ts'
 import {
   ATTEMPT_TIMEOUT_MS,
+  ATTEMPTS,
   BACKOFF_MAX_MS,
   BACKOFF_MIN_MS,
   MAX_SERIAL,
@@ -225,7 +226,9 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     take: (reading: Reading) => void,
     decided: () => boolean,
   ): Promise<void> {
-    const deadline = this.#clock.now() + OPERATION_DEADLINE_MS
+    // Some attempts must fit in, however long one takes.
+    const patienceMs = Math.max(OPERATION_DEADLINE_MS, ATTEMPTS * this.#overlay.routedTimeoutMs)
+    const deadline = this.#clock.now() + patienceMs
     return new Promise((resolve, reject) => {
       let open = subKeys.length
       for (const [place, subKey] of subKeys.entries()) {

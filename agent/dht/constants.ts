@@ -64,6 +64,8 @@ export const REPLICA_REQUEST = { delivery: 'exact', timeoutMs: 800 } as const
 /** Patience of a client for one attempt and for the whole operation, ms. */
 export const ATTEMPT_TIMEOUT_MS = 1_500
 export const OPERATION_DEADLINE_MS = 10_000
+/** Attempts that an operation has time for where answers are slow. */
+export const ATTEMPTS = 5
 /** First and longest pause between a client's attempts, ms. */
 export const BACKOFF_MIN_MS = 40
 export const BACKOFF_MAX_MS = 800

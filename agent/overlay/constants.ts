@@ -90,7 +90,12 @@ export const REQUEST_TIMEOUT_MS = 3_000
 /** Share of its own patience that a node passes on: the node next to a fault gives up first, and says so. */
 export const HOP_PATIENCE = 0.9
 /** The most patience, ms, that a node has with a request of others: a forwarded one takes up room as long. */
-export const MAX_PATIENCE_MS = 5_000
+export const MAX_PATIENCE_MS = 8_000
+/** What a round trip to a linked node, and one through the ring, is taken for before any was measured, ms. */
+export const FIRST_ROUND_TRIP_MS = 500
+export const FIRST_ROUTED_ROUND_TRIP_MS = 1_500
+/** A linked node answers within its round trip and this much of it: it may have something to work on first. */
+export const ANSWER_SLACK = 1.5
 /** Requests of others that one node forwards at the same time; more are refused. */
 export const MAX_FORWARDS = 10_000
 

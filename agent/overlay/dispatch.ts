@@ -7,16 +7,18 @@
 
 import type { Clock } from '../core/clock.ts'
 import { DecodeError, decode } from '../core/codec.ts'
+import type { Vigil } from '../core/vigil.ts'
 import type { Address } from './address.ts'
 import type { Admission } from './admission.ts'
 import type { DuplicateIdentity } from './duplicate-identity.ts'
 import type { Link } from './link.ts'
 import { type Frame, frameCodec, type Status } from './messages.ts'
-import { hear, type Peer, type Peers } from './peers.ts'
+import { hear, measure, type Peer, type Peers } from './peers.ts'
 import type { Router } from './router.ts'
 import type { StatusExchange } from './status-exchange.ts'
 
 export interface DispatchParts {
+  readonly vigil: Vigil
   readonly peers: Peers
   readonly router: Router
   readonly clock: Clock
@@ -45,12 +47,14 @@ export class Dispatch {
   }
 
   onFrame(link: Link, bytes: Uint8Array): void {
-    const { peers, clock, admission, router, duplicates, statuses, send } = this.#parts
+    const { vigil, peers, clock, admission, router, duplicates, statuses, send } = this.#parts
+    vigil.look()
     const from = link.peer
     const peer = peers.get(from)
     if (peer === undefined) return
     const frame = this.#decode(bytes)
     if (frame === undefined) return
+    if (frame.kind === 'pong' && link === peer.link) measure(peer, clock.now())
     // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
     if (link === peer.link) hear(peer, clock.now())
     const isReply = frame.kind === 'answer' || frame.kind === 'failure'

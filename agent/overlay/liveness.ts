@@ -79,10 +79,13 @@ export class Liveness {
     for (const peer of [...this.#peers.all()]) this.#askAfter(peer, now)
   }
 
-  #isDead({ address, heardAt, askedAt, suspectSince }: Peer, now: number): boolean {
-    if (now - (suspectSince ?? now) > SUSPECT_DEAD_AFTER_MS) return true
+  #isDead({ address, heardAt, askedAt, suspectSince, roundTrip }: Peer, now: number): boolean {
+    if (now - (suspectSince ?? now) > Math.max(SUSPECT_DEAD_AFTER_MS, 2 * roundTrip.timeoutMs)) return true
     if (!this.#isNeighbor(address)) return now - heardAt > LINK_DEAD_AFTER_MS
-    return now - heardAt > NEIGHBOR_DEAD_AFTER_MS && now - (askedAt ?? now) >= NEIGHBOR_ANSWERS_WITHIN_MS
+    // Two pings must have had the time to be answered, however far the peer is.
+    const patienceMs = Math.max(NEIGHBOR_DEAD_AFTER_MS, 2 * PING_NEIGHBOR_MS + roundTrip.timeoutMs)
+    const answersMs = Math.max(NEIGHBOR_ANSWERS_WITHIN_MS, roundTrip.timeoutMs)
+    return now - heardAt > patienceMs && now - (askedAt ?? now) >= answersMs
   }
 
   #askAfter(peer: Peer, now: number): void {

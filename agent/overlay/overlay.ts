@@ -32,6 +32,7 @@ export interface Answer {
 
 export interface RequestOptions {
   readonly delivery?: Delivery
+  /** The least time for an answer, ms: where round trips are longer, so is the patience. */
   readonly timeoutMs?: number
 }
 
@@ -63,6 +64,8 @@ export interface Overlay {
   readonly self: Address
   /** Links to the true left and right neighbour stand, and neither knows of a node in between (paper section 4). */
   readonly correctlyConnected: boolean
+  /** How long it takes at most, ms, until an honest answer through the ring has come; as measured. */
+  readonly routedTimeoutMs: number
   /** @throws DeliveryError */
   request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer>
   serve(service: Service, handler: RequestHandler): void

@@ -7,7 +7,9 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import { RoundTrip } from '../core/round-trip.ts'
 import type { Address } from './address.ts'
+import { FIRST_ROUND_TRIP_MS, MAX_PATIENCE_MS } from './constants.ts'
 import type { Contact, Link } from './link.ts'
 import type { Status } from './messages.ts'
 
@@ -27,12 +29,19 @@ export interface Peer {
   heardAt: number
   usedAt: number
   pingedAt: number
+  /** From ping to pong. */
+  readonly roundTrip: RoundTrip
   /** When it was first pinged since it was last heard. */
   askedAt: number | undefined
   /** An answer did not come over this link and nothing was heard since: it is pinged, and requests go round it. */
   suspectSince: number | undefined
   /** Since when neither side has wanted the link. */
   unwantedSince: number | undefined
+}
+
+/** A pong came. Of several pings under way nobody knows which one it answers. */
+export function measure(peer: Peer, now: number): void {
+  if (peer.askedAt === peer.pingedAt) peer.roundTrip.observe(now - peer.pingedAt)
 }
 
 /** Something came over the link: whatever was asked of the peer is answered. */
@@ -95,6 +104,7 @@ export class Peers {
         heardAt: now,
         usedAt: now,
         pingedAt: now,
+        roundTrip: new RoundTrip({ firstMs: FIRST_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS }),
         askedAt: undefined,
         suspectSince: undefined,
         unwantedSince: now,

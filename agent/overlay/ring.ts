@@ -148,6 +148,7 @@ export class Ring implements Overlay {
       ...{ peers, near, send, review: () => this.#review() },
     })
     this.#dispatch = new Dispatch({
+      vigil: this.vigil,
       peers,
       router,
       clock,
@@ -198,6 +199,10 @@ export class Ring implements Overlay {
     return this.#near.isNear(peer)
   }
 
+  get routedTimeoutMs(): number {
+    return this.#router.routedTimeoutMs
+  }
+
   get estimatedSize(): number {
     return this.#near.estimatedSize
   }
@@ -241,11 +246,9 @@ export class Ring implements Overlay {
   }
 
   status(): RingStatus {
-    return ringStatus(this.#peers, this.#near, {
-      correctlyConnected: this.correctlyConnected,
-      malformedFrames: this.#dispatch.malformed,
-      excessFrames: this.#admission.dropped,
-    })
+    const { correctlyConnected } = this
+    const counts = { malformedFrames: this.#dispatch.malformed, excessFrames: this.#admission.dropped }
+    return ringStatus(this.#peers, this.#near, { correctlyConnected, ...counts })
   }
 
   async stop(): Promise<void> {
@@ -270,10 +273,7 @@ export class Ring implements Overlay {
     const superfluous = peer === undefined ? link : before
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
     this.#duplicates.onLink(link)
-    link.onFrame = (frame) => {
-      this.vigil.look()
-      if (!this.#stopped) this.#dispatch.onFrame(link, frame)
-    }
+    link.onFrame = (frame) => this.#dispatch.onFrame(link, frame)
     link.onClose = () => this.#onClose(link)
     if (peer === undefined) return this.#peers.get(link.peer)
     this.#statuses.introduce(peer)

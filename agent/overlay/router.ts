@@ -10,8 +10,17 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { DecodeError } from '../core/codec.ts'
 import { messageOf } from '../core/errors.ts'
+import { RoundTrip } from '../core/round-trip.ts'
 import { type Address, isCloser } from './address.ts'
-import { HOP_LIMIT, HOP_PATIENCE, MAX_FORWARDS, MAX_PATIENCE_MS, REQUEST_TIMEOUT_MS } from './constants.ts'
+import {
+  ANSWER_SLACK,
+  FIRST_ROUTED_ROUND_TRIP_MS,
+  HOP_LIMIT,
+  HOP_PATIENCE,
+  MAX_FORWARDS,
+  MAX_PATIENCE_MS,
+  REQUEST_TIMEOUT_MS,
+} from './constants.ts'
 import type { Frame, FrameOf } from './messages.ts'
 import {
   type Answer,
@@ -46,6 +55,8 @@ export class Router {
   readonly #onFault: (error: unknown) => void
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
+  /** Of requests of this node through the ring. */
+  readonly #routed = new RoundTrip({ firstMs: FIRST_ROUTED_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS })
   #nextId = 1
 
   constructor(parts: {
@@ -79,15 +90,40 @@ export class Router {
       delivery: options.delivery ?? 'closest',
       service,
       hops: 0,
-      patienceMs: options.timeoutMs ?? REQUEST_TIMEOUT_MS,
+      patienceMs: Math.ceil(this.#patienceMs(target, options)),
       body,
     }
+    const askedAt = this.#clock.now()
     const result = await new Promise<Result>((resolve) => {
       if (options.through === undefined) this.#route(request, this.#self, resolve)
       else this.#forward(request, options.through, resolve)
     })
+    const isRouted = !this.#isLinked(target, options)
+    if (isRouted && result.ok && result.answer.from !== this.#self) this.#routed.observe(this.#clock.now() - askedAt)
     if (result.ok) return result.answer
+    if (isRouted && result.failure === 'no-answer') this.#routed.expire()
     throw new DeliveryError(result.failure, result.detail)
+  }
+
+  /**
+   * How long an honest answer may take: as long as the caller says, or longer where round trips are. Work of other nodes on
+   * the way (two replicas agree, a page is gathered) is part of what was measured.
+   */
+  #patienceMs(target: Address, options: RouteOptions): number {
+    const least = options.timeoutMs ?? REQUEST_TIMEOUT_MS
+    const linked = this.#isLinked(target, options) ? this.#peers.get(target) : undefined
+    const measured = linked === undefined ? this.#routed.timeoutMs : ANSWER_SLACK * linked.roundTrip.timeoutMs
+    return Math.min(Math.max(least, measured), MAX_PATIENCE_MS)
+  }
+
+  /** Whether a request goes to its target over one link. */
+  #isLinked(target: Address, { delivery, through }: RouteOptions): boolean {
+    return delivery === 'exact' && through === undefined && this.#peers.has(target)
+  }
+
+  /** How long it takes at most, ms, until an honest answer through the ring has come. */
+  get routedTimeoutMs(): number {
+    return this.#routed.timeoutMs
   }
 
   /** A request that a linked node handed on. */

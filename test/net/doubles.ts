@@ -100,6 +100,7 @@ export class MemoryWorld {
 }
 
 export class MemoryOverlay implements Overlay {
+  readonly routedTimeoutMs = 1_500
   readonly self: Address
   readonly correctlyConnected = true
   readonly links = new Set<Address>()

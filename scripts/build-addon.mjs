@@ -16,6 +16,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -26,7 +27,11 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
-const SOURCES = ['tap.c', 'memory.c', 'binding.gyp'].map((name) => join(ROOT, 'agent/native', name))
+const NATIVE = join(ROOT, 'agent/native')
+/** By their endings, not by a list: a file that is new cannot be missing from the digest. */
+const SOURCES = readdirSync(NATIVE)
+  .filter((name) => /\.(c|h|gyp)$/.test(name))
+  .sort()
 const OUT = join(ROOT, 'build')
 const ADDON = join(OUT, 'tap.node')
 const STAMP = join(OUT, 'tap.node.stamp')
@@ -40,7 +45,8 @@ function nodeHeaders() {
 /** N-API promises that one build serves every later Node, so Node's version is no part of this. */
 function digestOfInputs() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${process.env.CC ?? ''}`)
-  for (const file of [...SOURCES, fileURLToPath(import.meta.url)]) hash.update(readFileSync(file))
+  for (const name of SOURCES) hash.update(`\n${name}\n`).update(readFileSync(join(NATIVE, name)))
+  hash.update(readFileSync(fileURLToPath(import.meta.url)))
   return hash.digest('hex')
 }
 
@@ -70,7 +76,7 @@ async function build(stamp) {
   mkdirSync(OUT, { recursive: true })
   const workshop = mkdtempSync(join(OUT, '.addon-'))
   try {
-    for (const file of SOURCES) copyFileSync(file, join(workshop, file.slice(dirname(file).length + 1)))
+    for (const name of SOURCES) copyFileSync(join(NATIVE, name), join(workshop, name))
     const nodeGyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
     const headers = nodeHeaders()
     const args = ['rebuild', '-C', workshop, '--loglevel=warn', ...(headers ? [`--nodedir=${headers}`] : [])]

@@ -1,4 +1,4 @@
-/** Finds and loads the addon, `tap.node`: all that this program has of machine code of its own (tap.c, memory.c). */
+/** Finds and loads the addon, `tap.node`: all that this program has of machine code of its own (the .c files here). */
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,9 +1,9 @@
 /*
- * One Linux tap device on Node's own event loop: the larger part of the addon tap.node.
+ * One Linux tap device on Node's own event loop: its face, and that of the addon tap.node.
  *
- * Promise: every frame the kernel sends is handed over whole, up to BATCH_FRAMES frames or BATCH_BYTES bytes per
- * wake-up, so that one direction never starves the loop. The device exists exactly as long as its handle is open.
- * Plain N-API and libuv (both come out of the node binary), so one build runs under every Node from 20 on.
+ * Promise: the device exists exactly as long as its handle is open. How its frames travel is in frames.c, how the kernel
+ * is told what it shall be in interface.c. Plain N-API and libuv (both come out of the node binary), so one build runs
+ * under every Node from 20 on.
  *
  *   open(name, mtu, mac | undefined, onBatch(count), onGone(code)) -> { handle, mac, frames, places }
  *     frames: ArrayBuffer that a wake-up fills; places: Uint32Array of [offset, length] pairs, valid during onBatch
@@ -14,34 +14,21 @@
  *
  * Errors are thrown with `code` (an errno name) and `step` (the call that failed).
  */
-#include <arpa/inet.h>
+#include "interface.h"
+#include "tap.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <net/if_arp.h>
-#include <node_api.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
-#include <uv.h>
 
 /* memory.c */
 napi_value js_give_back(napi_env env, napi_callback_info info);
-
-#define BATCH_FRAMES 64
-#define BATCH_BYTES (256 * 1024)
-#define FRAME_MAX (64 * 1024) /* the largest IP packet with its Ethernet header, rounded up */
-#define ALIGNMENT 8
 
 #ifndef TUNSETCARRIER
 #define TUNSETCARRIER _IOW('T', 226, int)
@@ -49,27 +36,6 @@ napi_value js_give_back(napi_env env, napi_callback_info info);
 #ifndef IFF_TUN_EXCL
 #define IFF_TUN_EXCL 0x8000
 #endif
-
-/* What the kernel and the loop hold. It outlives `close` until the loop has let go, and the addon stays loaded so long. */
-typedef struct {
-  int fd;
-  unsigned index; /* of the interface, whatever it is renamed to */
-  uv_poll_t *poll;
-  napi_async_cleanup_hook_handle hook;
-  struct tap *tap; /* NULL once closing */
-} device_t;
-
-typedef struct tap {
-  napi_env env;
-  napi_ref on_batch;
-  napi_ref on_gone;
-  napi_ref frames_ref;
-  napi_ref places_ref;
-  napi_async_context async;
-  uint8_t *frames;
-  uint32_t *places;
-  device_t *device; /* NULL once closed */
-} tap_t;
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
 
@@ -85,168 +51,6 @@ static napi_value throw_errno(napi_env env, const char *step, int error) {
   napi_set_named_property(env, js_error, "step", js_step);
   napi_throw(env, js_error);
   return NULL;
-}
-
-/* ---- the device --------------------------------------------------------------------------------------------- */
-
-/* Keeps the kernel from giving the tap an IPv6 address of its own: the virtual network is IPv4, and router solicitations
- * on it are noise. A kernel without IPv6 refuses the request, which is as good. */
-static void silence_ipv6(unsigned index) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return;
-  struct {
-    struct nlmsghdr header;
-    struct ifinfomsg link;
-    struct rtattr spec;
-    struct rtattr family;
-    struct rtattr mode;
-    uint8_t value;
-    uint8_t padding[3];
-  } request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = RTM_NEWLINK;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  request.link.ifi_family = AF_UNSPEC;
-  request.link.ifi_index = (int)index;
-  request.mode.rta_type = IFLA_INET6_ADDR_GEN_MODE;
-  request.mode.rta_len = RTA_LENGTH(sizeof request.value);
-  request.value = IN6_ADDR_GEN_MODE_NONE;
-  request.family.rta_type = AF_INET6;
-  request.family.rta_len = RTA_LENGTH(RTA_ALIGN(request.mode.rta_len));
-  request.spec.rta_type = IFLA_AF_SPEC;
-  request.spec.rta_len = RTA_LENGTH(RTA_ALIGN(request.family.rta_len));
-  /* The kernel works the request off before send() returns; the answer does not matter. */
-  (void)!send(fd, &request, sizeof request, 0);
-  close(fd);
-}
-
-/* RTM_DELADDR of one local address, whatever its prefix. Returns 0 or an errno. */
-static int remove_address(unsigned index, uint32_t ip) {
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-  if (fd < 0) return errno;
-  struct {
-    struct nlmsghdr header;
-    struct ifaddrmsg address;
-    struct rtattr local;
-    uint32_t ip;
-  } request;
-  memset(&request, 0, sizeof request);
-  request.header.nlmsg_len = sizeof request;
-  request.header.nlmsg_type = RTM_DELADDR;
-  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  request.address.ifa_family = AF_INET;
-  request.address.ifa_index = index;
-  request.local.rta_type = IFA_LOCAL;
-  request.local.rta_len = RTA_LENGTH(sizeof request.ip);
-  request.ip = htonl(ip);
-  struct {
-    struct nlmsghdr header;
-    struct nlmsgerr error;
-    char rest[256]; /* the request again */
-  } answer;
-  int error = 0;
-  /* The kernel works the request off before send() returns, so that its answer waits already. */
-  if (send(fd, &request, sizeof request, 0) < 0 || recv(fd, &answer, sizeof answer, MSG_DONTWAIT) < 0) error = errno;
-  else if (answer.header.nlmsg_type == NLMSG_ERROR) error = -answer.error.error;
-  close(fd);
-  return error == EADDRNOTAVAIL ? 0 : error;
-}
-
-/* Gives the new device (`name`: IFNAMSIZ bytes) its MAC and MTU and brings it up. Returns the step that failed, with errno set, or NULL. */
-static const char *configure(const char *name, int mtu, const uint8_t *mac, uint8_t *mac_out) {
-  const char *failed = NULL;
-  struct ifreq request;
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return "socket";
-  memset(&request, 0, sizeof request);
-  memcpy(request.ifr_name, name, IFNAMSIZ);
-  if (mac != NULL) {
-    request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
-    memcpy(request.ifr_hwaddr.sa_data, mac, 6);
-    if (ioctl(fd, SIOCSIFHWADDR, &request) < 0) failed = "set the MAC address";
-  }
-  if (failed == NULL) {
-    request.ifr_mtu = mtu;
-    if (ioctl(fd, SIOCSIFMTU, &request) < 0) failed = "set the MTU";
-  }
-  if (failed == NULL) {
-    silence_ipv6(if_nametoindex(name));
-    if (ioctl(fd, SIOCGIFFLAGS, &request) < 0) failed = "read the flags";
-  }
-  if (failed == NULL) {
-    request.ifr_flags |= IFF_UP;
-    if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) failed = "bring the device up";
-  }
-  if (failed == NULL) {
-    if (ioctl(fd, SIOCGIFHWADDR, &request) < 0) failed = "read the MAC address";
-    else memcpy(mac_out, request.ifr_hwaddr.sa_data, 6);
-  }
-  int error = errno;
-  close(fd);
-  errno = error;
-  return failed;
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------------ */
-
-static void call(tap_t *tap, napi_ref callback, size_t argc, const napi_value *argv) {
-  napi_value function, receiver;
-  napi_get_reference_value(tap->env, callback, &function);
-  napi_get_global(tap->env, &receiver);
-  if (napi_make_callback(tap->env, tap->async, receiver, function, argc, argv, NULL) == napi_pending_exception) {
-    napi_value error;
-    napi_get_and_clear_last_exception(tap->env, &error);
-    napi_fatal_exception(tap->env, error);
-  }
-}
-
-/* The device is gone (deleted by somebody): polling on would spin. */
-static void gone(tap_t *tap, int error) {
-  uv_poll_stop(tap->device->poll);
-  napi_handle_scope scope;
-  napi_open_handle_scope(tap->env, &scope);
-  char code[32];
-  uv_err_name_r(-error, code, sizeof code);
-  napi_value js_code;
-  napi_create_string_utf8(tap->env, code, NAPI_AUTO_LENGTH, &js_code);
-  call(tap, tap->on_gone, 1, &js_code);
-  napi_close_handle_scope(tap->env, scope);
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events) {
-  (void)events;
-  tap_t *tap = ((device_t *)poll->data)->tap;
-  if (tap == NULL) return;
-  if (status < 0 && status != UV_EBADF) {
-    gone(tap, -status);
-    return;
-  }
-  uint32_t count = 0;
-  size_t used = 0;
-  int error = 0;
-  while (count < BATCH_FRAMES && used <= BATCH_BYTES) {
-    ssize_t length = read(tap->device->fd, tap->frames + used, FRAME_MAX);
-    if (length < 0 && errno == EINTR) continue;
-    if (length <= 0) {
-      error = length < 0 ? errno : 0;
-      break;
-    }
-    tap->places[2 * count] = (uint32_t)used;
-    tap->places[2 * count + 1] = (uint32_t)length;
-    count++;
-    used += ((size_t)length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-  if (count > 0) {
-    napi_handle_scope scope;
-    napi_open_handle_scope(tap->env, &scope);
-    napi_value js_count;
-    napi_create_uint32(tap->env, count, &js_count);
-    call(tap, tap->on_batch, 1, &js_count);
-    napi_close_handle_scope(tap->env, scope);
-  }
-  /* The callback may have closed the tap. EIO: the interface is down, which passes. */
-  if (tap->device != NULL && count == 0 && error != 0 && error != EAGAIN && error != EIO) gone(tap, error);
 }
 
 /* ---- closing ------------------------------------------------------------------------------------------------ */
@@ -405,12 +209,7 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
     napi_throw_type_error(env, NULL, "frame: expected a Uint8Array");
     return NULL;
   }
-  ssize_t written = -1;
-  if (tap->device != NULL) {
-    do written = write(tap->device->fd, bytes, length);
-    while (written < 0 && errno == EINTR);
-  }
-  napi_get_boolean(env, written == (ssize_t)length, &result);
+  napi_get_boolean(env, write_frame(tap, bytes, length), &result);
   return result;
 }
 

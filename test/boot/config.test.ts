@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { readConfigFile, resolveConfig } from '../../agent/boot/config.ts'
-import { InputError } from '../../agent/core/errors.ts'
+import { refusal } from '../refusal.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'wow-config-'))
 after(() => rmSync(scratch, { recursive: true }))
@@ -18,16 +18,6 @@ function file(content: string): string {
 function read(content: string): { options: ReturnType<typeof readConfigFile>; warnings: string[] } {
   const warnings: string[] = []
   return { options: readConfigFile(file(content), (sentence) => warnings.push(sentence)), warnings }
-}
-
-function refusal(task: () => unknown): InputError {
-  try {
-    task()
-  } catch (error) {
-    if (error instanceof InputError) return error
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('the config file', () => {

@@ -2,17 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { resolveConfig } from '../../agent/boot/config.ts'
 import { condorSection, condorSettings } from '../../agent/condor/settings.ts'
-import { InputError } from '../../agent/core/errors.ts'
 import { parseIp4 } from '../../agent/core/ip.ts'
+import { refusal } from '../refusal.ts'
 
-function refusal(section: Record<string, unknown>, token: string | undefined = 'wow1x'): string {
-  try {
-    resolveConfig({ condor: section, token })
-  } catch (error) {
-    assert.ok(error instanceof InputError, String(error))
-    return `${error.message} ${error.hint}`
-  }
-  throw new Error('nothing was refused')
+/** What a user reads who says this of the pool. */
+function sentences(section: Record<string, unknown>): string {
+  const { message, hint } = refusal(() => resolveConfig({ condor: section, token: 'wow1x' }))
+  return `${message} ${hint}`
 }
 
 describe('the settings of the pool', () => {
@@ -51,7 +47,7 @@ describe('the settings of the pool', () => {
       [{ network: 'all' }, /condor\.network must be virtual or any/],
       [{ colour: 'red' }, /condor\.colour/],
     ]
-    for (const [section, expected] of cases) assert.match(refusal(section), expected)
+    for (const [section, expected] of cases) assert.match(sentences(section), expected)
   })
 
   test('need a namespace', () => {

@@ -3,24 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { InputError } from '../../agent/core/errors.ts'
 import { StateFolder } from '../../agent/host/state-folder.ts'
+import { refusal } from '../refusal.ts'
 
 let base: string
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'wow-state-'))
 })
 afterEach(() => rmSync(base, { recursive: true }))
-
-function refusal(task: () => unknown): InputError {
-  try {
-    task()
-  } catch (error) {
-    if (error instanceof InputError) return error
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('the state folder', () => {
   test('is made for its owner only, and only when it is claimed', () => {

@@ -3,9 +3,9 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, test } from 'node:test'
-import { InputError } from '../../agent/core/errors.ts'
 import { Keyring, tokenOf, wowHome } from '../../agent/namespace/keyring.ts'
 import { parseToken } from '../../agent/namespace/token.ts'
+import { refusal } from '../refusal.ts'
 import { sampleNamespace } from './samples.ts'
 
 let home: string
@@ -17,16 +17,6 @@ afterEach(() => {
   chmodSync(home, 0o700)
   rmSync(home, { recursive: true })
 })
-
-function refusal(task: () => unknown): InputError {
-  try {
-    task()
-  } catch (error) {
-    if (error instanceof InputError) return error
-    throw error
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('the keyring', () => {
   test('keeps a namespace in a file that only its owner reads', () => {

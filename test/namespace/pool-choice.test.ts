@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { InputError } from '../../agent/core/errors.ts'
 import { formatCidr, parseCidr } from '../../agent/core/ip.ts'
 import { formatLease, parseLease } from '../../agent/namespace/duration.ts'
 import {
@@ -13,6 +12,7 @@ import {
   parsePool,
   parseRoutes,
 } from '../../agent/namespace/pool-choice.ts'
+import { refusal } from '../refusal.ts'
 
 const ROUTES = [
   'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT',
@@ -24,16 +24,6 @@ const ROUTES = [
 
 function route(text: string, device = 'eth0'): LocalNetwork {
   return { cidr: parseCidr(text)!, device, kind: 'route' }
-}
-
-function refusal(task: () => unknown): InputError {
-  try {
-    task()
-  } catch (error) {
-    if (error instanceof InputError) return error
-    throw error
-  }
-  throw new Error('nothing was refused')
 }
 
 describe('a pool', () => {

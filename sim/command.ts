@@ -1,9 +1,9 @@
 /**
- * What `build/sim.cjs` is and `wow sim` runs: plays random stories of faults, or one story again. Its only argument is
- * the options as JSON.
+ * The program `build/sim.cjs`, which `wow sim` runs: plays random stories of faults, or replays one story. Its only
+ * argument is the options as JSON.
  *
- * Guarantees that the same seed plays the same stories, whatever the number of threads; the exit code is 0 only when
- * every promise was kept.
+ * Guarantees that the same seed plays the same stories on any number of threads. The exit code is 0 only when every
+ * promise was kept.
  */
 
 import { createHash } from 'node:crypto'
@@ -31,7 +31,7 @@ type SimOptions = v.InferOutput<typeof optionsSchema>
 
 const DEFAULT_STORIES = 100
 const DEFAULT_SEED = 1
-/** How often a long run says where it is, ms. */
+/** How often a long run reports its progress, ms. */
 const PROGRESS_MS = 10_000
 const HOUR_MS = 3_600_000
 

@@ -1,7 +1,8 @@
 /**
- * Random stories by number: the same seed and number give the same story everywhere, so that workers share the work.
+ * Random stories by number: the same seed and number give the same story everywhere, so workers can share the stories.
  *
- * A story that breaks a promise is shrunk: steps and hosts are taken away while it still does, until `SHRINK_MS` is over.
+ * A story that breaks a promise is shrunk: steps and hosts are removed while it still breaks one, for at most
+ * `SHRINK_MS`.
  */
 
 import fc from 'fast-check'
@@ -10,24 +11,24 @@ import { play } from './play.ts'
 import { stories } from './stories.ts'
 import type { Ending, Story } from './story.ts'
 
-/** How long a failing story is shrunk at most, ms of true time. */
+/** A failing story is shrunk for at most this long, ms of real time. */
 const SHRINK_MS = 120_000
-/** Far apart, so that the stories of seed 1 and those of seed 2 are not the same but for one place. */
+/** Large, so that seed 2 does not give seed 1's stories shifted by one. */
 const SEED_STRIDE = 1_000_003
 
 export interface Failure {
-  /** The story as it came, by its number. */
+  /** Number of the story before shrinking. */
   readonly number: number
-  /** The shortest found that still breaks a promise. */
+  /** The shortest story found that still breaks a promise. */
   readonly story: Story
   readonly violations: readonly string[]
-  /** How often something could be taken away. */
+  /** How many times something could be removed. */
   readonly shrunk: number
 }
 
 export interface Played {
   readonly number: number
-  /** undefined when it broke a promise. */
+  /** Undefined when the story broke a promise. */
   readonly ending: Ending | undefined
   readonly failure: Failure | undefined
 }
@@ -52,7 +53,7 @@ export async function explore(seed: number, number: number): Promise<Played> {
   return { number, ending: undefined, failure: { number, ...shortest, shrunk: details.numShrinks } }
 }
 
-/** What a story breaks; a defect that throws out of the code breaks it too. */
+/** What a story violates. An exception out of the code is a violation too. */
 export async function violationsOf(
   story: Story,
   ended: (ending: Ending) => void = () => {},

@@ -1,15 +1,15 @@
 /**
- * The promises, looked at again and again while a story is played.
+ * The promises, checked again and again while a story plays.
  *
- * - No two live owners of one address, outside a partition, a sleep, or the time stated for settling after them.
- * - No two replicas answer for a range before one of them has taken it over: nowhere could a majority of a held
- *   address be had by another.
- * - An owner lets go before its replicas do, also when clocks run fast and slow.
- * - After the last fault: one ring, one owner an address, a lease for every host, every lease found by whoever looks,
- *   every request at its true root.
+ * - No address has two live owners, except in a partition, a sleep, or the time stated for settling after either.
+ * - Two replicas answer for a range only after one of them has taken it over: no other host can win a majority of a
+ *   held address's sub-keys.
+ * - An owner lets go before its replicas do, even when clocks run fast or slow.
+ * - After the last fault there is one ring, each address has one owner, each host has a lease, any node finds every
+ *   lease, and every request reaches its true root.
  *
- * An address may change hands when more than half of its sub-keys lost both replicas at once (docs/guarantees.md, A2): such
- * leases are noted when hosts are lost, and excused.
+ * An address may change hands when more than half of its sub-keys lose both replicas at once (docs/guarantees.md, A2).
+ * Such leases are recorded when hosts are lost, and excused.
  */
 
 import { EMPTY } from '../agent/core/bytes.ts'
@@ -25,11 +25,11 @@ import { DeliveryError, SERVICES } from '../agent/overlay/overlay.ts'
 import type { Outages } from './outages.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
 
-/** After a partition heals or a sleeper wakes, one owner is left within this time. */
+/** After a partition heals or a sleeper wakes, each address has one owner within this time, ms. */
 export const SETTLED_WITHIN_MS = 25_000
-/** The replicas are looked into this often, ms. */
+/** How often the replicas are inspected, ms. */
 const LOOK_INSIDE_MS = 1_000
-/** How many hosts on each side of a key may think that they answer for it, while the ring changes. */
+/** While the ring changes, this many hosts on each side of a key may believe that they answer for it. */
 const BESIDE = 3
 const ROUTES_TRIED = 10
 const ROUTE_TRIES = 3
@@ -38,7 +38,7 @@ export class Invariants {
   readonly violations: string[] = []
   readonly #cluster: SimCluster
   readonly #outages: Outages
-  /** Leases whose entry lost its majority with the hosts that kept it: `host ip`. */
+  /** Leases whose entry lost its majority together with the hosts that kept it, as `host ip`. */
   readonly #orphaned = new Set<string>()
   readonly #subKeys = new Map<Ip4, SubKey[]>()
   readonly #opened = new WeakMap<Proven, Address | undefined>()
@@ -53,7 +53,7 @@ export class Invariants {
     this.violations.push(`at ${Math.round(this.#cluster.clock.now())} ms: ${what}`)
   }
 
-  /** A host came: its client wants an address. */
+  /** A host joined: its client asks for an address. */
   arrive(host: SimHost): void {
     host.ring.serve(SERVICES.tunnel, () => EMPTY)
     this.#cluster.serveClient(host).catch((error) => this.violate(`a host gets no address: ${error}`))
@@ -79,7 +79,7 @@ export class Invariants {
     if (this.#cluster.clock.now() - this.#lookedInsideAt >= LOOK_INSIDE_MS) this.#lookInside()
   }
 
-  /** Hosts went away or fell asleep: notes the leases whose entries went with them. */
+  /** Hosts left or fell asleep: records the leases whose entries went with them. */
   afterLoss(): void {
     const hosts = this.#cluster.hosts().filter(({ clock }) => clock.held === undefined)
     for (const [ip, owners] of this.#owners()) {
@@ -91,7 +91,7 @@ export class Invariants {
     this.#lookInside()
   }
 
-  /** What the replicas of every held address have, and for how long. */
+  /** Checks what the replicas of every held address keep, and for how long. */
   #lookInside(): void {
     this.#lookedInsideAt = this.#cluster.clock.now()
     if (this.#outages.isCut(SETTLED_WITHIN_MS)) return
@@ -106,7 +106,7 @@ export class Invariants {
     }
   }
 
-  /** Two replicas that agree to answer for a sub-key and both lack the entry would give it to another. */
+  /** Two replicas that agree to answer for a sub-key and both lack the entry would give it to another host. */
   #checkTakenOver(owner: SimHost, ip: Ip4, beside: Beside): void {
     const open = this.#subKeysOf(ip).filter((subKey) =>
       beside(subKey).some((host) => {
@@ -125,7 +125,7 @@ export class Invariants {
     }
   }
 
-  /** Those beside a key have its entry, as a rule; where many came in at once it may still be further away. */
+  /** The hosts beside a key usually keep its entry; where many joined at once, it may still be further away. */
   #checkOutlived(owner: SimHost, { ip, expiresAt }: Lease, beside: Beside): void {
     const endsInMs = owner.clock.untilMs(expiresAt)
     const keepsLonger = (host: SimHost, subKey: SubKey) => {
@@ -150,7 +150,7 @@ export class Invariants {
     return proven !== undefined && this.#ownerIn(proven, ip) === owner.address
   }
 
-  /** Whom a stored lease names; opened once. */
+  /** The owner that a stored lease names; each lease is opened once. */
   #ownerIn(proven: Proven, ip: Ip4): Address | undefined {
     if (!this.#opened.has(proven)) {
       this.#opened.set(proven, openOwner(this.#cluster.keys, ip, proven.change.statement.value))
@@ -164,7 +164,7 @@ export class Invariants {
     return known
   }
 
-  /** The last look: everything that was promised for afterwards. */
+  /** The last check: everything promised for the time after the last fault. */
   async finish(withinMs: number): Promise<void> {
     const { clock } = this.#cluster
     await clock.runFor(SETTLED_WITHIN_MS)
@@ -189,7 +189,7 @@ export class Invariants {
     }
   }
 
-  /** Where a request ends; undefined when it is lost again and again. */
+  /** The node where a request ends; undefined when every try is lost. */
   async #route(asker: SimHost, target: Address): Promise<Address | undefined> {
     for (let i = 0; i < ROUTE_TRIES; i++) {
       try {
@@ -232,7 +232,7 @@ export class Invariants {
 
 type Beside = (subKey: SubKey) => readonly SimHost[]
 
-/** The hosts nearest to a key on both sides, those that are held left out. */
+/** The nearest hosts on both sides of a key; hosts that are held do not count. */
 function besideOf(hosts: readonly SimHost[]): Beside {
   const sorted = hosts.filter(({ clock }) => clock.held === undefined).sort((a, b) => (a.address < b.address ? -1 : 1))
   if (sorted.length <= 2 * BESIDE) return () => sorted

@@ -1,9 +1,10 @@
 /**
- * What stands before a node. `open`: anybody can dial it. `cone`: those can whom it dialled lately (an address-restricted
- * NAT). `symmetric`: nobody can but through a node that it dialled. `outgoing`: the same, and it carries nobody's links.
+ * How a node can be reached. `open`: any node can dial it. `cone`: only a node that it dialled lately can dial it
+ * directly (an address-restricted NAT). `symmetric`: others can dial it only through a node that it dialled.
+ * `outgoing`: as `symmetric`, and it relays no links.
  */
 export const NAT_KINDS = ['open', 'cone', 'symmetric', 'outgoing'] as const
 export type NatKind = (typeof NAT_KINDS)[number]
 
-/** How long a cone NAT lets a node in that was dialled from behind it, ms; RFC 4787 asks for 2 min at least. */
+/** A cone NAT lets in a node that was dialled from behind it for this long, ms; RFC 4787 asks for at least 2 min. */
 export const PINHOLE_MS = 120_000

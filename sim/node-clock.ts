@@ -1,5 +1,5 @@
 /**
- * The clock of one simulated node: runs a little fast or slow, and can be held.
+ * The clock of one simulated node. It may run a little fast or slow, and can be held.
  *
  * `sleep`: a suspended laptop; `stall`: a process that gets no CPU. Both clocks count that time. `freeze`: a virtual machine
  * that its host paused, whose clock stands still. In all, timers that fell due fire when the node goes on.
@@ -12,7 +12,7 @@ export type Hold = (typeof HOLDS)[number]
 
 export class NodeClock implements Clock {
   readonly #world: Clock
-  /** Seconds of this node in a second of the world. */
+  /** Seconds on this clock per second of the world. */
   readonly #rate: number
   #held: { since: number; hold: Hold } | undefined
   /** World time that this clock did not count. */
@@ -34,7 +34,7 @@ export class NodeClock implements Clock {
     return this.#held?.hold
   }
 
-  /** How long it truly takes until this clock shows `at`, ms. */
+  /** World time until this clock shows `at`, ms. */
   untilMs(at: number): number {
     return (at - this.now()) / this.#rate
   }

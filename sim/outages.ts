@@ -1,6 +1,6 @@
 /**
- * What is wrong with the world now, and was until lately: hosts that are held, a partition, pairs that cannot talk. It
- * decides what the network lets through, and what the promises have to excuse.
+ * Current and recent outages: hosts that are held, a partition, pairs that cannot talk. They decide what the network
+ * lets through, and which violations are excused.
  */
 
 import type { Address } from '../agent/overlay/address.ts'
@@ -20,18 +20,18 @@ export class Outages {
     cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
   }
 
-  /** A host that is held, or was frozen less than `boundMs` ago, or two that a partition parts or parted until then. */
+  /** Whether either host is held, or was frozen less than `boundMs` ago, or the cluster is or was partitioned since then. */
   excuses(a: Address, b: Address, boundMs: number): boolean {
     return this.isAway(a, boundMs) || this.isAway(b, boundMs) || this.#areCut(a, b) || this.isCut(boundMs)
   }
 
-  /** Whether a host is held, or was frozen less than `boundMs` ago; one that only slept knows it the moment it wakes. */
+  /** Whether a host is held, or was frozen less than `boundMs` ago. A host that only slept knows it the moment it wakes. */
   isAway(address: Address, boundMs: number): boolean {
     const thawedAt = this.#thawedAt.get(address) ?? Number.NEGATIVE_INFINITY
     return this.#cluster.nodes.get(address)?.clock.held !== undefined || this.#cluster.clock.now() - thawedAt < boundMs
   }
 
-  /** Whether the cluster is parted, or was less than `boundMs` ago. */
+  /** Whether the cluster is partitioned, or healed less than `boundMs` ago. */
   isCut(boundMs: number): boolean {
     return this.#cutBit !== undefined || this.#cluster.clock.now() - this.#cutEndedAt < boundMs
   }
@@ -41,7 +41,7 @@ export class Outages {
     return this.#thawedAt.has(address) || this.#cluster.nodes.get(address)?.clock.held === 'freeze'
   }
 
-  /** Holds a host for so long. False when it is held already. */
+  /** Holds a host for `forMs`; returns false when it is held already. */
   hold(host: SimHost, hold: Hold, forMs: number): boolean {
     if (host.clock.held !== undefined) return false
     this.#cluster.hold(host, hold)
@@ -49,21 +49,21 @@ export class Outages {
     return true
   }
 
-  /** Parts the cluster by a bit of the address; there is one partition at a time. */
+  /** Partitions the cluster by a bit of the address; there is one partition at a time. */
   part(bit: number, forMs: number): void {
     if (this.#cutBit !== undefined) return
     this.#cutBit = bit
     this.#cluster.clock.after(forMs, () => this.#heal())
   }
 
-  /** Two hosts cannot talk to each other for so long. */
+  /** Two hosts cannot talk to each other for `forMs`. */
   wall(a: Address, b: Address, forMs: number): void {
     const wall = pair(a, b)
     this.#walls.add(wall)
     this.#cluster.clock.after(forMs, () => this.#walls.delete(wall))
   }
 
-  /** Ends them all. */
+  /** Ends every outage. */
   end(): void {
     this.#heal()
     this.#walls.clear()

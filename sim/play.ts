@@ -1,4 +1,4 @@
-/** Plays a story: a cluster, a list of faults, and the promises (docs/guarantees.md) watched all the while. */
+/** Plays a story: starts a cluster, lets the faults strike, and checks the promises (docs/guarantees.md) throughout. */
 
 import { Invariants } from './invariants.ts'
 import { Outages } from './outages.ts'
@@ -6,8 +6,9 @@ import { SimCluster } from './sim-cluster.ts'
 import { Stage } from './stage.ts'
 import type { Ending, Story } from './story.ts'
 
-/** After the last fault: the ring is whole, every address has one owner, every host a lease and every lease is found. */
+/** The ring is whole within this time after the last fault, ms. */
 export const WHOLE_WITHIN_MS = 30_000
+/** Every host has a lease within this time after the ring has settled, ms. */
 const LEASED_WITHIN_MS = 60_000
 
 export async function play(story: Story): Promise<Ending> {

@@ -1,4 +1,4 @@
-/** A story in words, and as one line of JSON to play it again. */
+/** Describes a failed story in words, with the command that replays it. */
 
 import type { Failure } from './explore.ts'
 import type { Fault, Story } from './story.ts'

@@ -1,4 +1,4 @@
-/** A seeded stream of randomness (sfc32): one seed decides everything. Not for secrets. */
+/** A seeded random stream (sfc32): the seed decides every value. Not for secrets. */
 
 import type { Random } from '../agent/core/random.ts'
 
@@ -29,7 +29,7 @@ export class SeededRandom implements Random {
     return bound <= 1 ? 0 : Math.floor(this.float() * bound)
   }
 
-  /** An independent stream, so that what one part draws does not move another's. */
+  /** An independent stream: draws from one do not shift the other. */
   fork(): SeededRandom {
     return new SeededRandom(this.#next() * 2 ** 20 + (this.#next() & 0xfffff))
   }

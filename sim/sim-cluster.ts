@@ -1,4 +1,4 @@
-/** A ring whose nodes also keep the DHT and lease addresses of one namespace: the production code down to the leases. */
+/** A ring whose nodes also run the DHT and lease one namespace's addresses: production code from the leases down. */
 
 import { sleep } from '../agent/core/clock.ts'
 import type { Ip4, Mac } from '../agent/core/ip.ts'
@@ -58,12 +58,12 @@ export class SimCluster extends SimRing {
     return this.#hosts.get(address)!
   }
 
-  /** Hosts that stand now. */
+  /** The hosts that are up now. */
   hosts(): SimHost[] {
     return [...this.nodes.keys()].map((address) => this.host(address))
   }
 
-  /** What a DHCP client does: takes an offer and confirms it, again and again until it has an address. */
+  /** Acts as a DHCP client: takes an offer, confirms it, and retries until it has an address. */
   async lease(host: SimHost): Promise<{ ip: Ip4; tried: number }> {
     for (;;) {
       const offer = await host.leases.offer(CLIENT, MAC)
@@ -76,7 +76,7 @@ export class SimCluster extends SimRing {
     }
   }
 
-  /** A DHCP client for as long as the host stands: gets an address, renews it at half its time, begins again when it is gone. */
+  /** A DHCP client while the host is up: leases an address, renews at half its time, starts again when it is lost. */
   async serveClient(host: SimHost): Promise<void> {
     const stands = () => this.nodes.get(host.address)?.ring === host.ring
     while (stands()) {
@@ -99,7 +99,7 @@ export class SimCluster extends SimRing {
     return host.leases.release(CLIENT, ip)
   }
 
-  /** Addresses that more than one standing host holds now. */
+  /** Addresses that more than one host holds now. */
   duplicates(): Ip4[] {
     const owners = new Map<Ip4, number>()
     for (const host of this.hosts()) for (const { ip } of host.leases.held()) owners.set(ip, (owners.get(ip) ?? 0) + 1)

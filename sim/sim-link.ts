@@ -1,6 +1,6 @@
 /**
- * One end of a simulated link. Frames arrive in order, as over TCP, unless the weather says otherwise; a lost frame is lost
- * whole.
+ * One end of a simulated link. Frames arrive in order, as over TCP, unless the weather reorders them. A lost frame is
+ * lost whole.
  */
 
 import type { Clock } from '../agent/core/clock.ts'
@@ -11,7 +11,7 @@ export interface Weather {
   /** One-way delay of a frame, ms: uniform in [min, max). */
   minDelayMs: number
   maxDelayMs: number
-  /** Shares of frames that are lost, come twice, or overtake the one before, 0 to 1. */
+  /** Shares of frames that are lost, arrive twice, or overtake the frame before them, 0 to 1. */
   loss: number
   duplicate: number
   reorder: number
@@ -22,19 +22,19 @@ export interface Medium {
   readonly clock: Clock
   readonly weather: Weather
   canTalk: (a: Address, b: Address) => boolean
-  /** A frame is on its way. */
+  /** Counts a frame that is sent, even if it is lost. */
   count(link: SimLink, frame: Uint8Array): void
   /** One-way delay of the next frame, ms. */
   delay(): number
-  /** Whether something happens that has this share. */
+  /** Draws whether an event of this probability happens. */
   strikes(share: number): boolean
 }
 
-/** The node that has this end. */
+/** The node that owns this end. */
 export interface LinkOwner {
   readonly self: Address
   readonly open: Set<SimLink>
-  /** Lets something arrive at this node, now or when it goes on. */
+  /** Runs `arrive` now, or when the node resumes if it is held. */
   deliver(arrive: () => void): void
 }
 
@@ -56,7 +56,7 @@ export class SimLink implements Link {
   #onClose: (() => void) | undefined
   #state: 'open' | 'closed' | 'cut' = 'open'
   #closedBeforeHandler = false
-  /** When the last frame arrives: keeps them in order. */
+  /** Arrival time of the last frame; keeps frames in order. */
   #busyUntil = 0
 
   constructor(medium: Medium, owner: LinkOwner, peer: Address, outgoing: boolean, relay: Address | undefined) {
@@ -106,7 +106,7 @@ export class SimLink implements Link {
     if (this.#state === 'open') this.#end('closed')
   }
 
-  /** The host lost its power: no handler of it runs any more. */
+  /** The host lost power: its handlers no longer run. */
   cut(): void {
     this.#state = 'cut'
   }
@@ -129,7 +129,7 @@ export class SimLink implements Link {
     })
   }
 
-  /** At this end's host, when it is not held. */
+  /** Delivers to this end's node; see `LinkOwner.deliver`. */
   arrives(arrive: () => void): void {
     this.#owner.deliver(arrive)
   }

@@ -18,9 +18,9 @@ export class SimNetwork implements Medium {
   readonly #random: SeededRandom
   readonly #digest = createHash('sha256')
   readonly #hosts = new Map<Address, SimLinks>()
-  /** Links that a third node carries, by that node. */
+  /** Relayed links, by the node that relays them. */
   readonly #carried = new Map<Address, Set<SimLink>>()
-  /** Pairs and groups that cannot talk; by default everybody can. */
+  /** Whether two nodes can talk; by default all can. */
   canTalk: (a: Address, b: Address) => boolean = () => true
   frames = 0
   bytes = 0
@@ -46,13 +46,13 @@ export class SimNetwork implements Medium {
     this.#carried.set(relay, links.add(link))
   }
 
-  /** A relay stopped: what went through it ends. */
+  /** A relay stopped: closes the links that it carried. */
   dropCarried(relay: Address): void {
     for (const link of this.#carried.get(relay) ?? []) link.close()
     this.#carried.delete(relay)
   }
 
-  /** Power cut: nobody is told, frames to it vanish, its own code no longer hears or says anything. */
+  /** Power cut: no peer is told, frames to the host vanish, and its own code neither receives nor sends. */
   powerOff(address: Address): void {
     const host = this.#hosts.get(address)
     host?.cut()
@@ -68,14 +68,14 @@ export class SimNetwork implements Medium {
     this.powerOff(address)
   }
 
-  /** A frame is on its way. */
+  /** Counts a frame that is sent, even if it is lost. */
   count(link: SimLink, frame: Uint8Array): void {
     this.frames++
     this.bytes += frame.length
     this.#digest.update(`${this.clock.now()} ${link.remote} ${frame.length}\n`).update(frame)
   }
 
-  /** SHA-256 over the time, receiver and bytes of every frame so far, as hex: the same for the same behaviour. */
+  /** SHA-256 over the time, receiver and bytes of every frame so far, in hex: the same for the same behaviour. */
   framesDigest(): string {
     return this.#digest.copy().digest('hex')
   }
@@ -85,24 +85,24 @@ export class SimNetwork implements Medium {
     return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
   }
 
-  /** Whether something happens that has this share. */
+  /** Draws whether an event of this probability happens. */
   strikes(share: number): boolean {
     return share > 0 && this.#random.float() < share
   }
 }
 
-/** An endpoint that has not answered by then is given up for the next, ms: longer than a round trip in bad weather. */
+/** A dial waits this long for an endpoint, then tries the next, ms: longer than a round trip in bad weather. */
 const NEXT_ENDPOINT_MS = 1_300
 
 export class SimLinks implements LinkLayer, LinkOwner {
   readonly self: Address
   readonly open = new Set<SimLink>()
   readonly #network: SimNetwork
-  /** When this node dialled whom. */
+  /** When this node last dialled each peer. */
   readonly #dialled = new Map<Address, number>()
   up = true
   nat: NatKind = 'open'
-  /** While the node is held, what arrives waits in the kernel's buffers. */
+  /** What arrives while the node is held, as in the kernel's buffers. */
   #waiting: (() => void)[] | undefined
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
@@ -129,7 +129,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
     for (const arrive of waiting) arrive()
   }
 
-  /** Lets something arrive at this node, now or when it goes on. */
+  /** Runs `arrive` now, or when the node resumes if it is held. */
   deliver(arrive: () => void): void {
     if (this.#waiting === undefined) arrive()
     else this.#waiting.push(arrive)
@@ -191,7 +191,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
     for (const link of this.open) link.cut()
   }
 
-  /** Each endpoint but the last gets `NEXT_ENDPOINT_MS`: of several links that stand at once the other end would take another. */
+  /** One by one, `NEXT_ENDPOINT_MS` for each but the last: of parallel links the other end might keep another one. */
   async #dialInTurn(endpoints: readonly string[], signal?: AbortSignal): Promise<Link> {
     const [first, ...rest] = endpoints
     if (first === undefined) throw new Error('nowhere to dial')
@@ -207,7 +207,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
     }
   }
 
-  /** Whether whoever stands before this node lets `peer` in. */
+  /** Whether this node's NAT lets `peer` in. */
   #letsIn(peer: Address): boolean {
     if (this.nat !== 'cone') return this.nat === 'open'
     return this.#network.clock.now() - (this.#dialled.get(peer) ?? Number.NEGATIVE_INFINITY) < PINHOLE_MS
@@ -225,7 +225,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
         const passes = (a: Address, b: Address) => network.canTalk(a, b)
         const reachable =
           relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
-        // A host that is cut off or held answers nothing; the dial runs into its time limit.
+        // A host that is cut off or held does not answer; the dial times out.
         if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
         if (host === undefined) return reject(new Error('connection refused'))
         if (relay === undefined && !host.#letsIn(this.self)) return

@@ -1,4 +1,4 @@
-/** A cluster whose hosts also elect the manager of a pool, and who held which term. */
+/** A cluster whose hosts also elect a pool's manager; it records which hosts held which term. */
 
 import { Election, type Standing } from '../agent/condor/election.ts'
 import { contains, type Ip4 } from '../agent/core/ip.ts'
@@ -12,16 +12,16 @@ export interface PoolHost extends SimHost {
 
 export interface PoolOptions extends NodeOptions {
   readonly standing?: Partial<Standing>
-  /** Its virtual IP; the next one of the pool when not given. */
+  /** The host's virtual IP; by default the pool's next one. */
   readonly ip?: Ip4
-  /** How far its wall clock is ahead, s. */
+  /** How far the host's wall clock is ahead, s. */
   readonly aheadS?: number
 }
 
 const WATCH_EVERY_MS = 100
 
 export class SimPool extends SimCluster {
-  /** Every term that was ever held, and by whom. */
+  /** Every term that was ever held, with its holders. */
   readonly terms = new Map<number, Set<Address>>()
   readonly #elections = new Map<Address, PoolHost>()
   #ips = 1
@@ -64,7 +64,7 @@ export class SimPool extends SimCluster {
     return this.poolHosts().filter(({ election }) => election.view.leading)
   }
 
-  /** One manager, and everybody follows it in its term. */
+  /** Whether there is one manager, and every host follows it in its term. */
   agree(): boolean {
     const [manager, ...others] = this.managers()
     if (manager === undefined || others.length > 0) return false
@@ -75,7 +75,7 @@ export class SimPool extends SimCluster {
     })
   }
 
-  /** Time passes; the most managers that there were at any moment. */
+  /** Lets `ms` pass; returns the most managers seen at one moment. */
   async passWatching(ms: number): Promise<number> {
     let most = 0
     for (const end = this.clock.now() + ms; this.clock.now() < end; ) {

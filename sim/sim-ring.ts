@@ -1,4 +1,4 @@
-/** Whole rings in virtual time: nodes that join, crash and leave, and the question whether the ring is whole. */
+/** Whole rings in virtual time: nodes join, crash and leave, and the ring can be checked for wholeness. */
 
 import type { Address } from '../agent/overlay/address.ts'
 import { addressFromBytes } from '../agent/overlay/address.ts'
@@ -21,7 +21,7 @@ export interface SimNode {
 
 export interface NodeOptions {
   readonly nat?: NatKind
-  /** Seconds of its clock in a true second. */
+  /** Seconds on the node's clock per second of the world. */
   readonly clockRate?: number
 }
 
@@ -36,7 +36,7 @@ export class SimRing {
     this.network = new SimNetwork(this.clock, this.random.fork())
   }
 
-  /** Starts a node that knows `bootstraps`: if not given, a few random nodes of the ring, as a real one would. */
+  /** Starts a node that knows `bootstraps`; by default a few random members of the ring, as a real node would. */
   join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
     const random = this.random.fork()
     const address = addressFromBytes(random.bytes(20))
@@ -54,7 +54,7 @@ export class SimRing {
     return node
   }
 
-  /** Up to `count` nodes that have found their place. */
+  /** Up to `count` random open nodes, perhaps one of them twice; correctly connected nodes if there are any. */
   someMembers(count: number): Address[] {
     const open = [...this.nodes.values()].filter(({ links }) => links.nat === 'open' && !links.held)
     const members = open.filter(({ ring }) => ring.correctlyConnected)
@@ -96,7 +96,7 @@ export class SimRing {
     links.resume()
   }
 
-  /** Every node says it is correctly connected, and is: its neighbours are the true ones. */
+  /** Whether every node says that it is correctly connected, and its neighbours are the true ones. */
   isWhole(): boolean {
     return this.brokenNodes().length === 0
   }
@@ -113,7 +113,7 @@ export class SimRing {
     })
   }
 
-  /** The true node closest to the left of or at a point, and the next to its right. */
+  /** The node truly nearest to a point on one side; a node at the point itself does not count. */
   trueSide(point: Address, side: 'left' | 'right'): Address {
     return nearest(point, side, this.nodes.keys(), 1)[0]!
   }

@@ -1,4 +1,4 @@
-/** Where a story is played: lets time pass and faults strike. */
+/** Plays a story on a cluster: starts its hosts, lets time pass and faults strike. */
 
 import type { Invariants } from './invariants.ts'
 import { NAT_KINDS, type NatKind } from './nat.ts'
@@ -7,7 +7,7 @@ import type { SimCluster, SimHost } from './sim-cluster.ts'
 import type { Fault, Story } from './story.ts'
 
 const WATCH_EVERY_MS = 200
-/** The first host knows nobody; the rest arrive this close to each other, ms. */
+/** The first host knows no other; the rest start this long after each other, ms. */
 const ARRIVAL_MS = 120
 
 export class Stage {
@@ -118,7 +118,7 @@ export class Stage {
     invariants.afterLoss()
   }
 
-  /** One host for another, at moments as those of a Poisson process. */
+  /** Replaces one host by another, at the moments of a Poisson process. */
   #churn(sessionMs: number, invariants: Invariants): void {
     const { clock, random, nodes } = this.#cluster
     const gapMs = (-Math.log(1 - random.float()) * sessionMs) / nodes.size
@@ -131,7 +131,7 @@ export class Stage {
     })
   }
 
-  /** Any host but the first, which is the address that all others were given. */
+  /** Any host but the first, whose address all others were given. */
   #pick(who: number): SimHost | undefined {
     const hosts = this.#cluster.hosts().slice(1)
     return hosts[who % hosts.length]

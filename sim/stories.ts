@@ -1,4 +1,4 @@
-/** Random stories, made to be shrunk: fast-check takes steps away until the shortest failing story is left. */
+/** Random stories that fast-check can shrink: it removes steps until the shortest failing story is left. */
 
 import fc from 'fast-check'
 import { NAT_KINDS } from './nat.ts'

@@ -1,4 +1,4 @@
-/** Stories from outside: everything that `--replay` may hold. */
+/** Validates stories from outside: everything that `--replay` accepts. */
 
 import * as v from 'valibot'
 import { NAT_KINDS } from './nat.ts'

@@ -1,6 +1,6 @@
 /**
- * A story of faults. It is plain data, so a failing one can be printed, shrunk and played again; its seed decides everything
- * else.
+ * A story of faults. It is plain data, so a failing story can be printed, shrunk and replayed. Its seed decides
+ * everything else.
  */
 
 import type { NatKind } from './nat.ts'
@@ -9,9 +9,9 @@ import type { Hold } from './node-clock.ts'
 export type Fault =
   /** Hosts that start at the same moment, as after a power cut. */
   | { readonly kind: 'boot'; readonly count: number; readonly nat: NatKind }
-  /** Power cut, kill -9 or polite end of one host. */
+  /** One host loses power, is killed with kill -9, or leaves politely. */
   | { readonly kind: 'crash' | 'kill' | 'leave'; readonly who: number }
-  /** Hosts that end, of any cause, and others that come: each stays for `sessionMs` in the mean. */
+  /** Hosts end in any of these ways, and new hosts replace them: each stays for `sessionMs` on average. */
   | { readonly kind: 'churn'; readonly sessionMs: number; readonly forMs: number }
   /** A suspended laptop, a starved process or a paused virtual machine. */
   | { readonly kind: 'hold'; readonly who: number; readonly hold: Hold; readonly forMs: number }
@@ -45,7 +45,7 @@ export interface Step {
 export interface Story {
   readonly seed: number
   readonly hosts: number
-  /** One host in so many is behind a NAT of some kind; 0: none. */
+  /** One host in this many is behind a NAT of some kind; 0: none. */
   readonly natEvery: number
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number

@@ -1,8 +1,8 @@
 /**
- * Virtual time: events happen in order of their time, and of their making when the times are equal.
+ * Virtual time: events run in the order of their times, and in the order of their creation where times are equal.
  *
- * Between two moments every promise that can go on does, so code written with `await` runs as it would in the agent.
- * The same events made in the same order give the same run.
+ * Between two moments every pending microtask runs, so code written with `await` runs as it would in the agent.
+ * The same events created in the same order give the same run.
  */
 
 import type { Clock, Timer } from '../agent/core/clock.ts'
@@ -17,7 +17,7 @@ export class VirtualClock implements Clock {
   #now = 0
   #made = 0
   readonly #heap: Event[] = []
-  /** Events that ran so far. */
+  /** How many events have run. */
   ran = 0
 
   now(): number {
@@ -34,7 +34,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** Runs everything up to `at`, then stands there. */
+  /** Runs every event up to `at`, and leaves the clock there. */
   async runUntil(at: number): Promise<void> {
     await settle()
     while (this.#heap.length > 0 && this.#heap[0]!.at <= at) {
@@ -57,7 +57,7 @@ export class VirtualClock implements Clock {
     return this.runUntil(this.#now + ms)
   }
 
-  /** Runs in small steps until `condition` holds; says whether it did within `limitMs`. */
+  /** Runs in small steps until `condition` holds; returns whether it did within `limitMs`. */
   async runUntilTrue(condition: () => boolean, limitMs: number, stepMs = 20): Promise<boolean> {
     const end = this.#now + limitMs
     while (!condition()) {
@@ -80,11 +80,11 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** So many moments pass between two turns of Node's event loop: a signal and true time must come through. */
+/** Moments between two turns of Node's event loop, which lets signals and real timers through. */
 const MOMENTS_PER_TURN = 1_000
 let moments = 0
 
-/** Lets every promise that can go on do so: Node runs a tick only when no microtask is left. */
+/** Runs every pending microtask: Node runs a tick only when no microtask is left. */
 function settle(): Promise<void> {
   if (++moments % MOMENTS_PER_TURN === 0) return new Promise((resolve) => setImmediate(resolve))
   return new Promise((resolve) => process.nextTick(resolve))

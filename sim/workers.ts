@@ -1,4 +1,4 @@
-/** Stories side by side: each worker thread takes the next number until there is none left or one breaks a promise. */
+/** Plays stories in parallel: each worker thread takes the next number until none is left or the run has had enough. */
 
 import { parentPort, Worker, workerData } from 'node:worker_threads'
 import { explore, type Played } from './explore.ts'
@@ -7,12 +7,12 @@ interface Job {
   readonly seed: number
 }
 
-/** Most of what a story makes is garbage at once: room for it saves a tenth of the time, MB. */
+/** V8's young generation, MB: most of a story's objects die young, and room for them saves a tenth of the time. */
 const YOUNG_MB = 64
 
 /**
- * Plays stories 0 to `count` - 1 on `jobs` threads that run `program`; `onPlayed` is told of each as it ends. Stops
- * handing out numbers when `enough` says so. @throws what a thread threw
+ * Plays stories 0 to `count` - 1 on `jobs` threads that run `program`, and calls `onPlayed` as each ends. Starts no
+ * more stories once `enough` returns true. @throws what a thread threw
  */
 export async function playOnThreads(
   options: { program: string; seed: number; count: number; jobs: number; enough: () => boolean },
@@ -40,10 +40,10 @@ export async function playOnThreads(
   await Promise.all(Array.from({ length: Math.min(options.jobs, options.count) }, one))
 }
 
-/** What a worker thread does; to be called where the program starts. */
+/** Runs a worker thread; call it where the program starts. */
 export function serveAsWorker(): void {
   const { seed } = workerData as Job
-  // Requests that fail are daily bread here; whoever plays a story again sees where its errors came from.
+  // Requests fail all the time here, so errors carry no stack; a replay shows where they came from.
   Error.stackTraceLimit = 0
   parentPort?.on('message', async (number: number) => parentPort?.postMessage(await explore(seed, number)))
 }

@@ -5,6 +5,8 @@ import type { Fault, Story } from './story.ts'
 
 const SHOWN_VIOLATIONS = 3
 const HELD = { sleep: 'sleeps', stall: 'gets no CPU', freeze: 'is paused with its clock' } as const
+/** The shares of hosts behind a NAT that random stories have. */
+const NAT_SHARES: Readonly<Record<number, string>> = { 2: 'every second host', 4: 'every fourth host' }
 
 export function reportFailure({ number, story, violations, shrunk }: Failure, seed: number): string {
   const more = violations.length - SHOWN_VIOLATIONS
@@ -21,7 +23,8 @@ export function reportFailure({ number, story, violations, shrunk }: Failure, se
 }
 
 function reportStory({ hosts, natEvery, drift, leaseMs, seed, steps }: Story): string[] {
-  const nats = natEvery === 0 ? 'none behind a NAT' : `every ${natEvery}. behind a NAT`
+  const nats =
+    natEvery === 0 ? 'none behind a NAT' : `${NAT_SHARES[natEvery] ?? `one host in ${natEvery}`} behind a NAT`
   const clocks = drift === 0 ? 'true clocks' : `clocks off by up to ${drift * 100} %`
   return [
     `  ${hosts} hosts, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,

@@ -1,7 +1,7 @@
 /**
- * One agent of the lab: `wow up` in a network namespace, its phases and its log read as it runs.
+ * One agent in the lab: runs `wow up` in a network namespace, and reads its phases and log as it runs.
  *
- * It can be stopped, killed and started again with the same state folder, as a machine would.
+ * The agent can be stopped, killed and restarted with the same state folder, as on a machine that reboots.
  */
 
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import type { PhaseName } from '../agent/control/phases.ts'
 import type { PeerStatus, Status } from '../agent/control/status.ts'
 import type { NamespaceChild, Place } from './network-namespace.ts'
 
-/** Beyond this something hangs: the lab shall say so, ms. */
+/** After this long something hangs, and the lab reports it, ms. */
 const PATIENCE_MS = 60_000
 const LOG_LINES = 400
 
@@ -27,16 +27,16 @@ export interface AgentOptions {
   readonly listen?: string
   readonly announce?: string
   readonly tap?: string
-  /** Looks for others on the LAN; off unless said so, for whoever meets shall be the lab's choice. */
+  /** Looks for other agents on the LAN; off by default, so that the lab decides which agents meet. */
   readonly mdns?: boolean
-  /** Settings of the pool, as `--condor` takes them; undefined: no pool. */
+  /** Pool settings, as `--condor` takes them; undefined: no pool. */
   readonly condor?: string
 }
 
 export interface PhaseSeen {
-  /** As the agent counts: from the start of its process, ms. */
+  /** As the agent counts, from the start of its process, ms. */
   readonly ms: number
-  /** As the lab counts: from just before it was started, the launchers of the lab included, ms. */
+  /** As the lab counts, from just before it started the agent, including the lab's launchers, ms. */
   readonly sinceSpawnMs: number
   readonly fields: Readonly<Record<string, unknown>>
 }
@@ -64,12 +64,12 @@ export class AgentProcess {
     return this.#running.child.pid ?? 0
   }
 
-  /** The last lines of what the agent logged, over all its runs. */
+  /** The last lines that the agent logged, over all its runs. */
   get log(): readonly string[] {
     return this.#log
   }
 
-  /** Resolves when the agent has reached the phase. @throws when it ends before, or takes more than a minute. */
+  /** Resolves when the agent has reached the phase. @throws when the agent ends first or takes more than a minute. */
   async phase(name: PhaseName): Promise<PhaseSeen> {
     const running = this.#running
     await this.#until(() => running.phases.has(name) || running.over, `the phase ${name}`)
@@ -78,7 +78,7 @@ export class AgentProcess {
     return seen
   }
 
-  /** Resolves with the first line of the log that holds `text`, from the `after`-th line on. */
+  /** Resolves with the first log line that contains `text`, from the `after`-th line on. */
   async logged(text: string, after = 0): Promise<string> {
     const find = () => this.#log.slice(after).find((line) => line.includes(text))
     await this.#until(() => find() !== undefined || this.#running.over, JSON.stringify(text))
@@ -99,31 +99,31 @@ export class AgentProcess {
     return (await askAgent(this.options.state, '/doctor')) as Diagnosis
   }
 
-  /** Resident memory now, the most there ever was, or what of it is no page of a file, bytes (proc(5)). */
+  /** Resident memory: now, at its peak, or the part now that no file backs; bytes (proc(5)). */
   rssBytes(field: 'VmRSS' | 'VmHWM' | 'RssAnon' = 'VmRSS'): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
     const kiB = new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]
     return Number(kiB) * 1024
   }
 
-  /** Its exit code, when it ends; null when it was killed. */
+  /** The exit code, once the agent ends; null when it was killed. */
   get exited(): Promise<number | null> {
     return this.#running.exited
   }
 
-  /** SIGTERM; its exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   async stop(): Promise<number | null> {
     if (!this.#running.over) this.#running.child.kill('SIGTERM')
     return await this.#running.exited
   }
 
-  /** As when the power fails. */
+  /** Sends SIGKILL, as if the power failed. */
   async kill(): Promise<void> {
     if (!this.#running.over) this.#running.child.kill('SIGKILL')
     await this.#running.exited
   }
 
-  /** Starts it again on the same state folder. */
+  /** Starts the agent again on the same state folder. */
   start(): void {
     if (!this.#running.over) throw new Error(`${this.#name} still runs`)
     this.#running = this.#spawn()

@@ -1,13 +1,13 @@
 /**
- * What `make bench-churn` and the lab's tests ask of real agents with unmodified dhclients: members that join while others
- * die, and clients that all begin at once.
+ * What `make bench-churn` and the lab's tests ask of real agents with unmodified dhclients: members join while others
+ * die, and all clients start at once.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, Lab } from './lab.ts'
 import { until } from './until.ts'
 
-/** Machines that boot at the same time where that is not the question. */
+/** Machines that boot at the same time where simultaneous boots are not under test. */
 const BATCH = 4
 
 export interface Joined {
@@ -23,12 +23,12 @@ export async function newHosts(lab: Lab, token: string, label: string, count: nu
   return await Promise.all(Array.from({ length: count }, (_, index) => lab.host(`${label}${index + 1}`, { token })))
 }
 
-/** Does something to all hosts, to a few at the same time. */
+/** Does `work` for all hosts, a few at a time. */
 export async function inBatches(hosts: readonly Host[], work: (host: Host) => Promise<unknown>): Promise<void> {
   for (let at = 0; at < hosts.length; at += BATCH) await Promise.all(hosts.slice(at, at + BATCH).map(work))
 }
 
-/** A machine boots: the agent is started, and dhclient as soon as its tap stands. */
+/** Boots a machine: starts the agent, then dhclient as soon as the tap is up. */
 export async function boot(host: Host): Promise<Joined> {
   const startedAt = performance.now()
   const agent = host.startAgent()
@@ -41,7 +41,7 @@ export async function boot(host: Host): Promise<Joined> {
   return { joinMs, dhcpMs, addressesTried: (await agent.status()).timings.addressesTried ?? Number.NaN }
 }
 
-/** Every `periodMs` a newcomer boots, and at the same moment one of the victims dies. @throws when one gets no address */
+/** Every `periodMs` a newcomer boots and a victim dies at the same moment. @throws when a newcomer gets no address */
 export async function churn(
   newcomers: readonly Host[],
   victims: readonly { kill(): Promise<void> }[],
@@ -50,7 +50,7 @@ export async function churn(
   const boots: Promise<Joined>[] = []
   for (const [round, newcomer] of newcomers.entries()) {
     const booting = boot(newcomer)
-    booting.catch(() => {}) // Seen below, with the others.
+    booting.catch(() => {}) // Awaited below, with the others.
     boots.push(booting)
     await victims[round]?.kill()
     await sleep(periodMs)
@@ -58,7 +58,7 @@ export async function churn(
   return await Promise.all(boots)
 }
 
-/** Addresses that two or more of the hosts have on their taps or lease to a client. */
+/** Addresses that two or more of the hosts have on their taps or lease to their clients. */
 export async function duplicatesAmong(hosts: readonly Host[]): Promise<string[]> {
   const seen = new Map<string, Set<string>>()
   const note = (ip: string | undefined, host: string) => {
@@ -71,13 +71,13 @@ export async function duplicatesAmong(hosts: readonly Host[]): Promise<string[]>
   return [...seen].filter(([, holders]) => holders.size > 1).map(([ip]) => ip)
 }
 
-/** All clients start together, on agents that are ready; how long each took, ms. */
+/** Starts all clients together, on agents that are ready; returns how long each took, ms. */
 export async function storm(hosts: readonly Host[]): Promise<number[]> {
   await inBatches(hosts, (host) => host.startAgent().phase('ready'))
   return (await Promise.all(hosts.map(({ client }) => client.start()))).map(({ ms }) => ms)
 }
 
-/** One more machine on a full pool: it has asked, got nothing, and its doctor says why when this resolves. */
+/** Adds a machine to a full pool. Resolves once its client got no address and its doctor says why. */
 export async function askInVain(host: Host): Promise<void> {
   await host.startAgent().phase('ready')
   host.client.launch()
@@ -87,7 +87,7 @@ export async function askInVain(host: Host): Promise<void> {
   })
 }
 
-/** How long a client that asked in vain waits from the end of another's lease until its address is on the tap, ms. */
+/** How long a client that asked in vain waits from another lease's end until its own address is on the tap, ms. */
 export async function servedAfter(waiting: Host, leaseEnds: Promise<unknown>): Promise<number> {
   await leaseEnds
   const endedAt = performance.now()
@@ -95,7 +95,7 @@ export async function servedAfter(waiting: Host, leaseEnds: Promise<unknown>): P
   return performance.now() - endedAt
 }
 
-/** The client is killed and nobody renews its lease: resolves when that ends within `seconds`; 0: when it is over. */
+/** Kills the client, so that nobody renews its lease. Resolves when it ends within `seconds`; 0: once it has ended. */
 export async function runDown({ client, agent }: Host, seconds: number): Promise<void> {
   await client.stop()
   await until('the lease has run down', async () =>

@@ -1,9 +1,9 @@
 /**
- * What one run of the lab owns on this machine, and how all of it goes away again.
+ * What one run of the lab owns on this machine, and how it is removed.
  *
- * Promise: whatever was put into the lab's hands is removed when the process ends: normally, by an uncaught error, or by
- * SIGINT, SIGTERM or SIGHUP. A process that is killed can remove nothing, so its namespaces and folders carry its id and
- * start time in their names, and the next run removes what belongs to no living process.
+ * Guarantees that everything registered here is removed when the process ends: normally, by an uncaught error, or by
+ * SIGINT, SIGTERM or SIGHUP. A process that is killed can remove nothing. Its namespaces and folders therefore have its
+ * id and start time in their names, and the next run removes those that belong to no living process.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -15,21 +15,21 @@ import { startOf } from '../agent/host/process-start.ts'
 const PREFIX = 'wowlab'
 const OWNED = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-`)
 const NETNS_FOLDER = '/run/netns'
-/** Exit codes as a shell gives them: 128 and the signal's number. */
+/** Exit codes as in a shell: 128 plus the signal's number. */
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 const cleanups = new Set<() => void>()
 let prepared = false
 let made = 0
 
-/** Calls `cleanup` when the process ends, unless the function that is returned was called before. */
+/** Calls `cleanup` when the process ends, unless the returned function was called before. */
 export function atEnd(cleanup: () => void): () => void {
   prepare()
   cleanups.add(cleanup)
   return () => cleanups.delete(cleanup)
 }
 
-/** A name that no other run uses, and that shows whose it is. */
+/** A name that no other run uses, and that shows which process owns it. */
 export function ownName(label: string): string {
   prepare()
   return `${PREFIX}-${process.pid}-${startOf(process.pid)}-${made++}-${label}`
@@ -42,7 +42,7 @@ export function ownFolder(label: string): string {
   return path
 }
 
-/** Kills whatever runs in a network namespace and removes it; one that is gone is no error. */
+/** Kills every process in a network namespace and removes the namespace; one that is gone is no error. */
 export function removeNetns(name: string): void {
   for (const pid of pidsIn(name)) {
     try {

@@ -1,5 +1,5 @@
 /**
- * A pool of HTCondor in the lab: machines whose agents make them one pool, and what one does with it.
+ * An HTCondor pool in the lab: machines whose agents form one pool, and the jobs submitted to it.
  *
  * For tests, the demo and the benchmark.
  */
@@ -12,9 +12,9 @@ import { type Bootstrap, Lab, type MachineHost, type NamespaceMade } from './lab
 import { unpackRoot } from './machine-root.ts'
 import { until } from './until.ts'
 
-/** A pool that lost its manager is one again within a minute, on a machine that has nothing else to do, ms. */
+/** A pool that lost its manager recovers within a minute on an otherwise idle machine; this leaves room, ms. */
 const PATIENCE_MS = 180_000
-/** Who submits jobs; the user of the appliance. */
+/** The user that submits jobs, as in the appliance. */
 export const USER = 'wow'
 
 export interface PoolLab {
@@ -34,7 +34,7 @@ export async function openPoolLab(): Promise<PoolLab> {
 }
 
 export interface JobWish {
-  /** Lines of a shell script, which runs on the machine that takes the job. */
+  /** Lines of a shell script; it runs on the machine that takes the job. */
   readonly script: string
   /** A ClassAd expression over the machine. */
   readonly requirements?: string
@@ -46,7 +46,7 @@ export class PoolHost {
   ip = ''
   #jobs = 0
 
-  /** A machine of the pool, not started yet. `condor`: settings as `--condor` takes them. */
+  /** Creates a machine of the pool without starting its agent. `condor`: settings as `--condor` takes them. */
   static async create({ lab, root, namespace }: PoolLab, label: string, condor = ''): Promise<PoolHost> {
     return new PoolHost(await lab.machine(label, root, { token: namespace.token, condor }))
   }
@@ -59,12 +59,12 @@ export class PoolHost {
     return this.host.name
   }
 
-  /** Its name in the pool. */
+  /** The machine's name in the pool. */
   get hostname(): string {
     return `n${this.ip.replaceAll('.', '-')}.lab.wow`
   }
 
-  /** Starts agent and DHCP client; its address. */
+  /** Starts the agent and the DHCP client; returns the address. */
   async join(): Promise<string> {
     this.ip = await this.host.join()
     return this.ip
@@ -74,12 +74,12 @@ export class PoolHost {
     return (await askAgent(this.host.agent.options.state, '/condor')) as CondorStatus
   }
 
-  /** The same, or undefined while the agent does not answer: a machine of the lab may get no time for seconds. */
+  /** `status`, or undefined while the agent does not answer: a lab machine may get no CPU time for seconds. */
   async statusNow(): Promise<CondorStatus | undefined> {
     return await this.status().catch(() => undefined)
   }
 
-  /** Waits until it is part of the pool. */
+  /** Waits until the machine is part of the pool. */
   async joined(): Promise<CondorStatus> {
     return await until(
       `${this.name} is in the pool`,
@@ -99,7 +99,7 @@ export class PoolHost {
     return await this.host.machine.runAs(USER, program, ...args)
   }
 
-  /** Names of the machines whose slots the pool shows, as asked here; none when its collector does not answer. */
+  /** Names of the machines whose slots the pool shows to this host; none when its collector does not answer. */
   async machines(): Promise<string[]> {
     const shown = await this.run('timeout', '5', 'condor_status', '-af', 'Machine').catch(() => '')
     return [...new Set(shown.split('\n').filter(Boolean))].sort()
@@ -109,7 +109,7 @@ export class PoolHost {
   async submit({ script, requirements = 'true', cpus = 1 }: JobWish): Promise<Job> {
     const name = `job${++this.#jobs}`
     const folder = `/home/${USER}`
-    // Through the folder that the lab and the machine share: a script needs no quoting that way.
+    // The files go through the folder that the lab and the machine share, so that a script needs no quoting.
     const shared = join(this.host.agent.options.state, '..', name)
     writeFileSync(`${shared}.sh`, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
     const lines = [`executable = ${name}.sh`, `output = ${name}.out`, `error = ${name}.err`, `log = ${name}.log`]
@@ -135,7 +135,7 @@ export class Job {
     this.#stem = stem
   }
 
-  /** What it printed, when it has ended. */
+  /** What the job printed, once it has ended. */
   async output(): Promise<string> {
     await until(
       `job ${this.cluster} of ${this.#host.name} ends`,
@@ -158,13 +158,13 @@ export class Job {
     return await this.#host.run('cat', `${this.#stem}.log`)
   }
 
-  /** How often it was started. */
+  /** How often the job was started. */
   async starts(): Promise<number> {
     return [...(await this.log()).matchAll(/^001 /gm)].length
   }
 }
 
-/** Waits until every host follows one manager, which shows the slots of all of them. */
+/** Waits until every host follows one manager and that manager shows all their slots; returns the manager. */
 export async function settled(hosts: readonly PoolHost[]): Promise<PoolHost> {
   const names = hosts.map(({ hostname }) => hostname).sort()
   return await until(
@@ -183,7 +183,7 @@ export async function settled(hosts: readonly PoolHost[]): Promise<PoolHost> {
   )
 }
 
-/** Bytes that went through a device of a host, both ways. */
+/** Bytes through one of the host's devices, both ways. */
 export async function traffic(host: PoolHost, device: string): Promise<number> {
   const counters = ['rx_bytes', 'tx_bytes'].map((name) => `/sys/class/net/${device}/statistics/${name}`)
   const shown = await host.run('cat', ...counters)

@@ -1,8 +1,8 @@
 /**
  * Real DHCP clients, as Debian ships them, with their own scripts.
  *
- * They run in a mount namespace of their own, in which `/etc` is a scratch layer over the machine's: what a client writes
- * into `resolv.conf` there, the machine never sees. Lease and pid files are in the lab's folder.
+ * Each runs in its own mount namespace, in which `/etc` is a scratch layer over the machine's: the machine never sees
+ * what a client writes into `resolv.conf`. dhclient's lease and pid files are in the lab's folder.
  */
 
 import { once } from 'node:events'
@@ -13,9 +13,9 @@ import type { NamespaceChild, Place } from './network-namespace.ts'
 
 export type ClientKind = 'dhclient' | 'udhcpc' | 'dhcpcd'
 
-/** How often a client that does not say so is looked at for its address, ms. */
+/** How often a client that logs nothing is checked for its address, ms. */
 const LOOK_MS = 100
-/** Beyond this something hangs, ms. */
+/** After this long something hangs, ms. */
 const PATIENCE_MS = 120_000
 
 export interface Bound {
@@ -24,7 +24,7 @@ export interface Bound {
   readonly ms: number
 }
 
-/** Everything that a client writes outside its lease file goes to a file system that ends with it. */
+/** All that a client writes outside its lease and pid files goes to a file system that ends with it. */
 const PRIVATE_MOUNTS = `
 set -e
 scratch=$1; shift
@@ -60,12 +60,12 @@ export class DhcpClient {
     return this.#child?.pid ?? 0
   }
 
-  /** dhclient only: what it remembers of its leases. */
+  /** dhclient only: the file in which it remembers its leases. */
   get leaseFile(): string {
     return join(this.#folder, 'dhclient.leases')
   }
 
-  /** Starts the client and waits for its address. @throws when it ends without one, or after a minute. */
+  /** Starts the client and waits for its address. @throws when it ends without one, or after two minutes. */
   async start(): Promise<Bound> {
     const startedAt = performance.now()
     this.launch()
@@ -77,7 +77,7 @@ export class DhcpClient {
   launch(): void {
     mkdirSync(join(this.#folder, 'scratch'), { recursive: true })
     const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), ...this.#command()]
-    // A host name and mounts of its own, for a client's script may set the one, and we the others.
+    // It needs its own host name, which a client's script may set, and its own mounts, which we set.
     const child = this.#netns.spawn('unshare', ['--mount', '--uts', 'sh', ...argv])
     this.#child = child
     for (const stream of [child.stdout, child.stderr]) {
@@ -87,7 +87,7 @@ export class DhcpClient {
     }
   }
 
-  /** Waits until there is an address on the interface; the address. */
+  /** Waits until the interface has an address, and returns it. */
   async bound(): Promise<string> {
     const child = this.#child
     const deadline = Date.now() + PATIENCE_MS
@@ -106,7 +106,7 @@ export class DhcpClient {
     return /inet ([\d.]+)\//.exec(shown)?.[1]
   }
 
-  /** Resolves when the client's log has a line with `text`, from the `after`-th on. */
+  /** Resolves when the client's log has a line that contains `text`, from the `after`-th line on. */
   async logged(text: string, after = 0): Promise<void> {
     const deadline = Date.now() + PATIENCE_MS
     while (!this.#log.slice(after).some((line) => line.includes(text))) {
@@ -115,7 +115,7 @@ export class DhcpClient {
     }
   }
 
-  /** Ends the client; its address stays on the interface as long as that stands, and the lease stays its own. */
+  /** Ends the client. dhclient leaves its address on the interface and keeps its lease; udhcpc releases it (`-R`). */
   async stop(): Promise<void> {
     const child = this.#child
     this.#child = undefined
@@ -124,7 +124,7 @@ export class DhcpClient {
     await once(child, 'close')
   }
 
-  /** dhclient only: gives the lease back (`dhclient -r`). */
+  /** dhclient only: releases the lease (`dhclient -r`) and ends the client. */
   async release(): Promise<void> {
     const [program, ...args] = this.#command()
     const argv = ['-c', PRIVATE_MOUNTS, 'sh', join(this.#folder, 'scratch'), program ?? '', '-r', ...args]
@@ -145,7 +145,7 @@ export class DhcpClient {
     }
   }
 
-  /** The next line of the log, or a little later. */
+  /** Resolves at the client's next output, or after `LOOK_MS`. */
   async #news(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(done, LOOK_MS)

@@ -1,8 +1,8 @@
 /**
- * The network below the overlay: one bridge that plays the Internet, in a namespace of its own.
+ * The network below the overlay: one bridge in its own namespace plays the Internet.
  *
- * Addresses are those of RFC 5737 (documentation), so no address in here means anything elsewhere. Who is behind a NAT is
- * in `nat-site.ts`.
+ * Addresses come from RFC 5737 (documentation), so no address in the lab means anything outside it. Hosts behind a NAT
+ * are in `nat-site.ts`.
  */
 
 import { NetworkNamespace } from './network-namespace.ts'
@@ -12,7 +12,7 @@ const NETWORK = '198.51.100'
 /** The largest host number of a /24. */
 const LAST_HOST = 254
 const BRIDGE = 'br0'
-/** Where those are that a partition keeps apart. */
+/** The bridge for hosts that a partition separates from the rest. */
 const ASIDE = 'br1'
 
 export interface Attachment {
@@ -35,7 +35,7 @@ export class Internet {
     this.namespace = namespace
   }
 
-  /** Gives `namespace` a link to the bridge and the next address. `mtu`: of this link, bytes. */
+  /** Gives `namespace` a link to the bridge and the next address. `mtu` of the link: bytes. */
   async attach(namespace: NetworkNamespace, { device = 'eth0', mtu = 1500 } = {}): Promise<Attachment> {
     const number = ++this.#attached
     if (number > LAST_HOST) throw new RangeError(`the underlay has room for ${LAST_HOST} hosts`)
@@ -49,13 +49,13 @@ export class Internet {
     return { ip, device }
   }
 
-  /** From now on those with these addresses reach each other and nobody else, and the rest does not reach them. */
+  /** Separates the hosts with these addresses: they reach only each other, and no other host reaches them. */
   async part(ips: readonly string[]): Promise<void> {
     await bridge(this.namespace, ASIDE)
     await this.#move(ips, ASIDE)
   }
 
-  /** Ends what `part` began with the same addresses. */
+  /** Ends the partition that `part` began with the same addresses. */
   async heal(ips: readonly string[]): Promise<void> {
     await this.#move(ips, BRIDGE)
     await this.namespace.ip('link', 'delete', ASIDE)
@@ -72,14 +72,14 @@ function portOf(number: number | string): string {
   return `port${number}`
 }
 
-/** A bridge that is up; with an address (and its prefix length) the namespace is a host on it too. */
+/** Creates a bridge that is up. With an address (and its prefix length) the namespace is a host on the bridge too. */
 export async function bridge(here: NetworkNamespace, name: string, address?: string): Promise<void> {
   await here.ip('link', 'add', name, 'type', 'bridge')
   if (address !== undefined) await here.ip('address', 'add', address, 'dev', name)
   await here.ip('link', 'set', name, 'up')
 }
 
-/** Two ends of one cable: `near` here, the other in another namespace. */
+/** Creates a cable: one end, `near`, in this namespace, the other in another. */
 export async function veth(
   here: NetworkNamespace,
   near: string,

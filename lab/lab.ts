@@ -1,8 +1,8 @@
 /**
- * A small Internet on this machine: an underlay, and hosts that each have an agent and a DHCP client of their own.
+ * A small Internet on this machine: an underlay, and hosts that each have their own agent and DHCP client.
  *
- * Everything is in network namespaces and in one folder of this run; `close`, or the end of the process in whatever way,
- * removes it all.
+ * Everything is in network namespaces and in one folder for this run. `close` removes it all; so does the end of the
+ * process (see `cleanup.ts`).
  */
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { LabMachine } from './machine.ts'
 import { type NatKind, NatSite } from './nat-site.ts'
 import { NetworkNamespace, type Place } from './network-namespace.ts'
 
-/** Where the bootstrap node listens. */
+/** The bootstrap node's TCP port. */
 const BOOTSTRAP_PORT = 4001
 
 /** Why there can be no lab here; false when there can. For `describe(…, { skip: labMissing() })`. */
@@ -26,7 +26,7 @@ export function labMissing(): string | false {
   return false
 }
 
-/** @throws WowError when there can be no lab here. `what` needs it, and `target` of make is how it is asked for. */
+/** @throws WowError when there can be no lab here. `what` needs the lab; `make TARGET` runs it. */
 export function needLab(what: string, target: string): void {
   const missing = labMissing()
   if (missing !== false) throw new WowError('LAB_MISSING', `${what} ${missing}.`, `Run it as root: sudo make ${target}`)
@@ -34,7 +34,7 @@ export function needLab(what: string, target: string): void {
 
 export interface Bootstrap {
   readonly agent: AgentProcess
-  /** Its multiaddr, without a peer id. */
+  /** The node's multiaddr, without a peer id. */
   readonly endpoint: string
 }
 
@@ -49,11 +49,11 @@ export interface NamespaceMade {
 export interface HostOptions {
   readonly token: string
   readonly bootstrap?: readonly string[]
-  /** Undefined: an address of the underlay. */
+  /** The NAT to put the host behind; undefined: the host gets an address of the underlay. */
   readonly site?: NatSite
   readonly client?: ClientKind
   readonly mdns?: boolean
-  /** Of the link to the underlay, bytes. */
+  /** MTU of the link to the underlay, bytes. */
   readonly mtu?: number
   /** See `AgentOptions`. */
   readonly condor?: string
@@ -66,7 +66,7 @@ interface HostParts {
   readonly options: HostOptions
 }
 
-/** A machine: the agent and the client are started by whoever uses it. */
+/** A machine; the caller starts its agent and its client. */
 export class Host {
   readonly name: string
   readonly netns: Place
@@ -90,7 +90,7 @@ export class Host {
     return this.#agent
   }
 
-  /** Starts the agent; later phases are for the caller to await. */
+  /** Starts the agent; the caller awaits the phases. */
   startAgent(): AgentProcess {
     const { token, bootstrap = [], mdns = false, condor } = this.#options
     const state = join(this.#folder, 'state')
@@ -98,17 +98,17 @@ export class Host {
     return this.#agent
   }
 
-  /** Starts agent and client as a booting machine does: the client as soon as the tap stands. Its virtual IP. */
+  /** Starts the agent, then the client as soon as the tap is up, as a booting machine does; returns the virtual IP. */
   async join(): Promise<string> {
     await this.startAgent().phase('tap')
     this.client.launch()
     return await this.client.bound()
   }
 
-  /** Round trip to a virtual IP in ms, or null when no answer came within `seconds`; the first packet finds the way. */
+  /** Round trip to a virtual IP, ms; null without an answer within `seconds`. The first packet finds the way. */
   async ping(ip: string, seconds = 10): Promise<number | null> {
     const argv = ['-n', '-i', '0.2', '-c', '2', '-w', String(seconds), ip]
-    // With too few answers it fails, but what it heard still counts.
+    // ping fails when too few answers come, but those that came still count.
     const shown = await this.netns.run('ping', ...argv).catch((error: { stdout?: string }) => error.stdout ?? '')
     const last = [...shown.matchAll(/time=([\d.]+) ms/g)].at(-1)?.[1]
     return last === undefined ? null : Number(last)
@@ -127,7 +127,7 @@ export class MachineHost extends Host {
 
 export class Lab {
   readonly internet: Internet
-  /** For files of this run. */
+  /** For this run's files. */
   readonly folder: string
   readonly #namespaces: NetworkNamespace[] = []
 
@@ -140,7 +140,7 @@ export class Lab {
     this.folder = folder
   }
 
-  /** A plain overlay node with an address that others can be told; it listens when this resolves. */
+  /** A plain overlay node at an address that other nodes can be given; it listens when this resolves. */
   async bootstrap(label = 'bootstrap'): Promise<Bootstrap> {
     const netns = await this.netns(label)
     const { ip } = await this.internet.attach(netns)
@@ -170,12 +170,12 @@ export class Lab {
     return { netns, uplink, folder }
   }
 
-  /** `wow namespace create`, run beside the bootstrap node so that the routes of this machine do not matter. */
+  /** `wow namespace create`, run in the bootstrap node's namespace, so that this machine's routes do not matter. */
   async createNamespace(bootstrap: Bootstrap, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
     return await this.#create(bootstrap.agent.options.netns, { bootstrap: bootstrap.endpoint, ...wishes })
   }
 
-  /** The same without any node: its members publish it. */
+  /** The same without any node: the namespace's members publish it. */
   async drawNamespace(wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
     return await this.#create(this.internet.namespace, wishes)
   }
@@ -189,7 +189,7 @@ export class Lab {
     ) as NamespaceMade
   }
 
-  /** A NAT with its router; hosts are put behind it with `HostOptions.site`. */
+  /** A NAT with its router; `HostOptions.site` puts hosts behind it. */
   async natSite(label: string, kind: NatKind): Promise<NatSite> {
     return await NatSite.create(this.internet, await this.netns(label), kind)
   }
@@ -200,7 +200,7 @@ export class Lab {
     return netns
   }
 
-  /** A path in the folder of this run. */
+  /** A path in this run's folder. */
   file(name: string): string {
     return join(this.folder, name)
   }

@@ -1,6 +1,6 @@
 /**
- * The root file system of the lab's machines: the condor flavour's own package layer, so that what is tested is what is
- * baked, less what only a machine that boots needs, and with the agent as it was built last.
+ * The root file system of the lab's machines: the condor flavour's own package layer, so tests run what is baked. It
+ * lacks what only a booting machine needs, and has the agent as last built.
  */
 
 import { copyFileSync, mkdirSync } from 'node:fs'
@@ -10,12 +10,12 @@ import { readFlavour } from '../scripts/appliance/base/flavour.ts'
 import { packageLayer } from '../scripts/appliance/base/packages.ts'
 import { agentFiles } from '../scripts/lib/paths.ts'
 
-/** What the layer is made with, as Debian packages. */
+/** Debian packages that build the layer. */
 export const ROOT_PACKAGES = ['debian-archive-keyring', 'mmdebstrap'] as const
 
 const BOOT_ONLY = ['./boot/*', './usr/lib/modules/*', './usr/lib/firmware/*', './dev/*']
 
-/** Unpacks the layer, built if it is not in the cache (minutes), into `folder`. */
+/** Unpacks the layer into `folder`; builds it first if it is not cached (minutes). */
 export async function unpackRoot(folder: string): Promise<void> {
   const { tar } = await packageLayer(readFlavour('condor'), process.env.MIRROR || undefined)
   mkdirSync(folder, { mode: 0o755 })

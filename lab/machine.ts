@@ -1,8 +1,8 @@
 /**
- * A whole machine of the lab: a network namespace with a file system and a host name of its own, on a root that it shares
- * with others and never changes.
+ * A whole machine in the lab: a network namespace with its own file system and host name, over a root that machines
+ * share and never change.
  *
- * A power cut takes its link first and then every process at once, so nobody is told; its disk stays for the next boot.
+ * A power cut takes the link first, then every process at once, so no peer is told. The disk stays for the next boot.
  */
 
 import { execFile } from 'node:child_process'
@@ -14,11 +14,11 @@ import type { NamespaceChild, NetworkNamespace, Place } from './network-namespac
 
 const execute = promisify(execFile)
 
-/** Two minutes of a program that should take seconds: it hangs, ms. */
+/** A program that should take seconds and runs for this long hangs, ms. */
 const PATIENCE_MS = 120_000
 const ENVIRONMENT = ['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL=C.UTF-8']
 
-/** Says `ready` and keeps the namespaces until it is killed; what the machine writes goes to memory. */
+/** Prints `ready` and keeps the namespaces until it is killed. What the machine writes stays in memory. */
 const INIT = `
 set -e
 root=$1 shared=$2 scratch=$3
@@ -49,11 +49,11 @@ install -d -o condor -g condor -m 0775 /run/lock/condor
 
 export interface MachineParts {
   readonly netns: NetworkNamespace
-  /** The root file system; not changed. */
+  /** The root file system; never changed. */
   readonly root: string
   /** A folder that is at the same path inside, for sockets and state that the lab looks at. */
   readonly shared: string
-  /** A folder of its own below `shared`. */
+  /** The machine's own folder below `shared`. */
   readonly scratch: string
 }
 
@@ -89,7 +89,7 @@ export class LabMachine implements Place {
     return await this.#run(['HOME=/root'], program, ...args)
   }
 
-  /** As an ordinary user. */
+  /** Runs a program as an ordinary user. */
   async runAs(user: string, program: string, ...args: string[]): Promise<string> {
     const become = ['setpriv', '--reuid', user, '--regid', user, '--init-groups']
     return await this.#run([`HOME=/home/${user}`, `USER=${user}`, ...become], program, ...args)
@@ -103,7 +103,7 @@ export class LabMachine implements Place {
     return await this.#netns.ip(...args)
   }
 
-  /** Nobody hears of it. The tap goes with the agent's process. */
+  /** Cuts the power; no peer is told. The tap goes with the agent's process. */
   async cutPower(device = 'eth0'): Promise<void> {
     await this.ip('link', 'set', device, 'down')
     for (;;) {
@@ -113,13 +113,13 @@ export class LabMachine implements Place {
         try {
           process.kill(pid, 'SIGKILL')
         } catch {
-          // It ended by itself meanwhile.
+          // It has ended by itself.
         }
       }
     }
   }
 
-  /** After `cutPower`: the machine is there again, with the disk that it had; who starts programs does so. */
+  /** After `cutPower`: brings the machine back with its disk; the caller starts its programs. */
   async powerOn(device = 'eth0'): Promise<void> {
     await this.run('sh', '-c', BOOT)
     await this.ip('link', 'set', device, 'up')

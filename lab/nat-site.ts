@@ -1,8 +1,8 @@
 /**
  * A site behind a NAT: a router with one address of the underlay, and hosts with private addresses behind it.
  *
- * Nothing comes in that nobody inside has asked for. `port-preserving`: the router keeps a connection's source port where
- * it can, as most home routers do. `randomising`: every connection leaves from another port.
+ * Only answers to traffic from inside come in. `port-preserving`: the router keeps a connection's source port where it
+ * can, as most home routers do. `randomising`: every connection leaves from another port.
  */
 
 import { type Attachment, bridge, type Internet, veth } from './internet.ts'
@@ -10,7 +10,7 @@ import type { NetworkNamespace } from './network-namespace.ts'
 
 export type NatKind = 'port-preserving' | 'randomising'
 
-/** Every site uses the same private network, as homes do. */
+/** Every site uses the same private network, as home networks do. */
 const LAN = '192.168.1'
 const ROUTER = `${LAN}.1`
 
@@ -18,7 +18,7 @@ export class NatSite {
   readonly router: NetworkNamespace
   #hosts = 1
 
-  /** Makes `router` the way out of a new LAN. */
+  /** Makes `router` the gateway of a new LAN. */
   static async create(internet: Internet, router: NetworkNamespace, kind: NatKind): Promise<NatSite> {
     await internet.attach(router, { device: 'wan' })
     await bridge(router, 'lan', `${ROUTER}/24`)

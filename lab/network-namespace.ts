@@ -1,4 +1,4 @@
-/** A network namespace of the lab: its loopback is up, and it ends with the run together with all that runs in it. */
+/** A network namespace in the lab: its loopback is up; it ends with the run, and so does every process in it. */
 
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
@@ -10,17 +10,17 @@ const execute = promisify(execFile)
 
 export type NamespaceChild = ChildProcessByStdio<null, Readable, Readable>
 
-/** Where programs of the lab run: a network namespace, or a whole machine in one. */
+/** Where the lab's programs run: a network namespace, or a whole machine in one. */
 export interface Place {
   /** For people. */
   readonly label: string
   /** The `wow` command there: a program and its first arguments. */
   readonly wow: readonly [string, ...string[]]
-  /** Runs a program to its end; what it wrote to stdout. @throws when it fails, with what it wrote to stderr. */
+  /** Runs a program to its end and returns its stdout. @throws when it fails, with its stderr. */
   run(program: string, ...args: string[]): Promise<string>
-  /** Starts a program; its process id is the child's own. It dies with this process, also when that is killed. */
+  /** Starts a program; the child's process id is the program's. It dies with this process, even when that is killed. */
   spawn(program: string, args: readonly string[]): NamespaceChild
-  /** One command of ip(8). */
+  /** Runs one command of ip(8). */
   ip(...args: string[]): Promise<string>
 }
 
@@ -49,7 +49,7 @@ export class NetworkNamespace implements Place {
     return stdout
   }
 
-  /** Whether the program ended well. */
+  /** Whether the program exits with 0. */
   async succeeds(program: string, ...args: string[]): Promise<boolean> {
     return await this.run(program, ...args).then(
       () => true,
@@ -79,7 +79,7 @@ export class NetworkNamespace implements Place {
   }
 }
 
-/** A program of the lab is no part of the test or script that runs it. */
+/** Programs in the lab must not inherit the options of the test or script that runs them. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _context, NODE_OPTIONS: _options, ...rest } = process.env
   return rest

@@ -1,7 +1,7 @@
 /**
  * Boots an appliance under QEMU and talks to it on its serial console, as a user at the machine would.
  *
- * The image is never written (snapshot=on), unless it is to be.
+ * The image is not written (snapshot=on) unless `writes` is set.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -23,19 +23,19 @@ export interface BootOptions {
   readonly accelerator: Accelerator
   readonly firmware?: 'bios' | 'uefi'
   readonly memoryMiB?: number
-  /** What makes a copy another machine; random when not given, and null for a machine that has none. */
+  /** Tells a copy from the original machine; random by default, null for a machine without one. */
   readonly uuid?: string | null
-  /** Keep what the machine writes. */
+  /** Keeps what the machine writes. */
   readonly writes?: boolean
-  /** How the disk is attached; virtio when not given. */
+  /** How the disk is attached; virtio by default. */
   readonly bus?: 'virtio' | 'ahci' | 'pvscsi'
-  /** The network card; virtio when not given. */
+  /** The network card; virtio by default. */
   readonly card?: 'virtio-net-pci' | 'e1000' | 'vmxnet3'
-  /** What else the machine has, as arguments of QEMU. */
+  /** Further hardware, as QEMU arguments. */
   readonly more?: readonly string[]
-  /** Hardware address of the uplink. */
+  /** The uplink's hardware address. */
   readonly mac?: string
-  /** Where the uplink is plugged in; a network of the machine's own behind QEMU's NAT when not given. */
+  /** Where the uplink is plugged in; by default the machine's own network behind QEMU's NAT. */
   readonly port?: Port
   /** The console is also written here. */
   readonly log?: string
@@ -64,7 +64,7 @@ export class Machine {
       this.#ended = signal ?? code ?? 0
       this.#wake()
     })
-    // A test that dies takes its machines along.
+    // When a test dies, its machines die with it.
     process.once('exit', this.#kill)
   }
 
@@ -72,7 +72,7 @@ export class Machine {
     const scratch = mkdtempSync(join(tmpdir(), 'wow-boot-'))
     const inside = options.port === undefined ? [] : ['ip', 'netns', 'exec', options.port.netns]
     const qemu = [...inside, 'qemu-system-x86_64', ...machineArguments(options, scratch)]
-    // It dies with this process, also when that is killed.
+    // QEMU dies with this process, even when that is killed.
     return new Machine(spawn('setpriv', ['--pdeathsig', 'KILL', ...qemu]), scratch, options.log)
   }
 
@@ -92,9 +92,9 @@ export class Machine {
   }
 
   /**
-   * Resolves at the first match in what the console shows from `after` on.
+   * Resolves at the first match in the console's output from offset `after` on.
    *
-   * @throws Error with the end of the console when the machine ends, panics, or `timeoutMs` go by.
+   * @throws Error with the end of the console's output when the machine ends or panics, or after `timeoutMs`.
    */
   async waitFor(pattern: RegExp, timeoutMs: number, after = 0): Promise<RegExpExecArray> {
     const deadline = Date.now() + timeoutMs
@@ -119,11 +119,11 @@ export class Machine {
     }
   }
 
-  /** Runs one line in the shell on the serial console and resolves with what it printed and its exit code. */
+  /** Runs one line in the shell on the serial console; resolves with its output and exit code. */
   async run(command: string, timeoutMs: number): Promise<{ output: string; exitCode: number }> {
     const mark = randomUUID().slice(0, 8)
     const after = this.#console.length
-    // The halves of the mark meet only in the output, never in the echo of what is typed.
+    // The mark's halves meet only in the output, never in the echo of the typed line.
     this.#qemu.stdin?.write(`echo "begin-"'${mark}'; ${command}; echo "end-"'${mark}' $?\n`)
     const match = await this.waitFor(new RegExp(`begin-${mark}\\r*\\n([^]*?)end-${mark} (\\d+)\\s`), timeoutMs, after)
     return { output: stripVTControlCharacters(match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }

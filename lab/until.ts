@@ -1,12 +1,12 @@
-/** Waiting for what the lab cannot be told of. */
+/** Waits for events that the lab is not notified of. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** How often it is looked, and when something counts as never coming unless the caller knows better, ms. */
+/** How often `until` asks, and after how long it gives up by default, ms. */
 const LOOK_MS = 100
 const PATIENCE_MS = 60_000
 
-/** Asks again and again until `ask` gives something. @throws with `what` when it never does. */
+/** Calls `ask` repeatedly until it returns something. @throws an error that names `what` when it never does. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false | null>,

@@ -1,9 +1,9 @@
-/** The `wow` command as the lab runs it: the built one, or the sources where nothing is built yet. */
+/** The `wow` command that the lab runs: the built one, or the sources where nothing has been built. */
 
 import { existsSync } from 'node:fs'
 import { agentBundle, inRoot } from '../scripts/lib/paths.ts'
 
-/** The program and its first arguments. `WOW_BUNDLE` names another build, to compare two of them. */
+/** The program and its first arguments. `WOW_BUNDLE` names another build, to compare builds. */
 export function wowCommand(): readonly [string, ...string[]] {
   const bundle = process.env.WOW_BUNDLE || agentBundle
   if (existsSync(bundle)) return [process.execPath, bundle]

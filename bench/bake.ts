@@ -4,9 +4,9 @@
  *   RUNS=5 COLD=5 BOOTS=5 npx tsx bench/bake.ts     # 0 leaves a part out
  *   FLAVOURS=minimal npx tsx bench/bake.ts          # sizes of these alone
  *
- * Medians, beside the targets; what is left out keeps the figure of the last time that it was measured. Writes
- * bench/results/bake.json and bake.svg, and prints a table. Cold builds go to a cache of their own, so yours stays; as
- * root, since the plain Debian to compare with is built too.
+ * Compares medians with the targets; a part that is left out keeps its last figure. Writes bench/results/bake.json and
+ * bake.svg, and prints a table. Cold builds use their own cache, so yours stays. Run it as root, because it also builds
+ * the plain Debian for comparison.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -33,9 +33,9 @@ import { resultsFile, writeResults } from './lib/results.ts'
 import { atMost, TARGET_HEADER, type Target, targetRow } from './lib/targets.ts'
 
 const BOOT_MS = 15 * 60_000
-/** After its lease a machine is left alone for this long before its memory is read, ms. */
+/** A machine idles for this long after its lease before its memory is read, ms. */
 const IDLE_MS = 60_000
-/** Of each measurement. */
+/** Most runs of each measurement. */
 const MOST = 999
 const SIZE_TARGETS_MB: Readonly<Record<string, number>> = { minimal: 160, condor: 210 }
 
@@ -70,7 +70,7 @@ await run(async () => {
     made.push(id)
     return id as string
   }
-  /** Seconds that `make appliance` takes for a namespace that was never baked. */
+  /** Seconds that `make appliance` takes for a new namespace. */
   const bake = (variables: Readonly<Record<string, string>>) => {
     const env = { ...process.env, ...variables, WOW_HOME: home, NS: namespace() }
     const since = performance.now()
@@ -136,7 +136,7 @@ interface BootParts {
   readonly note: (name: string, unit: string, target: number, values: readonly number[]) => void
 }
 
-/** Both machines in turn, so that whatever else the host does meets both. */
+/** Boots both machines in turn, so that other load on the host affects both alike. */
 async function bootFigures({ image, layer, mirror, scratch, boots, note }: BootParts): Promise<void> {
   const kernel = join(scratch, 'vmlinuz')
   extractKernel(layer.tar, kernel)
@@ -159,7 +159,7 @@ async function bootFigures({ image, layer, mirror, scratch, boots, note }: BootP
   note('boot to the lease / to a login of plain Debian', 'times', 1.2, ratios)
   note('memory of an idle guest', 'MB', 180, memories)
 
-  /** Seconds from power-on until the serial console shows `sign`; then `also`. */
+  /** Seconds from power-on until the serial console shows `sign`; then calls `also`. */
   async function bootTime(disk: string, sign: RegExp, also?: (machine: Machine) => Promise<void>): Promise<number> {
     const since = performance.now()
     const machine = Machine.boot({ image: disk, accelerator })
@@ -174,7 +174,7 @@ async function bootFigures({ image, layer, mirror, scratch, boots, note }: BootP
   }
 }
 
-/** What is not available to anybody else, as free(1) would say it, MB. */
+/** Memory that is not available to other programs, as free(1) counts it, MB. */
 async function idleMemory(machine: Machine): Promise<number> {
   await machine.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)
   await new Promise((resolve) => setTimeout(resolve, IDLE_MS))

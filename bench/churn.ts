@@ -1,12 +1,12 @@
 /**
- * `make bench-churn`: leases of real processes while machines die and boot, and when all ask at once.
+ * `make bench-churn`: measures leases of real processes while machines die and boot, and when all ask at once.
  *
  *   AGENTS=100 CHURN=20 STORM=20 npx tsx bench/churn.ts
  *
- * - Churn: AGENTS agents, one in five a member with a lease. CHURN further members boot, one after another, and at the
- *   same moments as many agents are killed.
- * - Boot storm: STORM members on a /27 that has room for just as many start dhclient together; one more asks in vain, and is
- *   served when a lease is released; a second one when a lease expires.
+ * - Churn: AGENTS agents run, one in five of them a member with a lease. CHURN further members boot one after another,
+ *   and each time an agent is killed.
+ * - Boot storm: STORM members on a /27 with room for exactly as many start dhclient together. One more asks in vain and
+ *   is served when a lease is released; a second one when a lease expires.
  *
  * Writes bench/results/churn.json and churn.svg, and prints a table. Nothing stays behind.
  */
@@ -36,18 +36,18 @@ import { quantile, summarize } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
 import { atMost, TARGET_HEADER, targetRow, under } from './lib/targets.ts'
 
-/** Of the agents, one in so many is a member. */
+/** One agent in this many is a member. */
 const MEMBERS = 5
 const SETTLE_MS = 20_000
-/** Between two rounds of the churn, ms: two processors that also run the ring have done with a boot and a death by then. */
+/** Time between two rounds of churn, ms: two processors that also run the ring finish a boot and a death in it. */
 const PERIOD_MS = 5_000
-/** So many addresses that newcomers often meet one that is held. */
+/** A pool so small that newcomers often try an address that is held. */
 const CHURN_POOL = '10.88.0.0/26'
 const STORM_POOL = '10.77.0.0/27'
 const STORM_MOST = 29
-/** Short enough to wait for its end. */
+/** Short enough to wait for its expiry. */
 const STORM_LEASE = '60s'
-/** dhclient listens for a minute and then sleeps for five: the one that waits for an expiry begins this long before, s. */
+/** dhclient listens for a minute, then sleeps for five. A client that awaits an expiry starts this long before, s. */
 const LISTENING_S = 20
 
 interface Churn {
@@ -87,7 +87,7 @@ async function measureChurn(lab: Lab, agents: number, changes: number): Promise<
   const members = await newHosts(lab, token, 'member', count)
   await step(`${count} members`, () => inBatches(members, boot))
   await step('let the ring come to rest', () => sleep(SETTLE_MS))
-  // The bootstrap node is how newcomers find the ring: it lives.
+  // Newcomers find the ring through the bootstrap node, so it lives.
   const candidates = [...ring.nodes.slice(1), ...members.map(({ agent }) => agent)]
   const victims = shuffled(candidates).slice(0, changes)
   const newcomers = await newHosts(lab, token, 'newcomer', changes)

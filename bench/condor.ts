@@ -1,10 +1,11 @@
 /**
- * `make bench-condor`: how fast a pool of HTCondor assembles itself, takes in a machine and gets over its manager's death.
+ * `make bench-condor`: how fast an HTCondor pool assembles itself, takes in a machine and recovers from its manager's
+ * death.
  *
  *   JOINS=8 LOSSES=5 npx tsx bench/condor.ts
  *
- * Real agents, taps and HTCondor on whole machines in namespaces. Writes bench/results/condor.json (figures beside the
- * targets) and condor.svg (distributions), and prints a table. Nothing stays behind.
+ * Real agents, taps and HTCondor run on whole machines in namespaces. Writes bench/results/condor.json (figures beside
+ * the targets) and condor.svg (distributions), and prints a table. Nothing stays behind.
  */
 
 import { openPoolLab, PoolHost, type PoolLab, settled } from '../lab/condor-pool.ts'
@@ -59,7 +60,7 @@ async function bench(pool: PoolLab, joins: number, losses: number): Promise<void
     for (let i = 1; i <= joins; i++) {
       const { host, ms } = await measureJoin(pool, `join${i}`, leader)
       samples.push(said(ms))
-      // One more machine at a time: what is measured is the pool's speed, not that of a crowded processor.
+      // One machine at a time: this measures the pool's speed, not that of a crowded processor.
       await host.host.machine.cutPower()
     }
     return samples

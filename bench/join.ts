@@ -23,10 +23,10 @@ import { atMost, TARGET_HEADER, type Target, targetRow, under } from './lib/targ
 
 const STARTS = 15
 const LINKS = 20
-/** Several nodes ask, for each has far links of its own. */
+/** Several nodes ask, because each has its own far links. */
 const PROBES = 4
 const QUESTIONS = 50
-/** The ring is at rest when a machine joins it: after its own start, and after the machine before, ms. */
+/** A machine joins a ring at rest: these pauses follow the ring's start and each join, ms. */
 const SETTLE_MS = 20_000
 const PAUSE_MS = 2_000
 await run(async () => {

@@ -1,9 +1,9 @@
 /**
- * `make bench-ring`: what is asked of large rings, in virtual time.
+ * `make bench-ring`: measures large rings in virtual time.
  *
  *   PARTS=routing,repair,storm SIZES=100,1000,10000 npx tsx bench/ring.ts
  *
- * The agent's own ring, DHT and leases run in the simulator (sim): the same seeds give the same figures on every
+ * The agent's own ring, DHT and leases run in the simulator (sim), so the same seeds give the same figures on every
  * machine. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
  */
 
@@ -31,7 +31,7 @@ const FAULT_NODES = 1_000
 const PARTED_MS = 30_000
 const STORM = { hosts: 1_000, pool: '10.9.0.0/21', loss: 0.1 }
 
-/** What a part measured, for the table, the JSON and the plot. */
+/** A part's measurements, for the table, the JSON and the plot. */
 interface Part {
   readonly targets: readonly Target[]
   readonly figures: object
@@ -148,7 +148,7 @@ async function storm(): Promise<Part> {
   }
 }
 
-/** What is asked: at most 0.5 · log2(n) + 1 hops in the mean. */
+/** The target: at most 0.5 · log2(n) + 1 hops on average. */
 function meanHopsBound(size: number): number {
   return 0.5 * Math.log2(size) + 1
 }

@@ -1,4 +1,4 @@
-/** Measurements of different kinds, each as a bar relative to its target, as one SVG from `bench/lib/bars.svg.hbs`. */
+/** Draws measurements of different kinds, each a bar relative to its target, from `bench/lib/bars.svg.hbs`. */
 
 import { inRoot } from '../../scripts/lib/paths.ts'
 import { render } from '../../scripts/lib/render.ts'
@@ -7,12 +7,12 @@ import type { Target } from './targets.ts'
 /** Pixels. */
 const ROW = 24
 const LABELS = 330
-/** Where every bar would end that just met its target. */
+/** Length of a bar that just meets its target. */
 const TARGET = 280
 const TEXT = 120
 const GAP = 8
 const FOOT = 48
-/** A bar that missed its target by more is cut off. */
+/** Longer bars are cut off at this multiple of their target. */
 const LONGEST = 1.4
 
 export function barsPlot(caption: string, targets: readonly Target[]): string {

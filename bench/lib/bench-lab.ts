@@ -1,4 +1,4 @@
-/** The lab as a benchmark takes it: refused where it cannot work, and gone again when the benchmark ends. */
+/** A lab for a benchmark: refused where it cannot work, and removed when the benchmark ends. */
 
 import { freemem } from 'node:os'
 import { WowError } from '../../agent/core/errors.ts'
@@ -7,10 +7,10 @@ import { LAB_PACKAGES } from '../../lab/packages.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { step } from '../../scripts/lib/progress.ts'
 
-/** Of one node, with room to spare. */
+/** Memory of one node, with room to spare. */
 const NODE_BYTES = 120 * 2 ** 20
 
-/** Opens a lab for so many agents. `target`: the make target, for the hint. @throws WowError */
+/** Opens a lab for this many agents. `target`: the make target, for the hint. @throws WowError */
 export async function withLab(target: string, agents: number, use: (lab: Lab) => Promise<void>): Promise<void> {
   needLab('The benchmark', target)
   if (freemem() < agents * NODE_BYTES) {

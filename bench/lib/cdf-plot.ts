@@ -1,4 +1,4 @@
-/** Cumulative distributions side by side, like the paper's figures 4 and 5, as one SVG from `bench/lib/cdf.svg.hbs`. */
+/** Draws cumulative distributions side by side, like the paper's figures 4 and 5, from `bench/lib/cdf.svg.hbs`. */
 
 import { inRoot } from '../../scripts/lib/paths.ts'
 import { render } from '../../scripts/lib/render.ts'
@@ -8,11 +8,11 @@ export interface Curve {
   /** Measurements; not empty. */
   readonly values: readonly number[]
   readonly unit?: string
-  /** A value to draw a line at, and what it stands for. */
+  /** Where to draw a line, and its label. */
   readonly target?: { readonly at: number; readonly label: string }
 }
 
-/** Of one panel's drawing area, pixels. */
+/** One panel's drawing area, pixels. */
 const WIDTH = 360
 const HEIGHT = 220
 const MARGIN = { left: 60, top: 50, right: 30, bottom: 60 }

@@ -1,9 +1,9 @@
-/** What a benchmark is asked for in the environment, and the machine that it runs on. */
+/** Reads a benchmark's settings from the environment, and describes the machine that it runs on. */
 
 import { cpus, loadavg } from 'node:os'
 import { InputError } from '../../agent/core/errors.ts'
 
-/** A whole number of `least` to `most` from the environment. @throws InputError */
+/** A whole number from `least` to `most` in the environment; `otherwise` when there is none. @throws InputError */
 export function wholeNumber(name: string, otherwise: number, most: number, least = 1): number {
   const text = (process.env[name] ?? '').trim()
   if (text === '') return otherwise

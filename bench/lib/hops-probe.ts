@@ -1,6 +1,6 @@
 /**
- * A program of the join benchmark: one more node of the ring, which asks for random places on it and tells how many links
- * each question went over, as a JSON array of numbers.
+ * A program of the join benchmark: one more node of the ring. It asks for random places on the ring and prints how many
+ * links each request crossed, as a JSON array of numbers.
  *
  *   node --import tsx bench/lib/hops-probe.ts <multiaddr of a node> <number of questions>
  */
@@ -15,9 +15,9 @@ import { ringRequestCodec } from '../../agent/overlay/messages.ts'
 import { DeliveryError, SERVICES } from '../../agent/overlay/overlay.ts'
 import { createIdentity } from '../../agent/transport/identity.ts'
 
-/** Far links are drawn every few seconds: the probe waits for its own, ms. */
+/** A node draws far links every few seconds; the probe waits until it has its own, ms. */
 const SETTLE_MS = 12_000
-/** From the start of the process, ms. */
+/** Counted from the start of the process, ms. */
 const LIMIT_MS = 120_000
 
 const [endpoint = '', questions = '50'] = process.argv.slice(2)
@@ -42,7 +42,7 @@ while (hops.length < Number(questions)) {
   try {
     hops.push((await node.ring.request(SERVICES.ring, target, body)).hops)
   } catch (error) {
-    // A node on the way left: another probe that has its answers.
+    // A node on the route left: another probe that has all its answers.
     if (!(error instanceof DeliveryError) || performance.now() > LIMIT_MS) throw error
   }
 }

@@ -1,4 +1,4 @@
-/** What `make bench-join` measures, one function a measurement; the lab is the caller's. */
+/** The measurements of `make bench-join`, one per function; the caller owns the lab. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentProcess } from '../../lab/agent-process.ts'
@@ -6,10 +6,10 @@ import type { Host, Lab } from '../../lab/lab.ts'
 import type { NetworkNamespace } from '../../lab/network-namespace.ts'
 import { until } from '../../lab/until.ts'
 
-/** Nodes that start at the same time: two processors are soon busy with them. */
+/** Nodes that start at the same time: few, because two processors must run them. */
 const BATCH = 5
 const FIRST_PORT = 4001
-/** What a join leaves behind in memory is collected meanwhile; links stay. */
+/** In this time a join's garbage is collected, while links stay, ms. */
 const REST_MS = 20_000
 
 export interface JoinSample {
@@ -27,7 +27,7 @@ export interface JoinSample {
 export interface Memory {
   readonly links: number
   readonly rssMB: number
-  /** Of that, what is no page of a file, so that no other process shares it. */
+  /** The part of `rssMB` that no file backs, and so no other process shares. */
   readonly ownMB: number
   readonly peakMB: number
 }
@@ -38,7 +38,7 @@ export interface Ring {
   readonly nodes: readonly AgentProcess[]
 }
 
-/** Exec to listening of a node that is told nothing, on a machine that does nothing else; ms. */
+/** Time from exec to listening for a node that is given no bootstrap, on an otherwise idle machine, ms. */
 export async function measureStart(lab: Lab, runs: number): Promise<number[]> {
   const netns = await lab.netns('start')
   const samples: number[] = []
@@ -50,7 +50,7 @@ export async function measureStart(lab: Lab, runs: number): Promise<number[]> {
   return samples
 }
 
-/** Plain overlay nodes, a process each, on one host of the underlay; `progress` is told how many are connected. */
+/** Starts plain overlay nodes, one process each, on one underlay host; `progress` gets the number that is ready. */
 export async function startRing(lab: Lab, count: number, progress: (nodes: number) => void): Promise<Ring> {
   const netns = await lab.netns('ring')
   const { ip } = await lab.internet.attach(netns)
@@ -74,7 +74,7 @@ export async function startRing(lab: Lab, count: number, progress: (nodes: numbe
   return { netns, endpoint, nodes }
 }
 
-/** One machine joins: the agent is started, and dhclient as soon as its tap stands. */
+/** Lets one machine join: starts the agent, then dhclient as soon as the tap is up. */
 export async function measureJoin(host: Host): Promise<JoinSample> {
   const agent = host.startAgent()
   await agent.phase('tap')
@@ -93,7 +93,7 @@ export async function measureJoin(host: Host): Promise<JoinSample> {
   }
 }
 
-/** Memory of a node that talks with so many others that it has at least `links` links, MB: at its highest, and at rest. */
+/** Memory of a node that talks to others until it has `links` links, MB: at its peak, and at rest. */
 export async function measureMemory(host: Host, others: readonly Host[], links: number): Promise<Memory> {
   for (const other of others) {
     if ((await host.agent.peers()).length >= links) break

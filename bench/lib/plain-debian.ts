@@ -1,6 +1,6 @@
 /**
- * A Debian with nothing of ours, to compare boots with: the same release and kernel, Debian's own initramfs, a getty on the
- * serial console, on a disk made in the same way.
+ * A plain Debian to compare boots with: the same release and kernel, Debian's own initramfs, a getty on the serial
+ * console, on a disk made in the same way.
  */
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ menuentry debian {
 `
 const INTERFACES = 'auto lo\niface lo inet loopback\nallow-hotplug eth0\niface eth0 inet dhcp\n'
 
-/** Makes it in `folder` and returns its qcow2; as root. `flavour` says how large the disk is, `layer` with what it is made. */
+/** Makes it in `folder`, as root, and returns its qcow2. `flavour` gives the disk's size, `layer` the tools. */
 export async function plainDebian(
   flavour: Flavour,
   layer: PackageLayer,

@@ -1,16 +1,16 @@
-/** What `make bench-condor` measures, one function a measurement; the lab is the caller's. */
+/** The measurements of `make bench-condor`, one per function; the caller owns the lab. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RENEW_PERIOD_MS } from '../../agent/condor/constants.ts'
 import { PoolHost, type PoolLab, settled, traffic } from '../../lab/condor-pool.ts'
 import { until } from '../../lab/until.ts'
 
-/** Machines tell more about themselves for half a minute after they joined; idle is what comes then, ms. */
+/** Machines send more about themselves for half a minute after they join; after that they are idle, ms. */
 const SETTLING_MS = 40_000
 const IDLE_MS = 120_000
 const PATIENCE_MS = 180_000
 
-/** Three hosts from nothing to one pool, and to a finished job, ms. */
+/** Time that three hosts take from nothing to one pool, and to a finished job, ms. */
 export async function measureAssembly(hosts: readonly PoolHost[]): Promise<{ poolMs: number; jobMs: number }> {
   const since = performance.now()
   await Promise.all(hosts.map((host) => host.join()))
@@ -23,7 +23,7 @@ export async function measureAssembly(hosts: readonly PoolHost[]): Promise<{ poo
   return { poolMs, jobMs: performance.now() - since }
 }
 
-/** From the address on the tap until the pool shows the slot, ms, as the manager sees it. */
+/** Time from the address on the tap until the manager shows the slot, ms. */
 export async function measureJoin(
   pool: PoolLab,
   label: string,
@@ -38,10 +38,10 @@ export async function measureJoin(
   return { host, ms }
 }
 
-/** From the cut of the manager's power until another shows the slots of all others, ms; the old one is back afterwards. */
+/** Time from the manager's power cut until another shows all remaining slots, ms; the old one is back afterwards. */
 export async function measureLoss(hosts: readonly PoolHost[]): Promise<number> {
   const manager = await settled(hosts)
-  // Where in its period the manager dies is chance.
+  // The manager dies at a random point of its renewal period.
   await sleep(RENEW_PERIOD_MS * Math.random())
   const since = performance.now()
   await manager.host.machine.cutPower()
@@ -54,7 +54,7 @@ export async function measureLoss(hosts: readonly PoolHost[]): Promise<number> {
 }
 
 export interface IdleTraffic {
-  /** Of a host, both ways, bytes a second: all of it on its uplink, and HTCondor's on the virtual network. */
+  /** One host's traffic, both ways, bytes per second: all of it on the uplink, HTCondor's on the virtual network. */
   readonly uplink: number
   readonly tap: number
 }

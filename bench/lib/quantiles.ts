@@ -1,4 +1,4 @@
-/** What is said of a set of measurements. */
+/** Statistics of a set of measurements. */
 
 export interface Summary {
   readonly count: number
@@ -7,7 +7,7 @@ export interface Summary {
   readonly max: number
 }
 
-/** The smallest value that at least `share` (0 to 1) of all values do not exceed (nearest rank). `values` is not empty. */
+/** The smallest value that at least `share` (0 to 1) of all values do not exceed (nearest rank); throws if none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   const rank = Math.max(1, Math.ceil(share * sorted.length))

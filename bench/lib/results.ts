@@ -1,4 +1,4 @@
-/** What a benchmark leaves in bench/results: its figures as JSON, a picture of them as SVG. Both appear whole or not at all. */
+/** A benchmark's results in bench/results: figures as JSON, a picture as SVG. Each file appears whole or not at all. */
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,12 +9,12 @@ import { rounded } from './targets.ts'
 
 const FOLDER = inRoot('bench', 'results')
 
-/** Where the figures of a benchmark are. */
+/** Path of a benchmark's figures. */
 export function resultsFile(name: string): string {
   return join(FOLDER, `${name}.json`)
 }
 
-/** Numbers are rounded to what a reader can use. */
+/** Writes both files. The figures are rounded for readers (see `rounded`). */
 export function writeResults(name: string, figures: object, svg: string): void {
   mkdirSync(FOLDER, { recursive: true })
   const short = (_key: string, value: unknown) => (typeof value === 'number' ? rounded(value) : value)

@@ -1,4 +1,4 @@
-/** What is asked of a large ring, measured in virtual time: the agent's own code, a seed, no wall clock. */
+/** Measures a large ring in virtual time: the agent's own code, a seed, no wall clock. */
 
 import { EMPTY } from '../../agent/core/bytes.ts'
 import type { Ip4 } from '../../agent/core/ip.ts'
@@ -7,9 +7,9 @@ import { SERVICES } from '../../agent/overlay/overlay.ts'
 import { SimCluster } from '../../sim/sim-cluster.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
 
-/** Nodes that join in a second, of their time. */
+/** Nodes that join per second of virtual time. */
 const JOINS_PER_SECOND = 100
-/** A ring has all its far links after this, ms. */
+/** A ring has all its far links after this time, ms. */
 const SETTLE_MS = 60_000
 const WHOLE_WITHIN_MS = 120_000
 const LOOK_EVERY_MS = 100
@@ -17,11 +17,11 @@ const IDLE_MS = 60_000
 const QUESTIONS = 400
 const CONCURRENT = 50
 const FUNERALS = 10
-/** What a frame costs on the wire besides itself: TCP/IP 52, Noise 18, Yamux 12, our length 4 bytes. */
+/** Bytes that a frame adds on the wire: TCP/IP 52, Noise 18, Yamux 12, our length prefix 4. */
 export const FRAME_OVERHEAD = 86
 
 export interface Idle {
-  /** Sent by one node in a second, bytes: the frames themselves, and with what carries them. */
+  /** Sent by one node, bytes per second: the frames alone, and with what carries them. */
   readonly payloadBps: number
   readonly wireBps: number
   readonly links: number
@@ -30,7 +30,7 @@ export interface Idle {
 export interface Routed {
   readonly hops: readonly number[]
   readonly idle: Idle
-  /** From a node's power cut until its neighbours have dropped it, ms. */
+  /** Time from a node's power cut until its neighbours have dropped it, ms. */
   readonly noticedMs: readonly number[]
 }
 
@@ -45,14 +45,14 @@ async function ringOf(size: number, seed: number, progress: (nodes: number) => v
   return sim
 }
 
-/** How long it takes until the ring is whole, ms. @throws when it takes too long */
+/** Time until the ring is whole, ms. @throws when it takes longer than `WHOLE_WITHIN_MS` */
 async function whole(sim: SimRing): Promise<number> {
   const since = sim.clock.now()
   if (await sim.clock.runUntilTrue(() => sim.isWhole(), WHOLE_WITHIN_MS, LOOK_EVERY_MS)) return sim.clock.now() - since
   throw new Error(`${sim.brokenNodes().length} of ${sim.nodes.size} nodes are not correctly connected`)
 }
 
-/** A ring at rest: how far requests travel, what it costs to stand, how soon a death is noticed. */
+/** Measures a ring at rest: how far requests travel, what idling costs, how soon a death is noticed. */
 export async function measureRouting(size: number, seed: number, progress: (nodes: number) => void): Promise<Routed> {
   const sim = await ringOf(size, seed, progress)
   await sim.clock.runFor(SETTLE_MS)
@@ -94,7 +94,7 @@ async function measureNoticed(sim: SimRing): Promise<number> {
   return sim.clock.now() - since
 }
 
-/** From the power cut of a tenth of the nodes at one moment until the ring is whole, ms. */
+/** Time from a power cut of a tenth of the nodes at once until the ring is whole, ms. */
 export async function measureTenthDies(size: number, seed: number): Promise<number> {
   const sim = await ringOf(size, seed, () => {})
   await sim.clock.runFor(SETTLE_MS)
@@ -102,7 +102,7 @@ export async function measureTenthDies(size: number, seed: number): Promise<numb
   return whole(sim)
 }
 
-/** From the end of a partition into two random halves, `partedMs` long, until the ring is one again, ms. */
+/** Time from the end of a partition into two random halves, which lasts `partedMs`, until the ring is whole, ms. */
 export async function measureHeal(size: number, seed: number, partedMs: number): Promise<number> {
   const sim = await ringOf(size, seed, () => {})
   await sim.clock.runFor(SETTLE_MS)
@@ -115,12 +115,12 @@ export async function measureHeal(size: number, seed: number, partedMs: number):
 
 export interface Storm {
   readonly tried: readonly number[]
-  /** From its start until each host had its address, ms. */
+  /** Time from the start until each host had its address, ms. */
   readonly leasedMs: readonly number[]
   readonly duplicates: number
 }
 
-/** All hosts start at one moment and know one that stands; `loss` is the share of frames that is lost. */
+/** All hosts start at the same moment and know one host that is up; `loss` is the share of frames that are lost. */
 export async function measureStorm(size: number, pool: string, loss: number, seed: number): Promise<Storm> {
   const sim = new SimCluster(seed, { pool })
   const first = sim.boot([])

@@ -1,4 +1,4 @@
-/** Figures beside what was asked of them. */
+/** Measured figures beside their targets. */
 
 export interface Target {
   readonly name: string
@@ -22,7 +22,7 @@ export function targetRow({ name, unit, target, measured, met }: Target): string
   return [name, `${rounded(target)} ${unit}`.trim(), `${rounded(measured)} ${unit}`.trim(), met ? 'met' : 'MISSED']
 }
 
-/** Two decimals under ten, else one: more than these measurements are good for. */
+/** Two decimals below ten, else one: finer than these measurements are. */
 export function rounded(value: number): number {
   const scale = Math.abs(value) < 10 ? 100 : 10
   return Math.round(value * scale) / scale

@@ -1,8 +1,8 @@
 /**
- * `make appliance`: one namespace baked into one image, in dist/<namespace id>/.
+ * `make appliance`: bakes one namespace into one image, in dist/<namespace id>/.
  *
- * Checks everything first, has Packer run the slow stages whose result is not cached (packer/core.pkr.hcl), bakes, and
- * publishes the result by a rename.
+ * It checks everything first, has Packer run the slow stages whose results are not cached (packer/core.pkr.hcl), bakes,
+ * and publishes the result by a rename.
  */
 
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
@@ -64,7 +64,7 @@ await run(async () => {
   finish(namespace, flavour, target)
 })
 
-/** The flavour's settings of the pool under the user's. @throws InputError when the flavour has no HTCondor. */
+/** The flavour's pool settings, overridden by the user's. @throws InputError when the flavour has no HTCondor. */
 function poolSettings(flavour: Flavour, { condor }: Inputs): CondorOptions | undefined {
   if (flavour.condor !== undefined) return { ...flavour.condor, ...condor }
   if (condor === undefined) return undefined

@@ -4,9 +4,9 @@
  *
  *   node scripts/build-addon.mjs [--force]
  *
- * Does nothing when the sources, the headers and the compiler settings are those of the last build. The result is
- * renamed into place, so that a running agent or a build beside this one never sees half a file. Plain JavaScript:
- * `npm ci` runs it before anything else can run.
+ * Does nothing when the sources, this script, the platform and `CC` are those of the last build. The result is renamed
+ * into place, so a running agent or another build never sees half a file. It is plain JavaScript, because `npm ci` runs
+ * it before anything else can run.
  */
 
 import { spawn } from 'node:child_process'
@@ -42,7 +42,7 @@ function nodeHeaders() {
   return existsSync(join(prefix, 'include/node/node_api.h')) ? prefix : undefined
 }
 
-/** N-API promises that one build serves every later Node, so Node's version is no part of this. */
+/** One N-API build serves every later Node, so Node's version does not count. */
 function digestOfInputs() {
   const hash = createHash('sha256').update(`${process.platform} ${process.arch} ${process.env.CC ?? ''}`)
   for (const name of SOURCES) hash.update(`\n${name}\n`).update(readFileSync(join(NATIVE, name)))

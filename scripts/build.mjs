@@ -2,19 +2,19 @@
 /**
  * Builds what `npx wow` (by the `bin` of package.json) and the appliance run:
  *
- *     build/wow.mjs                 what everything calls: starts the program (agent/cli/start.ts)
- *     build/wow.cjs                 the program, one minified file with everything that it imports
- *     build/systeminformation.cjs   a quarter of it all that nobody needs in the first seconds, loaded when it is used
- *     build/handlebars.cjs          renders HTCondor's configuration, on machines that are in a pool only
- *     build/wow.cache               the program compiled by and for this Node; without it all works, more slowly
- *     build/sim.cjs                 the simulator for `wow sim` (sim/command.ts); not for appliances
+ *     build/wow.mjs                 the command itself: starts the program (agent/cli/start.ts)
+ *     build/wow.cjs                 the program: one minified file with everything that it imports
+ *     build/systeminformation.cjs   a quarter of all the code; loaded on first use, after the first seconds
+ *     build/handlebars.cjs          renders HTCondor's configuration; loaded only on machines in a pool
+ *     build/wow.cache               the program compiled by and for this Node; without it everything works, but slower
+ *     build/sim.cjs                 the simulator for `wow sim` (sim/command.ts); not in appliances
  *     build/tap.node                the tap addon (build-addon.mjs)
  *
  *   node scripts/build.mjs [--force]
  *
- * Does nothing when neither a source nor a bundled package nor Node has changed. Each file is renamed into place, so that
- * a running agent or a build beside this one never sees half a file. Plain JavaScript: `npm ci` runs it before anything
- * else can run.
+ * Does nothing unless a source, a bundled package or Node has changed. Each file is renamed into place, so a running
+ * agent or another build never sees half a file. It is plain JavaScript, because `npm ci` runs it before anything else
+ * can run.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -37,10 +37,10 @@ const SELF = fileURLToPath(import.meta.url)
 const ROOT = join(dirname(SELF), '..')
 const BUILD = join(ROOT, 'build')
 const BUNDLE = join(BUILD, 'wow.mjs')
-/** What the last build read, what it wrote, by which Node, and the digest of all that. */
+/** Records what the last build read and wrote, the digest of both, and which Node ran it. */
 const STAMP = join(BUILD, 'wow.mjs.stamp')
 const ADDON_SCRIPT = join(ROOT, 'scripts/build-addon.mjs')
-/** Whoever compiled the code cache. */
+/** The Node that compiles the code cache. */
 const NODE = `${process.version} ${process.arch}`
 
 const COMMON = {
@@ -56,10 +56,10 @@ const COMMON = {
   logLevel: 'error',
 }
 
-/** Packages that are kept out of the program, in files of their own beside it. */
+/** Packages that are kept out of the program, each in its own file beside it. */
 const APART = ['systeminformation', 'handlebars']
 
-/** The templates that the agent renders, and the module whose place their texts take. */
+/** The templates that the agent renders, and the module that their texts replace. */
 const TEMPLATES = 'templates/condor'
 const TEMPLATE_MODULE = /agent\/condor\/own-templates\.ts$/
 
@@ -74,7 +74,7 @@ function upToDate() {
     const { inputs, outputs, node, digest } = JSON.parse(readFileSync(STAMP, 'utf8'))
     return node === NODE && digest === digestOf([...inputs, ...outputs])
   } catch {
-    // Never built, a file is gone, or the stamp is damaged: building again puts all of that right.
+    // Never built, a file is missing, or the stamp is damaged: a new build repairs all of that.
     return false
   }
 }
@@ -86,7 +86,7 @@ function writeWhole(path, data, mode) {
   renameSync(temporary, path)
 }
 
-/** Requires of a package that is kept apart lead to its file. */
+/** Makes `require` of a package in `APART` load its own file. */
 const apart = {
   name: 'apart',
   setup(build) {
@@ -97,7 +97,7 @@ const apart = {
   },
 }
 
-/** Texts instead of files: an installed agent has no checkout beside it. */
+/** Bundles the templates as texts: an installed agent has no checkout beside it. */
 const templates = {
   name: 'templates',
   setup(build) {
@@ -114,7 +114,7 @@ function templateFiles() {
   return readdirSync(join(ROOT, TEMPLATES)).map((name) => join(TEMPLATES, name))
 }
 
-/** The program as start.ts takes it: its name, then an expression. One byte a character, and strict as its modules are. */
+/** The program as start.ts takes it: its digest, then an expression; ASCII, and strict as its modules are. */
 function asProgram(code) {
   const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
   const text = `(function (require, bundleUrl) { 'use strict'; ${ascii}\n})`
@@ -122,7 +122,7 @@ function asProgram(code) {
 }
 
 async function bundle() {
-  // Loaded late: most runs find nothing to do.
+  // Loaded late, because most runs have nothing to do.
   const { build } = await import('esbuild')
   const starter = await build({ ...COMMON, entryPoints: ['agent/cli/start.ts'], format: 'esm' })
   const program = await build({
@@ -131,14 +131,14 @@ async function bundle() {
     format: 'cjs',
     plugins: [apart, templates],
     define: { 'import.meta.url': 'bundleUrl' },
-    // A script that is compiled from a cache has nobody to ask for a module.
+    // A script that is compiled from a cache has no loader for modules.
     supported: { 'dynamic-import': false },
   })
   const simulator = await build({
     ...COMMON,
     entryPoints: ['sim/command.ts'],
     format: 'cjs',
-    // A simulator tells where its own code failed.
+    // The simulator reports where its own code failed.
     minifyIdentifiers: false,
   })
   const others = []
@@ -168,16 +168,16 @@ async function bundle() {
   return bytes
 }
 
-/** It only saves time: a Node that cannot make one is no reason to fail. */
+/** Makes the code cache. It only saves time, so a Node that cannot make one does not fail the build. */
 function writeCodeCache() {
-  // Options of Node are part of the cache: those of whoever builds are not those of whoever runs.
+  // Node's options are part of the cache, and a later run may not have those of the build.
   const env = { ...process.env, NODE_OPTIONS: '', WOW_CODE_CACHE: 'write' }
   const { status } = spawnSync(process.execPath, ['--random-seed=1', BUNDLE], { env, stdio: 'inherit' })
   if (status !== 0) console.warn('bundle: no code cache could be made; the agent starts without, more slowly')
   return status === 0
 }
 
-/** `npx wow` in the checkout finds the bundle beside all other commands, without asking npm's own cache. */
+/** Lets `npx wow` in the checkout find the bundle beside all other commands, not in npm's own cache. */
 function linkCommand() {
   const bin = join(ROOT, 'node_modules', '.bin')
   if (!existsSync(bin)) return

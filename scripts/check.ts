@@ -1,4 +1,4 @@
-/** `make check`: types, lint and format, and the rules of the house. The exit code is 0 only when all of them hold. */
+/** `make check`: types, lint and format, and the house rules. The exit code is 0 only when all of them hold. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

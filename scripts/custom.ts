@@ -1,7 +1,7 @@
 /**
- * `make custom BASE=<flavour> SCRIPT=<file>`: a base of your own, by booting ours and running a script in it.
+ * `make custom BASE=<flavour> SCRIPT=<file>`: makes your own base by booting ours and running a script in it.
  *
- * For people who have a hypervisor (BUILDER=qemu, virtualbox or vmware). The result is a folder in dist/bases, from which
+ * It needs a hypervisor (BUILDER=qemu, virtualbox or vmware). The result is a folder in dist/bases, from which
  * `make appliance BASE=…` bakes any namespace as fast as from our own bases.
  */
 
@@ -84,7 +84,7 @@ function readScript(path: string): string {
   try {
     if (statSync(path).isFile()) return resolve(path)
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new InputError(
     'SCRIPT_UNREADABLE',
@@ -100,7 +100,7 @@ function readBuilder(word: string): keyof typeof BUILDERS {
   throw new InputError('BUILDER_UNKNOWN', `BUILDER: "${word}" is no builder`, `Choose of: ${names.join(', ')}`)
 }
 
-/** Of a base alone, with no namespace in it. */
+/** An order for a base alone, without a namespace. */
 function orderOf(flavour: string, mirror: string | undefined): Request {
   return {
     namespace: { id: '', name: '', pool: '', token: '' },
@@ -114,7 +114,7 @@ function orderOf(flavour: string, mirror: string | undefined): Request {
   }
 }
 
-/** A key for this one time, and the floppy's file that lets it in. */
+/** A single-use SSH key, and the floppy's file that authorises it. */
 function accessKeys(scratch: string): { ssh_key: string; floppy: string } {
   const key = join(scratch, 'key')
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'make custom', '-f', key])

@@ -1,11 +1,11 @@
 /**
- * `make demo`: the whole thing on one machine. A bootstrap node and five hosts, each in a network namespace with its own
- * agent, tap and unmodified dhclient; then everybody pings everybody over the virtual network.
+ * `make demo`: the whole system on one machine. A bootstrap node and five hosts start, each host in a network namespace
+ * with its own agent, tap and unmodified dhclient; then every host pings every host over the virtual network.
  *
  *   HOSTS=5 FLAVOUR=minimal npx tsx scripts/demo.ts      # FLAVOUR=condor: see demo/pool.ts
  *
- * The table and the ping matrix go to standard output, the same as JSON to dist/demo/report.json. Exit code 1 when a host
- * got no address or a ping no answer. Nothing stays behind, also when it is interrupted.
+ * The table and the ping matrix go to standard output, and as JSON to dist/demo/report.json. The exit code is 1 when a
+ * host gets no address or a ping no answer. Nothing stays behind, even after an interrupt.
  */
 
 import { mkdirSync } from 'node:fs'
@@ -24,7 +24,7 @@ import { columns } from './lib/table.ts'
 
 const POOL = '10.128.0.0/9'
 const DEFAULT_HOSTS = { minimal: 5, condor: 3 }
-/** Each host is a process of 80 MB, and the matrix grows with the square. */
+/** Each host is a process of 80 MB, and the matrix grows with the square of their number. */
 const MAX_HOSTS = 50
 
 interface HostReport {
@@ -109,7 +109,7 @@ async function joinAll(lab: Lab, count: number, token: string): Promise<Host[]> 
       try {
         say(`    ${host.name}: ${await host.join()} after ${sinceStart()}`)
       } catch (error) {
-        // The others shall be shown; this one has no address in the table, and the exit code says it.
+        // The other hosts are still shown; this one has no address in the table, and the exit code is 1.
         say(`    ${host.name}: no address: ${messageOf(error)}`)
       }
     }),
@@ -129,7 +129,7 @@ async function reportOf(host: Host): Promise<HostReport> {
   }
 }
 
-/** Row by row the round trips in ms from one host to all, itself included; null: no answer. */
+/** Round trips, ms: a row per host, with its pings to all hosts, itself included; null: no answer. */
 async function matrix(hosts: readonly Host[], reports: readonly HostReport[]): Promise<(number | null)[][]> {
   const rows: (number | null)[][] = []
   for (const host of hosts) {

@@ -1,4 +1,4 @@
-/** `make namespace`: a new namespace in this user's keyring, and what to do with it. */
+/** `make namespace`: creates a namespace in this user's keyring, and prints what to do with it. */
 
 import { parseBootstrap } from './appliance/inputs.ts'
 import { createNamespace } from './appliance/namespace.ts'

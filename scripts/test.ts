@@ -1,12 +1,12 @@
 /**
- * `make test`: everything that proves it, in named stages.
+ * `make test`: runs all tests, in named stages.
  *
  *   ONLY=unit,sim npx tsx scripts/test.ts     # some stages
- *   ONLY=images npx tsx scripts/test.ts       # the long matrix of images, which no other call runs
+ *   ONLY=images npx tsx scripts/test.ts       # the long image matrix, which no other call runs
  *   FAILFAST=1 npx tsx scripts/test.ts        # stop at the first stage that fails
  *
- * Each stage ends with the closing lines of Node's own test runner; a table of all stages comes last. The exit code is 0
- * only when every stage passed.
+ * Each stage ends with the closing lines of Node's own test runner; a table of all stages comes last. The exit code is
+ * 0 only when every stage passed.
  */
 
 import { spawn } from 'node:child_process'
@@ -23,18 +23,18 @@ import { inRoot } from './lib/paths.ts'
 import { say, sinceStart, step } from './lib/progress.ts'
 import { columns } from './lib/table.ts'
 
-/** The clients that tests run besides dhclient; `dhcpcd-base` is dhcpcd without the service that takes the machine over. */
+/** Clients that tests run besides dhclient; `dhcpcd-base` is dhcpcd without the service that takes over the machine. */
 const CLIENT_PACKAGES = ['dhcpcd-base', 'udhcpc']
-/** To boot what was baked; `make appliance` installs what it bakes with. */
+/** To boot what was baked; `make appliance` installs what baking needs. */
 const MACHINE_PACKAGES = ['ovmf', 'qemu-system-x86', 'qemu-utils']
 
 interface Stage {
   readonly name: string
   readonly about: string
   readonly packages: readonly string[]
-  /** Whether a file below test/ belongs to it; undefined: the stage runs no tests. */
+  /** Whether a file below test/ belongs to the stage; undefined: the stage runs no tests. */
   readonly has: ((file: string) => boolean) | undefined
-  /** Test files that run at the same time. */
+  /** Number of test files that run at the same time. */
   readonly concurrency: number
   /** A stage that takes longer hangs, min. */
   readonly limitMin: number
@@ -43,7 +43,7 @@ interface Stage {
 }
 
 const isMachine = (file: string) => file.startsWith('image/') && file.endsWith('.e2e.test.ts')
-/** What takes long and is not run unless it is asked for. */
+/** Long tests, which run only when asked for. */
 const isMatrix = (file: string) => file.startsWith('image/') && file.endsWith('.long.test.ts')
 const isPool = (file: string) => file === 'lab/condor.test.ts'
 const isLab = (file: string) => file.startsWith('lab/') && !isPool(file)
@@ -117,7 +117,7 @@ interface Result {
   readonly closing: readonly string[]
 }
 
-/** Ended from outside: no further stage begins. */
+/** The run was ended from outside: no further stage begins. */
 let interrupted = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -175,7 +175,7 @@ async function runTests(stage: Stage, has: (file: string) => boolean): Promise<P
   const scratch = mkdtempSync(join(tmpdir(), 'wow-test-'))
   try {
     const report = join(scratch, 'report.tap')
-    // For people as it goes, and once more for the closing lines.
+    // One report for people as tests run, and one to read the closing lines from.
     const reporters = ['spec', 'stdout', 'tap', report]
     const argv = ['--import', 'tsx', '--test', `--test-concurrency=${stage.concurrency}`]
     for (const [index, value] of reporters.entries()) {
@@ -196,7 +196,7 @@ function closingLines(tap: string): string[] {
   return lines.slice(lines.findLastIndex((line) => !line.startsWith('# ')) + 1)
 }
 
-/** The exit code of a command whose output is shown. @throws when it was ended from outside, so that no stage follows. */
+/** Shows a command's output and returns its exit code. @throws when ended from outside, so that no stage follows. */
 async function ends(command: string, argv: readonly string[], limitMin: number): Promise<number> {
   const program = command === 'node' ? process.execPath : command
   const child = spawn(program, argv, { cwd: inRoot(), stdio: ['ignore', 'inherit', 'inherit'] })

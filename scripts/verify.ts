@@ -1,8 +1,8 @@
 /**
- * `make verify NS=<id or name>`: looks at a dist/ folder as somebody would who got it from a stranger.
+ * `make verify NS=<id or name>`: checks a dist/ folder as if it came from a stranger.
  *
- * Nothing that the build knows is believed: every file is read again, by other tools where there are any. Exit code 1 when
- * something does not hold. JSON=1 prints the checks as JSON.
+ * It trusts nothing that the build knows: it reads every file again, with other tools where there are any. The exit
+ * code is 1 when a check fails. JSON=1 prints the checks as JSON.
  */
 
 import { existsSync, mkdirSync, readdirSync } from 'node:fs'
@@ -35,7 +35,7 @@ await run(async () => {
 
 async function verify(folder: string, signer: string | undefined): Promise<Check[]> {
   const checks = await checkFolder(folder, signer)
-  // What is not what it should be is not looked into.
+  // Files that failed these checks are not opened.
   if (checks.some(({ ok }) => !ok)) return checks
   mkdirSync(cacheFolder, { recursive: true })
   return await withScratch(cacheFolder, async (scratch) => {
@@ -52,7 +52,7 @@ async function verify(folder: string, signer: string | undefined): Promise<Check
   })
 }
 
-/** dist/<id>, or the one folder there whose manifest names the namespace so. */
+/** The folder dist/<id>, or the only one whose manifest gives the namespace this name. */
 function findFolder(word: string): string {
   if (word === '') {
     throw new InputError(

@@ -1,7 +1,7 @@
 /**
- * The bake: copies of the base's disk with one namespace in their slots, and the files that go with them.
+ * The bake: copies the base's disk, puts one namespace into the copies' slots, and adds the files that go with them.
  *
- * Seconds. Everything lands in a folder beside the final one; publishing is a rename.
+ * It takes seconds. Everything is written to a folder beside the final one; publishing is a rename.
  */
 
 import { createHash } from 'node:crypto'
@@ -29,7 +29,7 @@ export interface BakeInput {
   readonly folder: string
 }
 
-/** Fills `folder`; what holds the disk is 0600, because the disk holds the namespace's secret. */
+/** Fills `folder`. Files that contain the disk are 0600, because the disk contains the namespace's secret. */
 export async function bake({ base, flavour, formats, slot, basename, title, folder }: BakeInput): Promise<void> {
   const id = createHash('sha256').update(base.id).update(slot).digest().subarray(0, 16)
   const disks = new Map<ContainerName, CachedDisk>()

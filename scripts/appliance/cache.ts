@@ -1,8 +1,8 @@
 /**
- * Built things under the digest of what they were built from.
+ * Stores build results under the digest of their inputs.
  *
- * An entry is a folder with its files and an `entry.json` that holds their digests. It appears whole or not at all, and
- * one whose files are not what its `entry.json` says is thrown away and built again. One process builds a kind at a time.
+ * An entry is a folder with its files and an `entry.json` with their digests. It appears whole or not at all. An entry
+ * whose files do not match its `entry.json` is thrown away and built again. One process at a time builds a kind.
  */
 
 import { createHash } from 'node:crypto'
@@ -21,10 +21,10 @@ const entrySchema = v.object({
   files: v.record(v.string(), v.object({ size: v.number(), sha256: v.string() })),
 })
 
-/** Entries of one kind that are kept: the one in use and the one before it. */
+/** Number of entries of one kind that are kept: the one in use and the one before it. */
 const KEPT = 2
 
-/** A digest over named parts, each of which changes it; files and folders count with path, content and mode. */
+/** A digest over named parts, each of which changes it. A file counts with its name, content and executable bit. */
 export class KeyBuilder {
   readonly #hash = createHash('sha256')
 
@@ -49,26 +49,26 @@ export class KeyBuilder {
 }
 
 export interface CacheOptions {
-  /** Sort of thing, such as `packages-minimal`; entries of one kind replace each other. */
+  /** What is built, such as `packages-minimal`; entries of one kind replace each other. */
   readonly kind: string
   readonly key: string
   /** Fills the empty folder. */
   readonly build: (folder: string) => Promise<void>
-  /** Another place than .cache, for tests. */
+  /** Another folder than .cache, for tests. */
   readonly folder?: string
 }
 
-/** Whether there is such an entry; says nothing about its being intact. */
+/** Whether there is such an entry, intact or not. */
 export function has(kind: string, key: string, folder = cacheFolder): boolean {
   return existsSync(join(folder, kind, key, 'entry.json'))
 }
 
-/** Whether there is such an entry whose files are what they were. */
+/** Whether there is such an entry and its files are unchanged. */
 export async function isIntact(kind: string, key: string, folder = cacheFolder): Promise<boolean> {
   return (await inspect(join(folder, kind, key), key)) === 'intact'
 }
 
-/** The folder of the entry, built if it is not there or not intact. */
+/** The entry's folder; builds the entry if it is missing or damaged. */
 export async function cached({ kind, key, build, folder = cacheFolder }: CacheOptions): Promise<string> {
   const entry = join(folder, kind, key)
   const lock = folder === cacheFolder ? lockFile(kind) : join(folder, 'locks', kind)

@@ -1,5 +1,5 @@
 /**
- * What a user may say to `make appliance`, checked before anything is built or written.
+ * The inputs of `make appliance`, checked before anything is built or written.
  */
 
 import { readFileSync } from 'node:fs'
@@ -22,13 +22,13 @@ export interface Inputs {
   readonly sshKeys: readonly string[]
   /** SSH key that signs the result; undefined: nothing is signed. */
   readonly signKey: string | undefined
-  /** Settings of the pool of HTCondor; undefined: the flavour's. */
+  /** Settings of the HTCondor pool; undefined: the flavour's. */
   readonly condor: CondorOptions | undefined
   /** URL of a Debian mirror; undefined: mmdebstrap's own choice. */
   readonly mirror: string | undefined
 }
 
-/** Where a token does not belong. */
+/** Variables in which a token does not belong. */
 const TOKENLESS = ['NAME', 'POOL', 'LEASE', 'FLAVOUR', 'BASE', 'FORMATS', 'BOOTSTRAP', 'SSH_KEY', 'SIGN_KEY', 'MIRROR']
 
 /** @throws InputError that names the variable. */
@@ -36,7 +36,7 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   const text = (name: string) => (env[name] ?? '').trim()
   for (const name of TOKENLESS) {
     if (!looksLikeToken(text(name))) continue
-    // What is wrong is quoted elsewhere; a token must not be.
+    // Other errors quote the wrong value; a token must not be quoted.
     throw new InputError('TOKEN_MISPLACED', `${name}: this is a join token, which is a secret`, 'Give it as NS=<token>')
   }
   return {
@@ -99,7 +99,7 @@ export function parseBootstrap(list: string): string[] {
 const PUBLIC_KEY =
   /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+=*( .*)?$/
 
-/** The public keys in a file, one a line as in authorized_keys. */
+/** The public keys in a file, one per line as in authorized_keys. @throws InputError */
 export function readSshKeys(file: string): string[] {
   let text: string
   try {

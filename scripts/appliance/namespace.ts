@@ -21,7 +21,7 @@ const namespaceSchema = v.object({
 
 export type Namespace = v.InferOutput<typeof namespaceSchema>
 
-/** Runs `wow namespace …`; what it says about a mistake goes straight to the user, and its exit code becomes ours. */
+/** Runs `wow namespace …`; its errors go straight to the user, and its exit code becomes ours. */
 async function wow(argv: readonly string[], input?: string): Promise<Namespace> {
   if (!existsSync(agentBundle)) {
     throw new WowError(
@@ -37,9 +37,9 @@ async function wow(argv: readonly string[], input?: string): Promise<Namespace> 
   return v.parse(namespaceSchema, JSON.parse(stdout))
 }
 
-/** The namespace that `word` (an id, a name or a token) means; a token is taken into the keyring. */
+/** The namespace that `word` (an id, a name or a token) means; a token is imported into the keyring. */
 export async function findNamespace(word: string): Promise<Namespace> {
-  // By standard input, so that a token does not show in the list of processes.
+  // Through standard input, so that a token does not show in the process list.
   return looksLikeToken(word) ? await wow(['import', '-'], word) : await wow(['export', word])
 }
 
@@ -50,7 +50,7 @@ export interface Wishes {
   readonly bootstrap?: readonly string[]
 }
 
-/** A new namespace; whatever is not wished for is chosen by `wow namespace create`. */
+/** Creates a namespace; `wow namespace create` chooses what is not given. */
 export async function createNamespace({ name, pool, lease, bootstrap = [] }: Wishes): Promise<Namespace> {
   const options = Object.entries({ name, pool, lease }).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, value],

@@ -1,5 +1,5 @@
 /**
- * From finished files to dist/<namespace>/, whole or not at all.
+ * Publishes finished files as dist/<namespace>/, whole or not at all.
  */
 
 import { createHash } from 'node:crypto'
@@ -17,12 +17,12 @@ export interface ManifestFacts {
   readonly sourceDateEpoch: number
 }
 
-/** Leaves what the bake knows in the folder's manifest.json; `complete` adds the rest. */
+/** Writes what the bake knows to the folder's manifest.json; `complete` adds the rest. */
 export function writeFacts(folder: string, facts: ManifestFacts): void {
   writeWhole(join(folder, 'manifest.json'), JSON.stringify(facts), 0o644)
 }
 
-/** Completes manifest.json with what is in the folder, and writes SHA256SUMS, as sha256sum(1) does, over all of it. */
+/** Adds the folder's files to manifest.json, and writes SHA256SUMS over all of them, as sha256sum(1) does. */
 export async function complete(folder: string): Promise<void> {
   const facts: unknown = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
   const names = readdirSync(folder)
@@ -37,7 +37,7 @@ export async function complete(folder: string): Promise<void> {
   writeWhole(join(folder, 'SHA256SUMS'), formatSums(sums), 0o644)
 }
 
-/** Lines of digest and file name, with whatever white space between them. */
+/** Parses lines of digest and file name, with any white space between them. */
 export function parseSums(text: string): Map<string, string> {
   const sums = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -54,14 +54,14 @@ export function formatSums(sums: ReadonlyMap<string, string>): string {
     .join('')
 }
 
-/** True when every file that SHA256SUMS names is what it says. */
+/** Whether every file that SHA256SUMS names has its digest. */
 export async function sumsHold(folder: string): Promise<boolean> {
   const sums = [...parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))]
   const digests = await sha256Files(sums.map(([name]) => join(folder, name)))
   return sums.every(([, sha256], i) => digests[i] === sha256)
 }
 
-/** Puts `folder` in the place of `target`, both on one file system; what was there is gone afterwards. */
+/** Puts `folder` in the place of `target`, both on one file system; removes what was there. */
 export function replaceFolder(folder: string, target: string): void {
   const old = `${folder}.old`
   try {

@@ -1,7 +1,7 @@
 /**
- * One order to the steps that Packer runs: written by scripts/appliance.ts, read by each step.
+ * An order for the stages: written by the script that runs them, read by each stage.
  *
- * It holds the namespace's token, so the file is 0600 and goes away with the run; Packer itself only sees its path.
+ * It contains the namespace's token, so the file is 0600 and is removed after the run. Packer sees only its path.
  */
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
@@ -34,7 +34,7 @@ export function readRequest(path: string): Request {
   return v.parse(requestSchema, JSON.parse(readFileSync(path, 'utf8')))
 }
 
-/** Gives `work` the order as a file, which is gone afterwards. */
+/** Gives `work` the order as a file, and removes the file afterwards. */
 export async function withOrder(request: Request, work: (path: string) => Promise<void>): Promise<void> {
   const orders = join(cacheFolder, 'requests')
   mkdirSync(orders, { recursive: true, mode: 0o700 })
@@ -47,7 +47,7 @@ export async function withOrder(request: Request, work: (path: string) => Promis
   }
 }
 
-/** A namespace's name as part of a file name: whatever is not plain becomes a dash. */
+/** A namespace's name as part of a file name: every run of other characters becomes a dash. */
 export function fileStem(name: string, id: string): string {
   const plain = name.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '')
   return `wow-${plain.slice(0, 60) || id}`

@@ -1,4 +1,4 @@
-/** Packer, which runs the stages of an image (packer/core.pkr.hcl) or boots one to customise it (packer/custom.pkr.hcl). */
+/** Has Packer run an image's stages (packer/core.pkr.hcl), or boot one to customise it (packer/custom.pkr.hcl). */
 
 import { join } from 'node:path'
 import { $ } from 'zx'
@@ -8,7 +8,7 @@ import { follow, say } from '../lib/progress.ts'
 import { type Request, withOrder } from './request.ts'
 import type { Stage } from './stages.ts'
 
-/** Hands the order to Packer and shows what its stages say. */
+/** Hands the order to Packer and shows what its stages print. */
 export async function runStages(request: Request, stages: readonly Stage[]): Promise<void> {
   if (stages.length === 0) return
   const command = `'${process.execPath}' --import tsx '${inRoot('scripts', 'appliance', 'packer-stage.ts')}'`
@@ -16,7 +16,7 @@ export async function runStages(request: Request, stages: readonly Stage[]): Pro
   await withOrder(request, (order) => packer('core.pkr.hcl', { request: order, ...vars }))
 }
 
-/** Runs a template of packer/; `only` picks one of its sources. @throws Explained when it fails: why has been said. */
+/** Runs a template of packer/; `only` picks one of its sources. @throws Explained when it fails, after printing why. */
 export async function packer(template: string, vars: Readonly<Record<string, string>>, only?: string): Promise<void> {
   const args = Object.entries(vars).flatMap(([name, value]) => ['-var', `${name}=${value}`])
   if (only !== undefined) args.push(`-only=${only}`)
@@ -25,7 +25,7 @@ export async function packer(template: string, vars: Readonly<Record<string, str
   const running = shell`packer build -color=false ${args} ${inRoot('packer', template)}`
   let failure: string | undefined
   let explained = false
-  // What a step printed comes indented under the builder's name. Packer's own words count where it boots a machine.
+  // A step's output comes indented under the builder's name. Packer's own lines matter only where it boots a machine.
   const heard = only === undefined ? /^\s+[\w-]+\.\w+: (.*)$/ : /^(?:==>)?\s+[\w-]+\.\w+: (.*)$/
   follow(running.stdout, (line) => {
     const spoken = heard.exec(line)?.[1]

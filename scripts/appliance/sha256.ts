@@ -1,6 +1,6 @@
 /**
- * Digests of files. Each large one is a process of OpenSSL's, which uses what the processor has for it, so that several are
- * worked out at the same time.
+ * SHA-256 of files. OpenSSL hashes each large file in its own process, with the processor's own instructions for it,
+ * so several are hashed at the same time.
  */
 
 import { createHash } from 'node:crypto'
@@ -18,7 +18,7 @@ export async function sha256File(path: string): Promise<string> {
   return stdout.slice(0, 64)
 }
 
-/** The same of several, in their order. */
+/** SHA-256 of several files, in their order. */
 export async function sha256Files(paths: readonly string[]): Promise<string[]> {
   const digests: string[] = []
   const queue = paths.entries()

@@ -1,6 +1,6 @@
 /**
- * A signature over SHA256SUMS, and so over everything in dist/<namespace>: an SSH signature (`ssh-keygen -Y`), since whoever
- * has an SSH key can make one and whoever has OpenSSH can check it.
+ * A signature over SHA256SUMS, and so over everything in dist/<namespace>. It is an SSH signature (`ssh-keygen -Y`):
+ * anyone who has an SSH key can make one, and anyone who has OpenSSH can check it.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -9,13 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InputError } from '../../agent/core/errors.ts'
 
-/** What the signature is for: one made for something else does not count here. */
+/** What the signature is for: a signature made for something else does not count. */
 export const SIGNATURE_NAMESPACE = 'wow-appliance'
 
-/** Signs `file`; the signature is beside it, with `.sig` added to the name. @throws InputError when the key cannot sign. */
+/** Signs `file` and writes the signature to `file.sig`. @throws InputError when the key cannot sign. */
 export function sign(file: string, key: string): void {
   const argv = ['-Y', 'sign', '-q', '-f', key, '-n', SIGNATURE_NAMESPACE, file]
-  // A passphrase is asked for by an agent or not at all: nobody may be there to answer.
+  // Only an agent may ask for a passphrase: here there may be nobody to answer.
   const env = { ...process.env, SSH_ASKPASS_REQUIRE: 'never', SSH_ASKPASS: '' }
   const { status, stderr } = spawnSync('ssh-keygen', argv, {
     encoding: 'utf8',
@@ -30,7 +30,7 @@ export function sign(file: string, key: string): void {
   )
 }
 
-/** @throws InputError when the key cannot sign; tried before anything is built. */
+/** Tries the key, before anything is built. @throws InputError when it cannot sign. */
 export function checkSignKey(key: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'wow-sign-'))
   try {
@@ -47,7 +47,7 @@ export interface SignatureCheck {
   readonly detail: string
 }
 
-/** Whether `file.sig` is a signature of `file`, by `signer` if a public key is given, else by whomever it names. */
+/** Whether `file.sig` signs `file`: with the public key in the file `signer`, or by default with any key. */
 export function checkSignature(file: string, signer: string | undefined): SignatureCheck {
   const input = readFileSync(file)
   const common = ['-n', SIGNATURE_NAMESPACE, '-s', `${file}.sig`]

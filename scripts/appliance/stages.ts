@@ -1,4 +1,4 @@
-/** What an order goes through: packages, base, disks, bake. Each takes what those before it left in the cache. */
+/** The stages of an order: packages, base, disks, bake. Each takes what the earlier ones left in the cache. */
 
 import { $ } from 'zx'
 import type { ApplianceConfig } from '../../agent/boot/config.ts'
@@ -17,7 +17,7 @@ import { writeFacts } from './publish.ts'
 import { type Request, withOrder } from './request.ts'
 import { AS_ITS_ROOT, ensureUserNamespace, isRoot } from './user-namespace.ts'
 
-/** The stages before the bake whose result is not in the cache; the bake makes good what is damaged. */
+/** The stages before the bake whose results are not in the cache; the bake rebuilds what is damaged. */
 export function missingStages({ flavour: name, base: custom, mirror, formats }: Request): Stage[] {
   if (custom !== undefined) return ['disks']
   const flavour = readFlavour(name)
@@ -31,7 +31,7 @@ export type Stage = (typeof STAGES)[number]
 
 export async function runStage(stage: Stage, request: Request): Promise<void> {
   const flavour = readFlavour(request.flavour)
-  // A base that is there needs no packages.
+  // A base in the cache needs no packages.
   if (stage === 'packages' && !hasBase(flavour, request.mirror)) {
     await ensureUserNamespace()
     await packageLayer(flavour, request.mirror)
@@ -60,7 +60,7 @@ async function baseOf(request: Request): Promise<Base> {
   return await base(flavour, request.mirror)
 }
 
-/** Fills the order's folder with the image of its namespace. */
+/** Fills the order's folder with its namespace's image. */
 export async function bakeOrder(request: Request): Promise<void> {
   const { id, name, pool, token } = request.namespace
   const flavour = readFlavour(request.flavour)

@@ -1,4 +1,4 @@
-/** Debian 12 packages that the pipeline calls. */
+/** Debian 12 packages whose programs the pipeline calls. */
 
 import { isRoot } from './user-namespace.ts'
 
@@ -19,7 +19,7 @@ const TOOLS = [
   'qemu-utils',
   'zstd',
 ]
-/** What an ordinary user needs besides (user-namespace.ts). */
+/** What an ordinary user needs as well (user-namespace.ts). */
 export const ROOTLESS_TOOLS = ['uidmap']
 
 export const PIPELINE_TOOLS: readonly string[] = isRoot ? TOOLS : [...TOOLS, ...ROOTLESS_TOOLS]

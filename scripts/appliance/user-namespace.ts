@@ -1,11 +1,11 @@
-/** Building as an ordinary user: in a user namespace, where one may own files as root does (user_namespaces(7)). */
+/** Lets an ordinary user build: in a user namespace, the user can own files as root does (user_namespaces(7)). */
 
 import { $ } from 'zx'
 import { WowError } from '../../agent/core/errors.ts'
 
 export const isRoot = process.getuid?.() === 0
 
-/** Runs what follows as the root of a new user namespace, with the ids of /etc/subuid and /etc/subgid in it. */
+/** Runs what follows as root of a new user namespace that has the ids of /etc/subuid and /etc/subgid. */
 export const AS_ITS_ROOT = ['unshare', '--map-root-user', '--map-auto', '--']
 
 /** @throws WowError when this user is not root and gets no user namespace here */

@@ -1,8 +1,8 @@
 /**
- * `make demo FLAVOUR=condor`: a pool of HTCondor that assembles itself on one machine.
+ * `make demo FLAVOUR=condor`: an HTCondor pool that assembles itself on one machine.
  *
- * Each host is a file system of the condor flavour in namespaces of its own, with an agent, a tap and dhclient; ends with
- * `condor_status` and with a job that was submitted on one host and ran on another.
+ * Each host has the condor flavour's file system in its own namespaces, with an agent, a tap and dhclient. The demo
+ * ends with `condor_status` and a job that is submitted on one host and runs on another.
  */
 
 import { mkdirSync } from 'node:fs'

@@ -1,8 +1,9 @@
 /**
- * The floors of the tree, from the roof down. A module imports from its own folder and from lower floors, never from a
- * higher one and never from another folder of its own floor.
+ * The floors of the tree, from the top down. A module imports from its own folder and from lower floors, never from a
+ * higher floor or from another folder of its own floor.
  *
- * A place is a folder or a file; the longest one that a path begins with has it. docs/architecture.md draws the same picture.
+ * A place is a folder or a file; a path belongs to the longest place that it begins with. docs/architecture.md draws
+ * the same picture.
  */
 export const FLOORS: readonly (readonly string[])[] = [
   ['test/'],

@@ -1,4 +1,4 @@
-/** The house as it stands, held against its rules. */
+/** Checks the house against its rules. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { $ } from 'zx'
@@ -6,7 +6,7 @@ import { inRoot } from '../lib/paths.ts'
 import { readModules } from './modules.ts'
 import { circles, longFiles, unseen, upwardImports } from './rules.ts'
 
-/** Sentences that say what is wrong; none when all is well. */
+/** One sentence per fault; none when all is well. */
 export async function inspectHouse(): Promise<string[]> {
   const files = await codeFiles()
   const modules = await readModules()
@@ -22,7 +22,7 @@ export async function inspectHouse(): Promise<string[]> {
   ]
 }
 
-/** What git tracks or would track. */
+/** The code files that git tracks or would track. */
 async function codeFiles(): Promise<string[]> {
   const shell = $({ quiet: true, cwd: inRoot() })
   const { stdout } = await shell`git ls-files --cached --others --exclude-standard -- *.ts *.mjs *.c *.h`
@@ -30,7 +30,7 @@ async function codeFiles(): Promise<string[]> {
 }
 
 async function linted(): Promise<ReadonlySet<string>> {
-  // That it finds something wrong is said elsewhere.
+  // What the linter finds wrong is reported elsewhere.
   const shell = $({ quiet: true, nothrow: true, cwd: inRoot() })
   const { stdout, stderr } = await shell`npx biome lint --verbose --colors=off`
   return new Set([...`${stdout}${stderr}`.matchAll(/^\s+- (\S+)$/gm)].map((match) => match[1] ?? ''))

@@ -3,7 +3,7 @@
 import { $ } from 'zx'
 import { inRoot } from '../lib/paths.ts'
 
-/** Paths from the checkout's folder; what is imported from packages is left out. */
+/** Paths relative to the checkout; imports from packages are left out. */
 export type Modules = ReadonlyMap<string, ReadonlySet<string>>
 
 /** @throws when the compiler cannot be run */
@@ -13,7 +13,7 @@ export async function readModules(): Promise<Modules> {
   return parseExplanation(stdout)
 }
 
-/** What `tsc --explainFiles` prints: each file's path on a line of its own, then, indented, who imports it. */
+/** Parses `tsc --explainFiles`: each file's path on its own line, then, indented, the files that import it. */
 export function parseExplanation(text: string): Modules {
   const modules = new Map<string, Set<string>>()
   const importsOf = (path: string) => modules.get(path) ?? modules.set(path, new Set()).get(path)!
@@ -28,7 +28,7 @@ export function parseExplanation(text: string): Modules {
   return modules
 }
 
-/** Everything that `from` imports, and what that imports, and so on. */
+/** Everything that `from` imports, directly or indirectly. */
 export function reachable(modules: Modules, from: string): ReadonlySet<string> {
   const found = new Set<string>()
   const visit = (path: string) => {

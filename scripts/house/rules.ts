@@ -1,17 +1,17 @@
 /**
- * The rules of the house: imports go down, in no circle; files are short; tools see every file. Each rule is given what it
- * judges and says in sentences what breaks it.
+ * The house rules: imports go down and form no circle; files are short; tools see every file. Each rule gets what it
+ * judges and returns one sentence per fault.
  */
 
 import { FLOORS } from './floors.ts'
 import type { Modules } from './modules.ts'
 
-/** Lines of a file of code, at most. */
+/** Most lines of a code file. */
 const MAX_LINES = 350
-/** Lines of the median file of code, at most. */
+/** Most lines of the median code file. */
 const MAX_MEDIAN = 120
 
-/** Imports that do not go down, and modules that stand on no floor. */
+/** Imports that do not go down, and modules that are on no floor. */
 export function upwardImports(modules: Modules, floors: typeof FLOORS = FLOORS): string[] {
   const broken: string[] = []
   for (const [path, imports] of modules) {
@@ -32,7 +32,7 @@ export function upwardImports(modules: Modules, floors: typeof FLOORS = FLOORS):
 
 interface Place {
   readonly name: string
-  /** 0 is the roof. */
+  /** 0 is the top. */
   readonly floor: number
 }
 
@@ -46,7 +46,7 @@ function placeOf(path: string, floors: typeof FLOORS): Place | undefined {
   return best
 }
 
-/** Circles of modules, each told once, by one way round it. */
+/** Circles of imports, each reported once. */
 export function circles(modules: Modules): string[] {
   const found: string[] = []
   const done = new Set<string>()
@@ -67,7 +67,7 @@ export function circles(modules: Modules): string[] {
   return found
 }
 
-/** Files of code by their number of lines. */
+/** Code files that are too long, and a median that is too high. */
 export function longFiles(lines: ReadonlyMap<string, number>): string[] {
   const broken = [...lines]
     .filter(([, count]) => count > MAX_LINES)
@@ -80,7 +80,7 @@ export function longFiles(lines: ReadonlyMap<string, number>): string[] {
   return broken
 }
 
-/** Files that a tool should see and does not. */
+/** Files that a tool should see but does not. */
 export function unseen(files: readonly string[], seen: ReadonlySet<string>, tool: string, remedy: string): string[] {
   return files.filter((file) => !seen.has(file)).map((file) => `${tool} does not see ${file}: ${remedy}`)
 }

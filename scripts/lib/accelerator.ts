@@ -1,6 +1,6 @@
 /**
- * How guests run here: under KVM only where a kernel proves within seconds that it works, else emulated, which takes a
- * minute to boot.
+ * How guests run on this machine: under KVM if a test kernel proves within seconds that KVM works, else emulated, which
+ * takes a minute to boot.
  */
 
 import { execFileSync, spawn } from 'node:child_process'
@@ -9,18 +9,18 @@ import { existsSync, writeFileSync } from 'node:fs'
 export type Accelerator = 'kvm' | 'tcg'
 
 /**
- * The processors of a guest. Emulated, kernel 6.12 panics on `max` and `qemu64`, and once in a while with a second processor
- * that runs into code which the first is just patching (Oops: int3).
+ * A guest's processors. Under emulation, kernel 6.12 panics on `max` and `qemu64`; with two processors it sometimes
+ * panics when the second runs into code that the first is patching (Oops: int3).
  */
 export const PROCESSORS: Readonly<Record<Accelerator, { readonly model: string; readonly count: number }>> = {
   kvm: { model: 'host', count: 2 },
   tcg: { model: 'Nehalem', count: 1 },
 }
 
-/** Long enough for a kernel that works to get to the point of missing its root file system. */
+/** Long enough for a working kernel to find that it has no root file system, ms. */
 const KVM_PROBE_MS = 10_000
 
-/** Whether guests run under KVM here: a kernel is started and must get as far as looking for its root. */
+/** Starts a kernel under KVM. Returns `kvm` when it gets as far as looking for its root, else `tcg`. */
 export async function chooseAccelerator(kernel: string): Promise<Accelerator> {
   if (!existsSync('/dev/kvm')) return 'tcg'
   const qemu = spawn('qemu-system-x86_64', [
@@ -58,7 +58,7 @@ export async function chooseAccelerator(kernel: string): Promise<Accelerator> {
   }
 }
 
-/** The kernel out of a package layer's tar, for `chooseAccelerator`. */
+/** Extracts the kernel from a package layer's tar, for `chooseAccelerator`. */
 export function extractKernel(tar: string, to: string): void {
   const argv = ['--extract', '--to-stdout', '--wildcards', '--file', tar, './boot/vmlinuz-*']
   writeFileSync(to, execFileSync('tar', argv, { maxBuffer: 1 << 27 }))

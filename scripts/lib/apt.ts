@@ -1,5 +1,5 @@
 /**
- * Debian packages that a script needs: installed where that is allowed, named in one line where it is not.
+ * Debian packages that a script needs: installs them where that is allowed, else names them in one line.
  */
 
 import { $ } from 'zx'
@@ -21,7 +21,8 @@ export async function missingPackages(wanted: readonly string[]): Promise<string
 }
 
 /**
- * Leaves all of `wanted` installed, and their programs on the PATH of whatever this process calls.
+ * Installs those of `wanted` that are missing, and puts their programs on the PATH of all commands that this process
+ * calls.
  *
  * @throws WowError when some are missing and this user may not install packages.
  */
@@ -51,7 +52,7 @@ function reachAdministratorsPrograms(): void {
   process.env.PATH = [...folders, ...more].join(':')
 }
 
-/** How this user may run apt-get: as itself, through a sudo that asks nothing, or not at all. */
+/** How this user can run apt-get: as itself, through a sudo that asks no password, or not at all. */
 async function installer(): Promise<string[] | undefined> {
   if (process.getuid?.() === 0) return []
   const sudo = await $({ quiet: true, nothrow: true })`sudo -n true`

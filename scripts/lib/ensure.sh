@@ -1,6 +1,6 @@
 #!/bin/sh
-# What every make target needs before its script can run: Node.js, and node_modules as package-lock.json says.
-# Cheap when nothing is missing; says in one line what it cannot install itself.
+# Prepares what every make target needs: checks for Node.js, installs node_modules as in package-lock.json, and builds
+# the agent. Cheap when nothing is missing; names in one line what it cannot install itself.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +19,7 @@ if stale; then
   (
     flock 9
     if stale; then
-      # The addon of the tap is compiled here; a bare machine lacks the compiler.
+      # npm ci compiles the tap addon; a bare machine lacks the compiler.
       if [ "$(id -u)" = 0 ] && ! { command -v g++ && command -v make && command -v python3; } >/dev/null 2>&1; then
         echo "==> install Debian packages: g++ make python3" >&2
         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends g++ make python3 >&2

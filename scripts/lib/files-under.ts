@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** All files under `folder`, sorted, with their paths; none when there is no such folder. */
+/** Paths of all files under `folder`, sorted; none when there is no such folder. */
 export function filesUnder(folder: string): string[] {
   let names: string[]
   try {

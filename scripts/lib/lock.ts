@@ -1,7 +1,7 @@
 /**
  * A lock between processes, held by flock(1).
  *
- * The kernel gives it back when its holder dies in whatever way, so a lock never outlives a killed build.
+ * The kernel releases it however its holder dies, so a lock never outlives a killed build.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { say } from './progress.ts'
 
-/** Runs `work` while no other process holds `path`; `what` is named when there is somebody to wait for. */
+/** Runs `work` while no other process holds `path`; names `what` when it has to wait for another process. */
 export async function withLock<T>(path: string, what: string, work: () => Promise<T>): Promise<T> {
   mkdirSync(dirname(path), { recursive: true })
   let holder = await hold(path, ['--nonblock'])
@@ -33,7 +33,7 @@ async function release(holder: ChildProcess): Promise<void> {
   await released
 }
 
-/** A child that keeps the lock until its standard input ends, which is when we say so or are gone. */
+/** A child that keeps the lock until its standard input ends: when we end it, or when this process dies. */
 async function hold(path: string, flags: string[]): Promise<ChildProcess | undefined> {
   const child = spawn('flock', [...flags, '--exclusive', path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -1,12 +1,12 @@
 /**
- * The edge of every script: a user's mistake ends in one sentence and exit code 2, anything else in exit code 1.
+ * The edge of every script: a user's mistake ends in one sentence and exit code 2, any other error in exit code 1.
  */
 
 import { ProcessOutput, ps } from 'zx'
 import { codeOf, InputError, messageOf, WowError } from '../../agent/core/errors.ts'
 import { say, tail } from './progress.ts'
 
-/** A command that has already said what is wrong: only its exit code is passed on. */
+/** A command that has already printed what is wrong: only its exit code is passed on. */
 export class Explained extends Error {
   readonly exitCode: number
 
@@ -40,19 +40,20 @@ export function report(error: unknown): number {
   return 1
 }
 
-/** Our own writing, or a command's that we called. */
+/** Whether this process, or a command that it called, found the disk full. */
 function isDiskFull(error: unknown): boolean {
   const said = error instanceof ProcessOutput ? `${error.stderr}${error.stdout}` : messageOf(error)
   return codeOf(error) === 'ENOSPC' || /No space left on device/.test(said)
 }
 
-/** As a shell says it: 128 plus the number of SIGINT. */
+/** As in a shell: 128 plus the number of SIGINT. */
 const INTERRUPTED = 130
 
 /**
  * Runs a script's `main` and sets the exit code of the process.
  *
- * An interrupt ends what the script has started and lets every `finally` run, so nothing half-written stays behind.
+ * An interrupt ends all processes that the script started and lets every `finally` run, so nothing half-written stays
+ * behind.
  */
 export async function run(main: () => Promise<void>): Promise<void> {
   let interrupted = false
@@ -74,7 +75,7 @@ export async function run(main: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Asks all that this process has started, and all that they have started, to end. */
+/** Sends SIGTERM to all descendants of this process. */
 async function endDescendants(): Promise<void> {
   for (const { pid } of await ps.tree({ pid: process.pid, recursive: true })) {
     try {

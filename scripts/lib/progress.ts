@@ -1,8 +1,8 @@
 /**
- * Named steps with elapsed time: how every long script here talks.
+ * Named steps with elapsed time: how every long script here reports.
  *
- * Plain lines on standard error, one when a step begins, one when it ends, and lines in between from whatever the step
- * runs; standard output stays free for results.
+ * It prints plain lines to standard error: one when a step begins, one when it ends, and in between the lines of what
+ * the step runs. Standard output stays free for results.
  */
 
 import { createInterface } from 'node:readline'
@@ -14,12 +14,12 @@ function elapsed(since: number): string {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`
 }
 
-/** One line of progress. */
+/** Prints one line of progress. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Runs `work` under `name`; a failure is reported with the step that it happened in. */
+/** Runs `work` as the step `name`; a failure is reported with its step. */
 export async function step<T>(name: string, work: () => Promise<T>): Promise<T> {
   say(`==> ${name}`)
   const since = performance.now()
@@ -38,7 +38,7 @@ export function sinceStart(): string {
   return elapsed(started)
 }
 
-/** Shows each line of `stream` as progress, after `change` had its say (undefined drops the line). */
+/** Shows each line of `stream` as progress, as `change` returns it (undefined drops the line). */
 export function follow(stream: Readable, change: (line: string) => string | undefined): void {
   createInterface({ input: stream }).on('line', (line) => {
     const shown = change(line)
@@ -46,7 +46,7 @@ export function follow(stream: Readable, change: (line: string) => string | unde
   })
 }
 
-/** The last few lines of what a failed command wrote, which is where commands say why. */
+/** The last few lines of a failed command's output, where commands say why. */
 export function tail(text: string, lines = 5): string {
   return text.trim().split('\n').slice(-lines).join('\n')
 }

@@ -1,4 +1,4 @@
-/** Tables for people: every column as wide as its widest cell, the first to the left and the others to the right. */
+/** A table for people: each column is as wide as its widest cell, the first left-aligned, the others right-aligned. */
 export function columns(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))

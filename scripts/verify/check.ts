@@ -1,4 +1,4 @@
-/** A check of a dist/ folder: what was looked at, whether it holds, and what was found. */
+/** A check of a dist/ folder: what was checked, whether it holds, and what was found. */
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,10 +13,10 @@ export interface Check {
   readonly detail: string
 }
 
-/** A check did not hold; the message is its detail. */
+/** A check failed; the message is its detail. */
 export class Failure extends Error {}
 
-/** Runs `look`, which returns what it found or throws why not. */
+/** Runs `look`, which returns what it found, or throws when the check fails. */
 export async function check(code: string, look: () => Promise<string> | string): Promise<Check> {
   try {
     return { code, ok: true, detail: await look() }
@@ -31,7 +31,7 @@ export function must(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Failure(otherwise)
 }
 
-/** Gives `work` a folder on the disk (images are large) that is gone afterwards. */
+/** Gives `work` a folder on the disk (images are large), and removes it afterwards. */
 export async function withScratch<T>(parent: string, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(parent === '' ? tmpdir() : parent, 'wow-verify-'))
   try {

@@ -1,4 +1,4 @@
-/** What is on the disk as shipped: its partitions, the slot, and the root file system. */
+/** Checks what is on the disk as shipped: its partitions, the slot, and the root file system. */
 
 import { closeSync, openSync, readSync } from 'node:fs'
 import { $ } from 'zx'
@@ -33,7 +33,7 @@ export async function checkContents(raw: string, manifest: Manifest): Promise<Ch
   ]
 }
 
-/** The guest reads it as a file, the host writes it as a run of bytes: both see the namespace that the manifest names. */
+/** The slot, read as a file as the guest does, names the manifest's namespace, and its token is on the disk once. */
 async function slot(raw: string, esp: number, { namespace }: Manifest): Promise<string> {
   const { stdout } = await sh`mtype -i ${`${raw}@@${esp}`} ::/wow/appliance.json`
   must(Buffer.byteLength(stdout) === SLOT_SIZE, `it has ${Buffer.byteLength(stdout)} bytes`)
@@ -46,7 +46,7 @@ async function slot(raw: string, esp: number, { namespace }: Manifest): Promise<
   return `namespace ${id}, its token once on the disk`
 }
 
-/** How often `text` is in the file; holes are read as zeros, which is fast. */
+/** How often `text` occurs in the file; holes are read as zeros, which is fast. */
 async function occurrences(path: string, text: string): Promise<number> {
   const needle = Buffer.from(text)
   const file = openSync(path, 'r')
@@ -65,7 +65,7 @@ async function occurrences(path: string, text: string): Promise<number> {
       ) {
         count++
       }
-      // What may be the beginning of one more is looked at again with what follows it.
+      // The last bytes may begin another occurrence: they are searched again with what follows them.
       kept = Math.min(needle.length - 1, filled)
       chunk.copyWithin(0, filled - kept, filled)
       chunk.fill(0, kept)

@@ -1,4 +1,4 @@
-/** The files of a dist/ folder against what its SHA256SUMS, its manifest and its signature say. */
+/** Checks the files of a dist/ folder against its SHA256SUMS, its manifest and its signature. */
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,16 +27,16 @@ const spdxSchema = v.object({
   relationships: v.array(v.object({ spdxElementId: v.string(), relatedSpdxElement: v.string() })),
 })
 
-/** Not in SHA256SUMS: itself, and what signs it. */
+/** Not in SHA256SUMS: the file itself, and its signature. */
 const UNSUMMED = ['SHA256SUMS', 'SHA256SUMS.sig']
-/** A token of a namespace, wherever it may have got to. */
+/** A namespace's token, wherever it may be. */
 const TOKEN = /wow1[a-z2-7]{60,}/
 
 export function readManifest(folder: string): Manifest {
   return v.parse(manifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
 }
 
-/** `signer`: file of the public key that must have signed. */
+/** `signer`: file with the public key that must have signed. */
 export async function checkFolder(folder: string, signer: string | undefined): Promise<Check[]> {
   const names = readdirSync(folder).sort()
   const summed = names.filter((name) => !UNSUMMED.includes(name))
@@ -81,7 +81,7 @@ function manifest(folder: string, actual: ReadonlyMap<string, string>): string {
   return `flavour ${flavour}, namespace ${namespace.name} (${namespace.id})`
 }
 
-/** What is for everybody to read holds no secret, and what holds one is for nobody else to read. */
+/** Files that others may read contain no secret; a file that contains one may be read only by its owner. */
 function secrecy(folder: string, names: readonly string[]): string {
   for (const name of names) {
     const path = join(folder, name)

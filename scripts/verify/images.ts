@@ -1,5 +1,6 @@
 /**
- * Every disk of a dist/ folder, as the tools of its hypervisor see it: sound, described rightly, and bit by bit the same disk.
+ * Checks every disk of a dist/ folder with its hypervisor's tools: it is sound, rightly described, and bit by bit the
+ * same disk.
  */
 
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
@@ -16,12 +17,12 @@ async function toRaw(path: string, raw: string): Promise<void> {
 }
 
 export interface Disk {
-  /** As a reader would name it: the file, and the one inside it. */
+  /** For people: the file's name, and that of the disk inside it. */
   readonly name: string
   readonly path: string
 }
 
-/** Opens the archives of `folder` in `scratch`, and says which disks there are. */
+/** Unpacks the archives of `folder` into `scratch`, and lists all disks. */
 export async function findDisks(folder: string, scratch: string): Promise<{ disks: Disk[]; checks: Check[] }> {
   const disks: Disk[] = []
   const checks: Check[] = []
@@ -44,7 +45,7 @@ export async function findDisks(folder: string, scratch: string): Promise<{ disk
   return { disks, checks }
 }
 
-/** DSP0243: the descriptor comes first; the manifest sums up all other files; the descriptor knows each. */
+/** DSP0243: the descriptor comes first, then the manifest with all other digests; the descriptor fits the disk. */
 async function checkOva(path: string, opened: string): Promise<string> {
   const names = (await sh`tar --list --file ${path}`).stdout.trim().split('\n')
   const [ovf = '', mf = ''] = names
@@ -81,7 +82,7 @@ async function checkBox(opened: string): Promise<string> {
   return `for ${metadata.provider}: ${names.join(', ')}`
 }
 
-/** One check a disk: it is sound, and what is on it is what is on `reference`, a raw image. */
+/** One check per disk: it is sound, and its content is that of `reference`, a raw image. */
 export async function checkDisks(disks: readonly Disk[], reference: string, scratch: string): Promise<Check[]> {
   const checks: Check[] = []
   for (const { name, path } of disks) {
@@ -110,7 +111,7 @@ export async function rawDisk(disks: readonly Disk[], raw: string): Promise<void
   await toRaw(first.path, raw)
 }
 
-/** A second opinion, by libvmdk, where that is installed. */
+/** A second opinion by libvmdk, where it is installed. */
 async function vmdkInfo(path: string): Promise<string> {
   const found = await $({ quiet: true, nothrow: true })`vmdkinfo ${path}`
   if (found.exitCode === null || found.exitCode === 127) return ''
@@ -118,7 +119,7 @@ async function vmdkInfo(path: string): Promise<string> {
   return ', read by libvmdk too'
 }
 
-/** Files that describe a machine: of this schema, and of a disk that is there. */
+/** Checks files that describe a machine: they fit their schema and name a disk that is there. */
 export async function checkDescriptors(folder: string): Promise<Check[]> {
   const checks: Check[] = []
   const names = readdirSync(folder).sort()

@@ -1,8 +1,8 @@
 /**
- * The base of a flavour: a bootable qcow2 with everything in it but a namespace.
+ * A flavour's base: a bootable qcow2 with everything in it but a namespace.
  *
- * The package layer unpacked, the templates and the agent laid over it, made into a disk. Seconds, once the packages
- * are there.
+ * It is the unpacked package layer with the templates and the agent laid over it, made into a disk. This takes seconds
+ * once the packages are there.
  */
 
 import {
@@ -36,7 +36,7 @@ import { parsePackageList, sbom } from './sbom.ts'
 export interface Base {
   /** The flavour's, or `custom`. */
   readonly name: string
-  /** Names everything that went into it. */
+  /** Identifies everything that went into it. */
   readonly id: string
   /** As qcow2. */
   readonly disk: CachedDisk
@@ -49,7 +49,7 @@ export interface Base {
 
 const factsSchema = v.object({ slotAt: v.number(), at: v.number(), packageListDigest: v.string() })
 
-/** All that decides what the disk looks like, whole folders, so that a new module counts by itself. */
+/** The code that shapes the disk, as whole folders, so that a new module counts by itself. */
 export const SHAPING = ['appliance/base', 'appliance/disks', 'appliance/hygiene', 'lib']
 
 /** @throws WowError when the agent has not been built. */
@@ -71,7 +71,7 @@ export function baseKey(flavour: Flavour, mirror: string | undefined): string {
 
 const kind = (flavour: Flavour) => `base-${flavour.name}`
 
-/** Whether the base is in the cache, so that nothing below it is needed. */
+/** Whether the base is in the cache, so that no earlier stage is needed. */
 export function hasBase(flavour: Flavour, mirror: string | undefined): boolean {
   return has(kind(flavour), baseKey(flavour, mirror))
 }
@@ -110,7 +110,7 @@ async function build({ flavour, mirror, id, to }: Build): Promise<void> {
   mkdirSync(tree, { recursive: true })
 
   await step('root file system: packages, templates, agent', async () => {
-    // Device nodes are the kernel's to make, and an ordinary user cannot.
+    // The kernel makes the device nodes; an ordinary user cannot.
     await $({
       quiet: true,
     })`tar --extract --numeric-owner --xattrs --xattrs-include=* --exclude=./dev/* --directory ${tree} --file ${packages.tar}`
@@ -163,10 +163,10 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   }
   mkdirSync(inTree('efi'), { recursive: true })
   symlinkSync('/efi/wow/appliance.json', inTree('etc/wow/appliance.json'))
-  // The agent's state may hold keys; the folder is there so that nobody else makes it with other rights.
+  // The agent's state may contain keys: the folder exists already, so that nobody creates it with other rights.
   mkdirSync(inTree('var/lib/wow'), { recursive: true, mode: 0o700 })
   mkdirSync(inTree('var/log/journal'), { recursive: true, mode: 0o755 })
-  // Empty, not absent: each copy makes its own at boot, and none counts as a "first boot" that resets the units.
+  // Empty, not absent: each copy makes its own at boot, and no boot counts as a "first boot" that resets the units.
   writeFileSync(inTree('etc/machine-id'), '')
   rmSync(inTree('var/lib/dbus/machine-id'), { force: true })
 
@@ -177,7 +177,7 @@ async function furnish(flavour: Flavour, tree: string): Promise<void> {
   await writeCodeCache(tree)
 }
 
-/** A flavour's own last word on its tree, said inside it: an executable that the flavour may have. */
+/** Runs a flavour's hook, if it has one: an executable that changes the tree last, from inside. */
 async function runHook(hook: string, tree: string): Promise<void> {
   if (!existsSync(hook)) return
   const inside = join(tree, 'hook')
@@ -196,8 +196,8 @@ async function runHook(hook: string, tree: string): Promise<void> {
 }
 
 /**
- * Compiles the agent by the Node that will run it, the tree's own (agent/cli/start.ts): an emulated machine would take
- * ten seconds and more for that at every start. Seeded, V8 lays the same code out in the same bytes each time.
+ * Compiles the agent with the tree's own Node, which will run it (agent/cli/start.ts): an emulated machine would take
+ * ten seconds or more for that at every start. With a fixed seed, V8 writes the same bytes each time.
  */
 async function writeCodeCache(tree: string): Promise<void> {
   const sh = $({ quiet: true, env: { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', WOW_CODE_CACHE: 'write' } })

@@ -1,17 +1,17 @@
 /**
- * GRUB for BIOS, written into a disk image without mounts, loop devices or root: what grub-bios-setup does, for a GPT
- * disk with a BIOS boot partition.
+ * Writes GRUB for BIOS into a disk image without mounts, loop devices or root, as grub-bios-setup does for a GPT disk
+ * with a BIOS boot partition.
  *
- * The first sector of `boot.img` goes to the first sector of the disk (its code only: the partition table stays) and
- * names the sector of the core; the first sector of the core names the rest of it.
+ * The code in the first sector of `boot.img` goes to the disk's first sector (the partition table stays) and names the
+ * core's first sector; that sector names the rest of the core.
  */
 
 import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 
 const SECTOR = 512
-/** Boot code ends where the disk's signature and its partition table begin. */
+/** Boot code ends where the disk's signature and partition table begin. */
 const BOOT_CODE = 0x1b8
-/** Fields of GRUB's boot.S: where the core is, which drive to read it from, the check that some BIOSes need gone. */
+/** Fields of GRUB's boot.S: where the core is, which drive to read it from, a check that some BIOSes need removed. */
 const KERNEL_SECTOR = 0x5c
 const BOOT_DRIVE = 0x64
 const DRIVE_CHECK = 0x66
@@ -25,12 +25,12 @@ const CORE_LENGTH = 0x1fc
 export interface BiosBoot {
   readonly boot: Uint8Array
   readonly core: Uint8Array
-  /** First sector of the BIOS boot partition, and how many it has. */
+  /** First sector of the BIOS boot partition, and its number of sectors. */
   readonly firstSector: number
   readonly sectors: number
 }
 
-/** The first sector of the disk with GRUB's code in it, and the core as it belongs on the disk. */
+/** The disk's first sector with GRUB's code in it, and the core as it belongs on the disk. */
 export function biosBootSectors(
   mbr: Uint8Array,
   { boot, core, firstSector, sectors }: BiosBoot,

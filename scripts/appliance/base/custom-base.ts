@@ -1,7 +1,7 @@
 /**
- * A base that somebody customised by booting it (`make custom`): a folder with a qcow2, its SPDX document, and base.json.
+ * A base that a user customised by booting it (`make custom`): a folder with a qcow2, its SPDX document and base.json.
  *
- * Whatever is baked from a flavour's base is baked from such a one too.
+ * Everything that is baked from a flavour's base can be baked from a custom base too.
  */
 
 import { createHash } from 'node:crypto'
@@ -26,7 +26,7 @@ const factsSchema = v.object({
   sha256: v.string(),
 })
 
-/** Makes one in the empty folder `to` from a raw disk that was customised. @throws WowError when it is not fit for that. */
+/** Makes a custom base in the folder `to` from a customised raw disk. @throws WowError when the disk is unfit. */
 export async function writeCustomBase(flavour: Flavour, raw: string, slotAt: number, to: string): Promise<void> {
   if (findOnDisk(raw, emptySlot(), slotAt, slotAt + SLOT_SIZE) !== slotAt) {
     throw new WowError(
@@ -48,7 +48,7 @@ export async function writeCustomBase(flavour: Flavour, raw: string, slotAt: num
   writeFileSync(join(to, 'base.json'), `${JSON.stringify(facts, null, 2)}\n`)
 }
 
-/** @throws InputError when the folder holds none, or one that was changed. */
+/** @throws InputError when the folder has no custom base, or one that was changed. */
 export async function readCustomBase(folder: string): Promise<{ base: Base; flavour: string }> {
   const facts = customBaseFacts(folder)
   const disk = join(folder, 'disk.qcow2')
@@ -82,7 +82,7 @@ export function customBaseFacts(folder: string): v.InferOutput<typeof factsSchem
 
 const idOf = (sha256: string) => sha256.slice(0, 32)
 
-/** What dpkg has on the disk now. */
+/** The packages that dpkg lists as installed on the disk now. */
 async function installedPackages(flavour: Flavour, raw: string): Promise<DebianPackage[]> {
   const path = '/var/lib/dpkg/status'
   const status = (await (await readExt4(raw, rootOffset(flavour))).read([path])).get(path)

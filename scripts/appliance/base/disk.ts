@@ -60,7 +60,7 @@ export function diskLayout({ espMiB, rootMiB }: Flavour['disk']): DiskLayout {
 /** Where the root file system begins on the disk, bytes. */
 export const rootOffset = (flavour: Flavour): number => diskLayout(flavour.disk).rootAt * SECTOR
 
-/** Where the root file system comes from, where the disk goes, and a folder for what is needed in between. */
+/** Where the root file system comes from, where the disk goes, and a folder for intermediate files. */
 export interface DiskParts {
   readonly tree: string
   /** Folder with the mke2fs to use (packages.ts). */
@@ -73,7 +73,7 @@ export interface DiskParts {
 export async function makeDisk(flavour: Flavour, { tree, tools, disk, scratch }: DiskParts): Promise<number> {
   const epoch = String(sourceDateEpoch())
   const dates = { SOURCE_DATE_EPOCH: epoch, E2FSPROGS_FAKE_TIME: epoch, TZ: 'UTC' }
-  // mke2fs reads no file names beyond ASCII in the C locale, which a user without LANG has.
+  // In the C locale, which a user without LANG has, mke2fs reads only ASCII file names.
   const sh = $({ quiet: true, env: { ...process.env, ...dates, LC_ALL: 'C.UTF-8', MTOOLS_SKIP_CHECK: '1' } })
   const layout = diskLayout(flavour.disk)
   writeFileSync(disk, '', { mode: 0o600 })
@@ -119,8 +119,8 @@ interface RootParts extends DiskParts {
 }
 
 /**
- * The root file system, the same bytes for the same tree: by the image's own mke2fs, since older ones copy the build's
- * inode times and the order of its folders.
+ * Writes the root file system, the same bytes for the same tree. It uses the image's own mke2fs, because older ones
+ * copy the build's inode times and the order of its folders.
  */
 async function fillRoot(sh: Shell, { tree, disk, scratch, tools, layout }: RootParts): Promise<void> {
   const tar = join(scratch, 'root.tar')
@@ -159,7 +159,7 @@ async function fillEsp(sh: Shell, { disk, scratch, efi, end }: EspParts): Promis
   await sh`mmd -i ${esp} ::/EFI ::/EFI/BOOT ::/wow`
   await sh`mcopy -m -i ${esp} ${efi} ::/EFI/BOOT/BOOTX64.EFI`
 
-  // The next free cluster shows where files go; a file of the right length pushes the slot to its boundary.
+  // A probe shows the next free cluster; a file of the right length then pushes the slot to its boundary.
   const probe = emptySlot().slice(1024, 1024 + SECTOR)
   await put('probe', probe, '::/wow/probe')
   const next = findOnDisk(disk, probe, start, end)

@@ -1,8 +1,8 @@
 /**
  * Flavours: what goes into an appliance, read from images/<name>/flavour.json and checked.
  *
- * A flavour that `extends` another says only what is different: its lists are added to the other's, its other fields
- * replace them, and its files are laid over the other's.
+ * A flavour that `extends` another gives only the differences: its lists are added to the other's, its other fields
+ * replace the other's, and its files are laid over the other's.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -26,11 +26,11 @@ export const flavourSchema = v.strictObject({
   packages: v.pipe(v.array(packageName), v.minLength(1)),
   /** Kernel modules that must be there to reach the root file system. */
   bootModules: v.array(name(/^[\w-]+$/, 'kernel module')),
-  /** Paths that dpkg never unpacks, now and at any upgrade. */
+  /** Paths that dpkg never unpacks, now or in an upgrade. */
   excludePaths: v.array(name(/^\/[\w.@/*-]+$/, 'absolute path')),
-  /** Folders of kernel modules that no virtual machine has the hardware for. */
+  /** Folders of kernel modules for hardware that no virtual machine has. */
   excludeModules: v.array(relativePath),
-  /** `enable` names every unit that a package or hook lets start by itself: any other that does fails the build. */
+  /** `enable` names every unit that may start by itself: any other that a package or hook enables fails the build. */
   units: v.strictObject({
     enable: v.array(unitName),
     disable: v.array(unitName),
@@ -43,31 +43,31 @@ export const flavourSchema = v.strictObject({
   machine: v.strictObject({ memoryMiB: mebibytes(256), cpus: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   /** The interface of the virtual network, at most 15 characters (IFNAMSIZ). */
   tap: name(/^[a-z][a-z0-9]{0,14}$/, 'interface name'),
-  /** Its machines are a pool of HTCondor, with these settings unless the user says others. */
+  /** Its machines form an HTCondor pool, with these settings unless the user gives others. */
   condor: v.optional(condorSchema),
 })
 
 export type FlavourSettings = v.InferOutput<typeof flavourSchema>
 export interface Flavour extends FlavourSettings {
   readonly name: string
-  /** images/<name> of the flavour that it extends, then its own; files under their `root` are laid over templates/root. */
+  /** images/<name> of the flavours that it extends, then its own; files in their `root` go over templates/root. */
   readonly folders: readonly string[]
 }
 
-/** What the hygiene gate lets pass. */
+/** What the hygiene gate permits. */
 export function permittedBy({ privileged, units }: Flavour): Permitted {
-  // What is masked may be wanted as much as anybody likes: it does not start.
+  // A masked unit does not start, whatever wants it.
   return { privileged, units: [...units.enable, ...units.mask] }
 }
 
-/** What a flavour that extends another may say. */
+/** What a flavour that extends another may contain. */
 const extensionSchema = v.strictObject({
   extends: name(/^[a-z0-9-]+$/, 'flavour'),
   ...v.partial(flavourSchema).entries,
   units: v.optional(v.partial(flavourSchema.entries.units)),
 })
 
-/** The flavours that there are, by name. */
+/** The names of all flavours. */
 export function flavourNames(folder = imagesFolder): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
@@ -75,7 +75,7 @@ export function flavourNames(folder = imagesFolder): string[] {
     .sort()
 }
 
-/** @throws InputError when there is no such flavour or its file does not say what it must. */
+/** @throws InputError when there is no such flavour or its file is invalid. */
 export function readFlavour(flavour: string, imagesAt = imagesFolder): Flavour {
   return read(flavour, imagesAt, [])
 }

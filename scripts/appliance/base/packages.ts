@@ -1,7 +1,8 @@
 /**
- * The slow layer: Debian and its packages as one tar, nothing of ours in it but what package scripts must already find.
+ * The slow layer: Debian and its packages as one tar. Nothing of ours is in it but what package scripts must find.
  *
- * It depends on the flavour's package settings alone, so a change of the agent never waits for it.
+ * It depends only on the flavour's package settings, templates/packages, the mirror and the date, so a change of the
+ * agent never rebuilds it.
  */
 
 import { createHash } from 'node:crypto'
@@ -19,7 +20,7 @@ import { sourceDateEpoch } from './reproducible.ts'
 
 export interface PackageLayer {
   readonly key: string
-  /** The root file system, owners and modes as they must be. */
+  /** The root file system, with the right owners and modes. */
   readonly tar: string
   /** Lines of `name version architecture source`, separated by tabs, sorted. */
   readonly list: string
@@ -27,9 +28,9 @@ export interface PackageLayer {
   readonly tools: string
 }
 
-/** Raise it when this module builds something else from the same settings. */
+/** Raise it when this module builds something different from the same settings. */
 const REVISION = 2
-/** What the image's own mke2fs needs to read a tar, which gives the same bytes each time; it does not stay in the image. */
+/** The image's own mke2fs needs it to read a tar, which gives the same bytes each time; it is purged from the image. */
 const BUILD_ONLY = 'libarchive13t64'
 
 const packageTemplates = join(templatesFolder, 'packages')
@@ -58,15 +59,15 @@ export async function packageLayer(flavour: Flavour, mirror: string | undefined)
   return { key, tar: join(folder, 'root.tar'), list: join(folder, 'packages.txt'), tools: join(folder, 'tools') }
 }
 
-/** SHA-256 of the package list, in hex: says which packages an image was made of. */
+/** SHA-256 of the package list, in hex: identifies the packages in an image. */
 export function packageListDigest(layer: PackageLayer): string {
   return createHash('sha256').update(readFileSync(layer.list)).digest('hex')
 }
 
-// What hooks read and write outside the tree goes through mmdebstrap's own `copy-in`, `copy-out` and `download`: for an
-// ordinary user a hook runs as the root of a user namespace, who may not write that user's folders.
+// Hooks read and write outside the tree through mmdebstrap's own `copy-in`, `copy-out` and `download`: for an ordinary
+// user a hook runs as root of a user namespace, and that root may not write the user's folders.
 
-/** Before the kernel's own scripts make the initramfs; copies keep their owner, who is not the tree's. */
+/** Runs before the kernel's own scripts make the initramfs. Copies keep their owner, which must become root. */
 function giveInitramfsTools(from: string): string[] {
   return [
     `--essential-hook=copy-in ${join(from, 'initramfs-tools')} /etc`,
@@ -74,7 +75,7 @@ function giveInitramfsTools(from: string): string[] {
   ]
 }
 
-/** Copies mke2fs and the libraries it loads, the loader among them, to the folder `tools` in `to`. */
+/** Copies mke2fs, the libraries that it loads, and the loader to the folder `tools` in `to`. */
 function takeTools(to: string): string[] {
   const gather = [
     'mkdir "$1"/tools',
@@ -89,7 +90,7 @@ function takeTools(to: string): string[] {
   ]
 }
 
-/** Writes which packages the tree has to the file `packages.txt` in `to`. */
+/** Writes the list of the tree's packages to the file `packages.txt` in `to`. */
 function takeList(to: string): string[] {
   const fields = ['Package', 'Version', 'Architecture', 'source:Package'].map((field) => `\${${field}}`)
   return [
@@ -129,7 +130,7 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
   ]
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDateEpoch()) }
   const running = $({ quiet: true, env })`mmdebstrap ${argv}`
-  // Its lines are its progress; the hooks that it repeats are not news.
+  // mmdebstrap's lines show its progress; those about our own hooks are left out.
   follow(running.stderr, (line) =>
     line.startsWith('I: ') && !/hook|tempdir|sign/.test(line) ? `    ${line.slice('I: '.length)}` : undefined,
   )
@@ -138,7 +139,7 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
   await $({ quiet: true })`rm -r ${hooks}`
 }
 
-/** What mmdebstrap and apt say last is that they failed; before that they say why. */
+/** mmdebstrap and apt print last that they failed; the reason comes before that. */
 function failed(mirror: string | undefined, stderr: string): Error {
   if (/No space left on device/.test(stderr)) return new Error('No space left on device')
   const why = stderr

@@ -1,6 +1,6 @@
 /**
- * What is in an image, as SPDX 2.3 (ISO/IEC 5962) in JSON: every Debian package that dpkg has in it, and every npm package
- * that is bundled into the agent.
+ * Lists an image's contents as SPDX 2.3 (ISO/IEC 5962) in JSON: every Debian package that dpkg has in the image, and
+ * every npm package that is bundled into the agent.
  */
 
 import { createHash } from 'node:crypto'
@@ -47,7 +47,7 @@ const lockSchema = v.object({
   ),
 })
 
-/** Lines as packages.ts leaves them. */
+/** Parses the lines that packages.ts writes. */
 export function parsePackageList(text: string): DebianPackage[] {
   return text
     .trim()
@@ -108,7 +108,7 @@ const relation = (from: string, relationshipType: string, to: string) => ({
   relatedSpdxElement: to,
 })
 
-/** Letters, digits, dots and dashes are all that an identifier may have. */
+/** An identifier may contain only letters, digits, dots and dashes. */
 const identifier = (...parts: string[]) => `SPDXRef-${parts.join('-').replace(/[^A-Za-z0-9.-]/g, '-')}`
 
 function purl(locator: string): Pick<SpdxPackage, 'externalRefs'> {
@@ -143,7 +143,7 @@ function agent(): SpdxPackage {
   }
 }
 
-/** What package-lock.json installs for the agent to run; the bundler takes its code from there. */
+/** The packages in package-lock.json that the agent needs to run; the bundler takes its code from them. */
 function npmPackages(): SpdxPackage[] {
   const { packages } = v.parse(lockSchema, JSON.parse(readFileSync(inRoot('package-lock.json'), 'utf8')))
   const bundled = new Map<string, SpdxPackage>()

@@ -1,8 +1,8 @@
 /**
- * Containers: the file formats that hold the one disk, and how a namespace gets into each without writing it anew.
+ * Containers: the file formats for the one disk, and how a namespace gets into each without rewriting the file.
  *
- * A container is made once for a base and cached. Its slot lies at a known place of the file in a known number of
- * bytes, whatever is in it, so that a bake copies the file and overwrites that place.
+ * A container is made once for a base and cached. Its slot is at a known offset of the file and has a known length,
+ * whatever is in it, so a bake copies the file and overwrites the slot.
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs'
@@ -14,11 +14,11 @@ export interface RawDisk {
   readonly slotAt: number
 }
 
-/** What tells one bake's file from another's. */
+/** Tells one bake's file from another's. */
 export interface Stamp {
   /** Name of the file, which some containers repeat inside. */
   readonly name: string
-  /** 16 bytes that depend on what was baked and on nothing else. */
+  /** 16 bytes that depend only on what was baked. */
   readonly id: Uint8Array
 }
 
@@ -30,19 +30,19 @@ export interface CachedDisk {
 }
 
 export interface Container {
-  /** Ending of the file's name. */
+  /** Suffix of the file's name. */
   readonly suffix: string
   /** Writes `disk` to the file `to`, the same bytes each time; resolves with the offset of the slot in it. */
   convert(disk: RawDisk, to: string): Promise<number>
-  /** The slot's content as it lies in the file: always of one length. */
+  /** The slot's content as stored in the file: always of the same length. */
   encode(slot: Uint8Array): Uint8Array
-  /** Writes what belongs to one bake alone into an open file. */
+  /** Writes what is unique to one bake into an open file. */
   stamp?(file: number, stamp: Stamp): void
 }
 
 /**
- * Puts a slot and a stamp into a copy of a converted disk. It is not synced, which would take longer than all the rest:
- * an image that a power cut spoiled is not what its sums say.
+ * Puts a slot and a stamp into a copy of a converted disk. The file is not synced, which would take longer than all the
+ * rest: an image that a power cut spoiled does not match its sums.
  */
 export function fill(path: string, container: Container, at: number, slot: Uint8Array, stamp: Stamp): void {
   const content = container.encode(slot)

@@ -29,7 +29,7 @@ function diskKey(baseId: string, name: ContainerName): string {
     .finish()
 }
 
-/** Whether it is in the cache; qcow2 is part of the base. */
+/** Whether the disk is in the cache; qcow2 is part of the base. */
 export function hasDisk(base: BaseName, name: ContainerName): boolean {
   return name === 'qcow2' || has(kind(base, name), diskKey(base.id, name))
 }

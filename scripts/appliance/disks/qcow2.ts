@@ -1,8 +1,8 @@
 /**
  * qcow2, compressed by zstd, with the slot in a plain cluster.
  *
- * The two-level cluster map (docs/interop/qcow2.txt of QEMU) says where a byte of the disk lies in the file. A cluster
- * can be overwritten in place only if it is stored plainly: not compressed, not shared with a snapshot.
+ * The two-level cluster map (QEMU's docs/interop/qcow2.txt) says where a byte of the disk is in the file. A cluster can
+ * be overwritten in place only if it is stored plainly: not compressed, not shared with a snapshot.
  */
 
 import { closeSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ export const qcow2: Container = {
   async convert({ path, slotAt }, to) {
     const sh = $({ quiet: true })
     await sh`qemu-img convert -f raw -O qcow2 -c -o compression_type=zstd -m 2 ${path} ${to}`
-    // Written once more, the slot's cluster becomes a plain one.
+    // Rewriting the slot's cluster makes it a plain one.
     const slot = `${to}.slot`
     writeFileSync(slot, emptySlot())
     await sh`qemu-io -f qcow2 -c ${`write -q -s ${slot} ${slotAt} ${SLOT_SIZE}`} ${to}`
@@ -36,7 +36,7 @@ export const qcow2: Container = {
   encode: (slot) => slot,
 }
 
-/** Offset in the file of the cluster that holds byte `at` of the disk, plus the way into that cluster. */
+/** Offset in the file of byte `at` of the disk. @throws when its cluster is not stored plainly. */
 export function qcow2Offset(file: number, at: number): number {
   const header = Buffer.alloc(72)
   readSync(file, header, 0, header.length, 0)

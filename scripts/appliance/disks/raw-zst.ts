@@ -1,6 +1,6 @@
 /**
- * The raw disk, compressed by zstd in three frames: before the slot, the slot, after it (RFC 8878: decompressing a row of
- * frames gives the row of their contents).
+ * The raw disk, compressed by zstd in three frames: before the slot, the slot, after it (RFC 8878: concatenated frames
+ * decompress to their concatenated contents).
  *
  * The middle frame is one raw block, so its length never changes.
  */
@@ -10,9 +10,9 @@ import { $ } from 'zx'
 import type { Container } from './container.ts'
 import { emptySlot, SLOT_SIZE } from './slot.ts'
 
-/** Higher ones gain little, and most of the work is in the disk's zeros. */
+/** Higher levels gain little, and most of the work is in the disk's zeros. */
 const LEVEL = 3
-/** Part of the output's shape, not only of its speed: a fixed number, the same bytes. */
+/** Fixed, because the number of threads changes the output's bytes, not only the speed. */
 const THREADS = 2
 
 const MAGIC = 0xfd2fb528
@@ -34,7 +34,7 @@ export const rawZst: Container = {
   encode: rawFrame,
 }
 
-/** A whole zstd frame that holds `content`, at most 128 KiB, as it is. */
+/** A whole zstd frame with `content`, at most 128 KiB, uncompressed. */
 export function rawFrame(content: Uint8Array): Uint8Array {
   const head = Buffer.alloc(12)
   head.writeUInt32LE(MAGIC, 0)

@@ -1,8 +1,8 @@
 /**
  * The slot: one 64 KiB file on the firmware's file system that the host overwrites in place.
  *
- * Inside the guest it is /etc/wow/appliance.json, padded with spaces; on the disk it is one run of bytes at a known,
- * 64 KiB-aligned offset, so a bake writes one cluster of a finished image and understands no file system.
+ * Inside the guest it is /etc/wow/appliance.json, padded with spaces. On the disk it is one run of bytes at a known,
+ * 64 KiB-aligned offset, so a bake writes one cluster of a finished image and need not understand file systems.
  */
 
 import { createHash } from 'node:crypto'
@@ -31,8 +31,8 @@ export function slotBytes(config: ApplianceConfig): Uint8Array {
 }
 
 /**
- * What fills the slot until a bake does: a valid, empty configuration whose padding differs in every sector, so that
- * finding it whole on the disk proves that the file lies in one piece.
+ * Fills the slot before a bake: a valid, empty configuration whose padding differs in every sector, so that finding it
+ * whole on the disk proves that the file is in one piece.
  */
 export function emptySlot(): Uint8Array {
   let text = '{"slot":"'
@@ -40,7 +40,7 @@ export function emptySlot(): Uint8Array {
   return utf8(`${text.slice(0, SLOT_SIZE - 3)}"}\n`)
 }
 
-/** Where `content`, of whole sectors, lies on the disk; searched at sector boundaries between `from` and `to` (bytes). */
+/** Offset of `content` (whole sectors) on the disk, searched at sector boundaries between `from` and `to` (bytes). */
 export function findOnDisk(disk: string, content: Uint8Array, from: number, to: number): number | undefined {
   const file = openSync(disk, 'r')
   try {

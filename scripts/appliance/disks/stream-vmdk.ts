@@ -1,9 +1,9 @@
 /**
- * VMDK as an OVA carries it (`streamOptimized`): each grain of 64 KiB compressed by itself, one after the other, with the
+ * VMDK as in an OVA (`streamOptimized`): grains of 64 KiB, each compressed by itself, one after the other, with the
  * tables at the end.
  *
- * The slot's grain is a zlib stream of stored blocks, which has the same length whatever it holds. Level 1 makes the file
- * 6 % larger than level 6 and is done in a third of the time.
+ * The slot's grain is a zlib stream of stored blocks, which has the same length whatever it contains. Level 1 makes the
+ * file 6 % larger than level 6 and takes a third of the time.
  */
 
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs'
@@ -24,7 +24,7 @@ import {
 } from './vmdk-extent.ts'
 
 const LEVEL = 1
-/** Grains compressed at a time: enough for every thread of zlib, few enough for the memory. */
+/** Grains compressed at a time: enough for all of zlib's threads, few enough for the memory. */
 const BATCH = 256
 
 const VERSION = 3
@@ -33,7 +33,7 @@ const FLAGS = 1 | (1 << 16) | (1 << 17)
 const DEFLATE = 1
 /** Sectors before the first grain: the header and its descriptor, up to the size of a grain. */
 const OVERHEAD = 128
-/** In the header: the directory's place is in the footer. */
+/** In the header: the footer says where the directory is. */
 const AT_END = 0xffff_ffff_ffff_ffffn
 const MARKER = { endOfStream: 0, grainTable: 1, grainDirectory: 2, footer: 3 } as const
 /** Sector number and length in bytes, before each compressed grain. */
@@ -89,7 +89,7 @@ async function writeStream(disk: RawDisk, to: string): Promise<number> {
   }
 }
 
-/** Writes the tables that map anything, then the directory, and returns the directory's sector. */
+/** Writes the tables that map any grain, then the directory; returns the directory's sector. */
 function writeTables(out: SectorWriter, tables: Uint32Array): number {
   const entriesPerSector = SECTOR / 4
   const count = tables.length / TABLE_ENTRIES
@@ -123,7 +123,7 @@ function littleEndian(numbers: Uint32Array): Buffer {
 }
 
 interface CompressedGrain {
-  /** Which, counted from the start of the disk. */
+  /** Its number, counted from the start of the disk. */
   readonly grain: number
   readonly data: Uint8Array
 }
@@ -151,7 +151,7 @@ async function* compressedGrains({ path, slotAt }: RawDisk): AsyncGenerator<Comp
   }
 }
 
-/** Grains that the sparse file holds anything for: the holes are most of it. */
+/** Grains for which the sparse file has data; most of it is holes. */
 async function grainsWithData(path: string): Promise<number[]> {
   const map = await $({ quiet: true })`qemu-img map --output=json -f raw ${path}`
   const extents: { start: number; length: number; data: boolean; zero: boolean }[] = JSON.parse(map.stdout)
@@ -164,7 +164,7 @@ async function grainsWithData(path: string): Promise<number[]> {
   return grains
 }
 
-/** `content` as a zlib stream (RFC 1950) of two stored blocks (RFC 1951, 3.2.4): its length is that of the content plus 16. */
+/** `content` as a zlib stream (RFC 1950) of two stored blocks (RFC 1951, 3.2.4): 16 bytes longer than the content. */
 export function storedStream(content: Uint8Array): Uint8Array {
   const half = SLOT_SIZE / 2
   const block = (isLast: boolean, data: Uint8Array) => {
@@ -195,7 +195,7 @@ function adler32(content: Uint8Array): number {
   return ((high << 16) | low) >>> 0
 }
 
-/** Appends to a file; whatever is put there ends at a sector's end. */
+/** Appends to a file and pads each piece to whole sectors. */
 class SectorWriter {
   readonly #file: number
   #sector = 0
@@ -204,7 +204,7 @@ class SectorWriter {
     this.#file = openSync(path, 'wx', 0o600)
   }
 
-  /** Where the next thing goes. */
+  /** The sector where the next piece goes. */
   get sector(): number {
     return this.#sector
   }

@@ -1,7 +1,8 @@
 /**
- * VDI, VirtualBox's own format: blocks of 1 MiB, plain, found by a map.
+ * VDI, VirtualBox's own format: plain blocks of 1 MiB, found by a map.
  *
- * VirtualBox knows a disk by the UUID in its header and refuses a second one with the same, so each bake has its own.
+ * VirtualBox knows a disk by the UUID in its header and refuses a second disk with the same UUID, so each bake has its
+ * own.
  */
 
 import { closeSync, openSync, readSync, writeSync } from 'node:fs'
@@ -17,7 +18,7 @@ const BLOCK_SIZE_AT = 0x178
 const UUID_CREATE_AT = 0x188
 const UUID_MODIFY_AT = 0x198
 const HEADER_SIZE = 0x1c8
-/** Map entries from here on: no block, or one of zeros. */
+/** Map entries from this value on mean no block, or a block of zeros. */
 const NO_BLOCK = 0xfffffffe
 
 export const vdi: Container = {
@@ -42,7 +43,7 @@ function stampUuids(file: number, id: Uint8Array): void {
   writeSync(file, uuid, 0, uuid.length, UUID_MODIFY_AT)
 }
 
-/** `id` as an UUID of version 4, in the byte order of this format: the first three fields are little-endian. */
+/** `id` as a version 4 UUID in this format's byte order: the first three fields are little-endian. */
 function asUuid(id: Uint8Array): Uint8Array {
   const uuid = Uint8Array.from(id)
   uuid[7] = ((uuid[7] ?? 0) & 0x0f) | 0x40

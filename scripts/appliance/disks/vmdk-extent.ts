@@ -1,6 +1,6 @@
 /**
- * What both kinds of VMDK share: the header of a sparse extent, and the descriptor, a text inside the file that names it.
- * (VMware, "Virtual Disk Format 5.0".)
+ * What both kinds of VMDK share: a sparse extent's header, and the descriptor, a text inside the file that names it
+ * (VMware, "Virtual Disk Format 5.0").
  */
 
 import { readSync, writeSync } from 'node:fs'
@@ -13,10 +13,10 @@ export const GRAIN_SECTORS = GRAIN / SECTOR
 /** Grains that one grain table maps. */
 export const TABLE_ENTRIES = 512
 const MAGIC = 0x564d444b
-/** What disks of this size are said to have; nothing looks at it but old BIOSes. */
+/** The usual geometry of disks of this size; only old BIOSes look at it. */
 const HEADS = 255
 const SECTORS_PER_TRACK = 63
-/** Of the virtual hardware: VMware 5.5 and newer. */
+/** Version of the virtual hardware: VMware 5.5 and newer. */
 const HARDWARE_VERSION = 10
 
 export type Kind = 'streamOptimized' | 'monolithicSparse'
@@ -47,7 +47,7 @@ export function encodeHeader(header: ExtentHeader): Buffer {
   bytes.writeBigUInt64LE(BigInt(header.redundantDirectoryAt), 48)
   bytes.writeBigUInt64LE(header.directoryAt, 56)
   bytes.writeBigUInt64LE(BigInt(header.overhead), 64)
-  // Byte 72 says whether the file was closed properly; these four tell when a transfer as text has spoiled it.
+  // Byte 72 says whether the file was closed properly; these four bytes show when a transfer as text spoiled it.
   bytes.write('\n \r\n', 73, 'latin1')
   bytes.writeUInt16LE(header.compression, 77)
   return bytes
@@ -75,7 +75,7 @@ export function readHeader(file: number): ExtentHeader {
 /** The descriptor of a disk whose one extent is the file itself. */
 export function descriptor(kind: Kind, capacity: number, { name, id }: Stamp): string {
   const cylinders = Math.floor(capacity / HEADS / SECTORS_PER_TRACK)
-  // The content id changes with the content; all ones would say that there is none.
+  // The content id changes with the content; all ones would mean that there is none.
   const contentId = (Buffer.from(id).readUInt32BE(0) & 0x7fff_ffff).toString(16).padStart(8, '0')
   return `# Disk DescriptorFile
 version=1
@@ -97,7 +97,7 @@ ddb.virtualHWVersion = "${HARDWARE_VERSION}"
 `
 }
 
-/** Writes the descriptor where the header says that it is. */
+/** Writes the descriptor to the place that the header gives. */
 export function stampDescriptor(file: number, kind: Kind, stamp: Stamp): void {
   const { capacity, descriptorAt, descriptorSize } = readHeader(file)
   const room = Buffer.alloc(descriptorSize * SECTOR)

@@ -28,7 +28,7 @@ export function vmdkOffset(file: number, at: number): number {
   const grain = Math.floor(at / GRAIN)
   const table = entry(file, Number(directoryAt), Math.floor(grain / TABLE_ENTRIES))
   const sector = table === 0 ? 0 : entry(file, table, grain % TABLE_ENTRIES)
-  // 1 stands for a grain of zeros that takes no room.
+  // 1 stands for a grain of zeros that takes no space.
   if (sector <= 1) throw new Error(`byte ${at} of the disk has no grain`)
   return sector * SECTOR + (at % GRAIN)
 }

@@ -1,10 +1,10 @@
-/** OVAs and Vagrant boxes are tar archives: here with the same bytes each time. */
+/** Packs OVAs and Vagrant boxes, which are tar archives, with the same bytes each time. */
 
 import { chmodSync } from 'node:fs'
 import { $ } from 'zx'
 import { sourceDateEpoch } from '../base/reproducible.ts'
 
-/** Packs `names`, files of `folder`, in this order; the archive is for its owner only, like the disk in it. */
+/** Packs `names`, files of `folder`, in this order; only the owner may read the archive, as with the disk in it. */
 export async function pack(folder: string, names: readonly string[], to: string): Promise<void> {
   const form = ['--format=ustar', '--owner=root:0', '--group=root:0', '--mode=u=rw,go=r']
   form.push(`--mtime=@${sourceDateEpoch()}`)

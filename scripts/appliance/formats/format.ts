@@ -6,7 +6,7 @@
 import type { Flavour } from '../base/flavour.ts'
 import type { ContainerName } from '../disks/registry.ts'
 
-/** What a format works with while it is baked. */
+/** What a format gets when it is baked. */
 export interface BakeContext {
   readonly flavour: Flavour
   /** Stem of all file names, such as `wow-lab`. */
@@ -15,17 +15,17 @@ export interface BakeContext {
   readonly title: string
   /** Where the finished files go, flat. */
   readonly folder: string
-  /** For what is in between; of this format alone. */
+  /** For intermediate files; this format's own. */
   readonly scratch: string
-  /** Bytes of the disk. */
+  /** Size of the disk, bytes. */
   readonly capacity: number
-  /** Writes the disk with the namespace in it to `path`; `name` is what the file is going to be called. */
+  /** Writes the disk with the namespace in it to `path`; `name` is the file's final name. */
   disk(container: ContainerName, path: string, name: string): Promise<void>
 }
 
 export interface Format {
   readonly containers: readonly ContainerName[]
-  /** Whoever chooses it reads this. */
+  /** One line that helps a user choose. */
   readonly about: string
   bake(context: BakeContext): Promise<void>
 }

@@ -20,7 +20,7 @@ export const ova: Format = {
       `SHA256(${names.disk})= ${await sha256File(join(scratch, names.disk))}`,
     ]
     writeFileSync(join(scratch, names.mf), `${sums.join('\n')}\n`)
-    // The descriptor first and the disk last: what reads it as a stream knows what is coming.
+    // The descriptor comes first and the disk last, so that an importer that streams the file knows what follows.
     await pack(scratch, [names.ovf, names.mf, names.disk], join(folder, `${basename}.ova`))
   },
 }

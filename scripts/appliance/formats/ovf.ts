@@ -1,11 +1,11 @@
-/** An OVF package (DMTF DSP0243): a disk as streamOptimized VMDK and the descriptor of a machine with it. */
+/** An OVF package (DMTF DSP0243): a disk as streamOptimized VMDK, and the descriptor of a machine that has it. */
 
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { descriptorFile } from './descriptor.ts'
 import type { BakeContext } from './format.ts'
 
-/** Leaves disk and descriptor, by the names given, in the scratch folder and returns the descriptor's text. */
+/** Writes disk and descriptor under the given names to the scratch folder; returns the descriptor's text. */
 export async function ovfPackage(context: BakeContext, names: { disk: string; ovf: string }): Promise<string> {
   const { disk, flavour, basename, title, capacity, scratch } = context
   const path = join(scratch, names.disk)

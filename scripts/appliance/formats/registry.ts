@@ -9,5 +9,5 @@ import { vmdk } from './vmdk.ts'
 export const FORMATS = { qcow2, ova, vmdk, vdi, 'raw.zst': rawZst, vagrant } as const
 export type FormatName = keyof typeof FORMATS
 export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[]
-/** When nobody chooses. */
+/** The formats when the user chooses none. */
 export const DEFAULT_FORMATS: readonly FormatName[] = ['qcow2', 'ova']

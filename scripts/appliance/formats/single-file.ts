@@ -1,4 +1,4 @@
-/** The formats that are a disk and nothing else. */
+/** The formats that consist of one disk. */
 
 import { join } from 'node:path'
 import { CONTAINERS, type ContainerName } from '../disks/registry.ts'

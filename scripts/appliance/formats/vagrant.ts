@@ -1,6 +1,6 @@
 /**
- * Vagrant boxes, one a provider, as Vagrant documents them for VirtualBox (`box.ovf` and its disk) and vagrant-libvirt for
- * libvirt and qemu (`box.img`).
+ * Vagrant boxes, one per provider, as documented by Vagrant for VirtualBox (`box.ovf` and its disk) and by
+ * vagrant-libvirt for libvirt and qemu (`box.img`).
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'

@@ -1,5 +1,5 @@
 /**
- * The root file system of a disk image, read by debugfs(8): without mounting it, and as any user.
+ * Reads a disk image's root file system with debugfs(8), without mounting it and as any user.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import { $ } from 'zx'
 import type { Entry, Tree } from './tree.ts'
 
-/** By the first two octal digits of a mode. */
+/** Types by the first two octal digits of a mode. */
 const TYPES: ReadonlyMap<string, Entry['type']> = new Map([
   ['04', 'folder'],
   ['10', 'file'],
   ['12', 'link'],
 ])
-/** Of `ls -p`: inode, mode, user, group, name, size, each between slashes, which no name holds. */
+/** A line of `ls -p`: inode, mode, user, group, name, size, each between slashes, which no name contains. */
 const LISTED = /^\/(\d+)\/(\d{6})\/(\d+)\/(\d+)\/([^/]*)\/(\d*)\/$/
 
 /** Reads the file system that begins at byte `offset` of the raw image. */
@@ -45,7 +45,7 @@ async function listFolders(device: string, folders: readonly string[]): Promise<
     const match = LISTED.exec(line)
     if (match === null) continue
     const [, inode, mode = '', uid, gid, name = '', size] = match
-    // Inode 0 is an entry that was removed.
+    // Inode 0 marks a removed entry.
     if (inode === '0' || name === '.' || name === '..') continue
     entries.push({
       path: `${folders[index] ?? ''}/${name}`,
@@ -71,7 +71,7 @@ async function readFiles(device: string, paths: readonly string[]): Promise<Map<
       try {
         contents.set(path, readFileSync(join(scratch, String(index))))
       } catch {
-        // Not there.
+        // There is no such file.
       }
     }
     return contents

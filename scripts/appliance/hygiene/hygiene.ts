@@ -1,12 +1,12 @@
 /**
  * The hygiene gate: what must not be in an image that is copied and handed around.
  *
- * Rules look at the file system as it lies on the disk. One that finds anything fails the build, and `make verify`.
+ * Rules look at the file system as it is on the disk. A rule that finds anything fails the build and `make verify`.
  */
 
 import type { Entry, Tree } from './tree.ts'
 
-/** What the flavour says that there may be. */
+/** What the flavour permits. */
 export interface Permitted {
   /** Programs that run with the rights of their owner or group. */
   readonly privileged: readonly string[]
@@ -16,7 +16,7 @@ export interface Permitted {
 
 export interface Rule {
   readonly code: string
-  /** What holds when nothing is found. */
+  /** What is true when nothing is found. */
   readonly promise: string
   /** What breaks the promise, one line each. */
   find(tree: Tree, permitted: Permitted): Promise<string[]>
@@ -38,7 +38,7 @@ export async function breaches(tree: Tree, permitted: Permitted, rules = RULES):
   return broken
 }
 
-/** A rule that certain paths are not there. */
+/** A rule that certain paths do not exist. */
 function none(code: string, promise: string, unwanted: (entry: Entry) => boolean): Rule {
   return { code, promise, find: async ({ entries }) => entries.filter(unwanted).map(({ path }) => path) }
 }
@@ -50,7 +50,7 @@ const within = (path: string, folders: readonly string[]) => folders.some((folde
 const HISTORIES =
   /\/\.(bash_history|python_history|node_repl_history|viminfo|lesshst|wget-hsts|sudo_as_admin_successful)$/
 const CACHES = ['/var/cache/apt', '/var/lib/apt/lists', '/tmp', '/var/tmp', '/run']
-/** People's and services' folders, where a secret would be; packages' own files are Debian's. */
+/** Folders of people and services, where a secret would be; all other files come from Debian's packages. */
 const PERSONAL = ['/etc', '/root', '/home', '/srv', '/opt', '/usr/local', '/var']
 const NOT_SEARCHED = ['/var/lib/dpkg', '/etc/ssl/certs', '/var/cache/debconf']
 const MAX_SEARCHED_BYTES = 1 << 20
@@ -60,11 +60,11 @@ const SECRETS: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['a password of a repository', /^\s*machine\s+\S+\s+login\s+\S+\s+password\s/m],
   ['a token of a registry', /:_authToken=/],
 ]
-/** In /etc/shadow: nobody can log in by a password. */
+/** In /etc/shadow: nobody can log in with a password. */
 const NO_PASSWORD = /^[!*]/
 const WANTED = /^\/etc\/systemd\/system\/[^/]+\.(?:wants|requires|upholds)\/([^/]+)$/
 const SOCKET = /^\/(?:etc|usr\/lib)\/systemd\/system\/sockets\.target\.wants\/([^/]+)$/
-/** Ports and addresses; paths and abstract names are of this machine alone. */
+/** Ports and addresses; sockets with paths or abstract names are local to the machine. */
 const NETWORK_SOCKET = /^Listen(?:Stream|Datagram|SequentialPacket)=(?:\d+|\[|\d+\.\d+)/m
 
 export const RULES: readonly Rule[] = [

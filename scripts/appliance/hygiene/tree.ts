@@ -1,10 +1,10 @@
-/** A file system as the checks see it, wherever it comes from. */
+/** A file system as the checks see it, whatever its source. */
 
 export interface Entry {
   /** Absolute. */
   readonly path: string
   readonly type: 'file' | 'folder' | 'link' | 'device'
-  /** Permission bits, setuid and its like among them. */
+  /** Permission bits, including setuid, setgid and sticky. */
   readonly mode: number
   readonly uid: number
   readonly gid: number
@@ -14,6 +14,6 @@ export interface Entry {
 
 export interface Tree {
   readonly entries: readonly Entry[]
-  /** The contents of files, by path; one that is not there has none. */
+  /** The contents of files, by path; a missing file has no entry. */
   read(paths: readonly string[]): Promise<ReadonlyMap<string, Uint8Array>>
 }

@@ -1,6 +1,6 @@
 /**
- * Runs an agent from its configuration to its end: signals, the exit, and where its words go. What it does in between is
- * boot/agent.ts.
+ * Runs an agent from its configuration to its exit: signals, the log and the consoles. boot/agent.ts does the work in
+ * between.
  */
 
 import { Agent } from './boot/agent.ts'
@@ -12,19 +12,20 @@ import { SystemClock, sleep } from './core/clock.ts'
 import { WowError } from './core/errors.ts'
 import { createLogger } from './core/log.ts'
 
-/** Whoever asked us to stop waits no longer than this, ms. */
+/** How long stopping may take, ms. */
 const STOP_LIMIT_MS = 2_000
 
 /**
- * Runs until SIGINT or SIGTERM; `notes` are lines for the consoles. @throws InputError for bad input, WowError when the agent cannot go on; all is cleaned up
- * then.
+ * Runs until SIGINT or SIGTERM; `notes` are lines for the consoles.
+ *
+ * @throws InputError for bad input, WowError when the agent cannot go on; everything is then cleaned up.
  */
 export async function runAgent(config: AgentConfig, notes: readonly string[] = []): Promise<void> {
   const log = createLogger({ format: config.log, level: process.env.WOW_DEBUG === undefined ? 'info' : 'debug' })
   const consoles = new Consoles(config.console, log)
   for (const note of notes) consoles.line(note)
   const plan = await makePlan(config).catch((error: unknown) => {
-    // There is no agent yet to say it.
+    // There is no agent yet to report it.
     if (error instanceof WowError)
       consoles.line(
         failureLine({ code: error.code, message: error.message, hint: error.hint, ms: Math.round(performance.now()) }),

@@ -1,4 +1,4 @@
-/** A pause that doubles from failure to failure up to a longest one, and begins anew after a success. */
+/** A retry pause that doubles after each failure, up to a maximum, and starts over after a success. */
 
 export class Backoff {
   readonly #minMs: number
@@ -6,7 +6,7 @@ export class Backoff {
   readonly #factor: number
   #pauseMs: number
 
-  /** Pauses in ms; `factor`: how much longer each is than the one before. */
+  /** Pauses in ms; each is `factor` times the one before. */
   constructor({ minMs, maxMs, factor = 2 }: { minMs: number; maxMs: number; factor?: number }) {
     this.#minMs = minMs
     this.#maxMs = maxMs
@@ -14,12 +14,12 @@ export class Backoff {
     this.#pauseMs = minMs
   }
 
-  /** The pause that is due now, ms. */
+  /** The current pause, ms. */
   get pauseMs(): number {
     return this.#pauseMs
   }
 
-  /** Takes the pause that is due now, ms; the next one is longer. */
+  /** Returns the current pause, ms, and lengthens the next one. */
   next(): number {
     const pauseMs = this.#pauseMs
     this.#pauseMs = Math.min(pauseMs * this.#factor, this.#maxMs)

@@ -1,4 +1,4 @@
-/** Small helpers over `Uint8Array`: the one byte type of the whole tree. */
+/** Small helpers for `Uint8Array`, the only byte type in the tree. */
 
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 

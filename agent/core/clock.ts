@@ -1,8 +1,8 @@
 /**
  * Time as an interface.
  *
- * Everything from the ring up to the leases asks a `Clock`, so that the same code runs in the agent and, in virtual
- * time, in the simulator. `now` never jumps back and knows nothing of the wall clock.
+ * Everything from the ring up to the leases reads time from a `Clock`, so the same code runs in the agent and, in
+ * virtual time, in the simulator. `now` never goes back and does not follow the wall clock.
  */
 
 import { SuspendMeter } from './suspend-meter.ts'
@@ -86,7 +86,7 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   })
 }
 
-/** Calls `task` every `periodMs`, each time stretched or shortened by up to a tenth so that nodes do not march in step. */
+/** Calls `task` every `periodMs`, each time up to a tenth early or late so that nodes do not fall into step. */
 export function every(clock: Clock, random: { float(): number }, periodMs: number, task: () => void): Timer {
   let timer: Timer
   const arm = () => {

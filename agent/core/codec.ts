@@ -1,8 +1,8 @@
 /**
- * Declarative binary codecs for everything that crosses a wire of ours.
+ * Declarative binary codecs for all our wire formats.
  *
- * Promise: `decode` returns a whole, checked value or throws `DecodeError`; it never reads outside its bytes, never
- * allocates more than the input could hold, and refuses bytes that are left over. Integers are big-endian.
+ * Guarantees: `decode` returns one whole, checked value or throws `DecodeError`. It never reads outside its input, it
+ * never allocates more than the input could hold, and it rejects trailing bytes. Integers are big-endian.
  */
 
 import { fromUtf8, utf8 } from './bytes.ts'
@@ -45,7 +45,7 @@ export class Writer {
     this.#bytes.set(bytes, start)
   }
 
-  /** A copy of what was written; the writer starts anew. */
+  /** Returns a copy of what was written and clears the writer. */
   take(): Uint8Array {
     const taken = this.#bytes.slice(0, this.#at)
     this.#at = 0
@@ -53,7 +53,7 @@ export class Writer {
   }
 }
 
-/** One for all: encoding never waits, so there is never more than one value under way. */
+/** Shared by all callers: encoding is synchronous, so only one value is written at a time. */
 const writer = new Writer()
 
 export class Reader {
@@ -100,7 +100,7 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   return writer.take()
 }
 
-/** @throws DecodeError on anything but exactly one well-formed value. */
+/** @throws DecodeError unless `bytes` hold exactly one well-formed value. */
 export function decode<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const reader = new Reader(bytes)
   const value = codec.read(reader)
@@ -160,7 +160,7 @@ export function fixed(length: number): Codec<Uint8Array> {
   }
 }
 
-/** At most `max` bytes (under 2^32), with their length in front. */
+/** At most `max` bytes (under 2^32), prefixed with their length. */
 export function bytes(max: number): Codec<Uint8Array> {
   const width = max < 256 ? 1 : max < 65_536 ? 2 : 4
   return {
@@ -190,7 +190,7 @@ export function string(max: number): Codec<string> {
   }
 }
 
-/** At most `max` items (under 65,536), with their number in front. */
+/** At most `max` items (under 65,536), prefixed with their count. */
 export function list<T>(item: Codec<T>, max: number): Codec<readonly T[]> {
   const width = max < 256 ? 1 : 2
   return {
@@ -219,7 +219,7 @@ export function optional<T>(inner: Codec<T>): Codec<T | undefined> {
   }
 }
 
-/** One of a few names, sent as its place in the list. */
+/** One of a few names, encoded as its index in the list. */
 export function oneOf<const Names extends readonly string[]>(...names: Names): Codec<Names[number]> {
   return {
     write: (writer, value) => {
@@ -236,7 +236,7 @@ export function oneOf<const Names extends readonly string[]>(...names: Names): C
   }
 }
 
-/** A codec of an object, field by field; `union` reads its fields into an object that knows its kind already. */
+/** An object, field by field. `union` uses `readInto` to read the fields into an object that already has its `kind`. */
 interface StructCodec<T> extends Codec<T> {
   readInto(reader: Reader, value: Record<string, unknown>): void
 }
@@ -261,7 +261,7 @@ export function struct<Fields extends Record<string, Codec<unknown>>>(
   }
 }
 
-/** A discriminated union: one byte says which of the `kinds`, `kind` holds its name. */
+/** A discriminated union: one byte selects one of `kinds`, whose name becomes the value's `kind`. */
 export function union<Kinds extends Record<string, StructCodec<unknown>>>(
   kinds: { [K in keyof Kinds]: Kinds[K] },
 ): Codec<{ [K in keyof Kinds]: { kind: K } & Decoded<Kinds[K]> }[keyof Kinds]> {

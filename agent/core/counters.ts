@@ -1,4 +1,4 @@
-/** Counts by name: every dropped frame has a reason here, and nothing else happens to it. */
+/** Named counters. A dropped frame is counted here by reason and leaves no other trace. */
 
 export class Counters {
   readonly #counts = new Map<string, number>()
@@ -7,7 +7,7 @@ export class Counters {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + amount)
   }
 
-  /** One more frame or packet that goes nowhere, and why. */
+  /** Counts `amount` dropped frames or packets under `reason`. */
   drop(reason: string, amount = 1): void {
     this.add(`drop-${reason}`, amount)
   }

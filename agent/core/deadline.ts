@@ -1,17 +1,17 @@
-/** Work that must end: by itself, when somebody calls it off, or when its time is over. */
+/** Work that must end: by itself, when a caller aborts it, or when its time runs out. */
 
 import type { Clock, Timer } from './clock.ts'
 
 export interface Deadline {
   readonly clock: Clock
   readonly limitMs: number
-  /** Who else may call the work off. */
+  /** Any of these aborts the work too. */
   readonly signals: readonly AbortSignal[]
-  /** Why, when the time is over. */
+  /** The reason to abort with when the time runs out. */
   readonly late: Error
 }
 
-/** @throws the reason of whatever ended `work` from outside, else what `work` throws */
+/** @throws the abort reason when a signal or the time limit ended `work`, else what `work` throws */
 export async function withDeadline<T>(deadline: Deadline, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const end = new AbortController()
   const unfollow = deadline.signals.map((signal) => follow(signal, end))
@@ -27,14 +27,14 @@ export async function withDeadline<T>(deadline: Deadline, work: (signal: AbortSi
   }
 }
 
-/** A signal that says when `limitMs` are over; to be cancelled when the work is done. */
+/** A signal that aborts after `limitMs`; call `cancel` when the work is done. */
 export function timeLimit(clock: Clock, limitMs: number): { readonly signal: AbortSignal; cancel(): void } {
   const end = new AbortController()
   const timer = clock.after(limitMs, () => end.abort())
   return { signal: end.signal, cancel: () => timer.cancel() }
 }
 
-/** Whether `work` was done in time; it goes on in any case. */
+/** Whether `work` finished within `limitMs`; it is not stopped. @throws what `work` throws in that time */
 export async function doneWithin(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<boolean> {
   let timer: Timer | undefined
   const late = new Promise<boolean>((resolve) => {
@@ -45,7 +45,7 @@ export async function doneWithin(clock: Clock, limitMs: number, work: Promise<un
   return done
 }
 
-/** @throws what `late` makes when `work` takes longer than `limitMs`; the work goes on unheard. */
+/** @throws the error from `late` when `work` takes longer than `limitMs`; `work` is not stopped, its result is lost. */
 export async function within<T>(clock: Clock, limitMs: number, work: Promise<T>, late: () => Error): Promise<T> {
   let timer: Timer | undefined
   const tooLate = new Promise<never>((_, reject) => {
@@ -58,7 +58,7 @@ export async function within<T>(clock: Clock, limitMs: number, work: Promise<T>,
   }
 }
 
-/** Waits for `work` until `signal` says so; the work itself goes on. @throws the signal's reason, or what `work` throws */
+/** Waits for `work` until `signal` aborts; `work` is not stopped. @throws the signal's reason, or what `work` throws */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work
   let onAbort = () => {}
@@ -74,7 +74,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   }
 }
 
-/** `AbortSignal.any` would do, but in Node 20 it can lose the signals that it follows to the garbage collector. */
+/** Not `AbortSignal.any`: in Node 20 it can lose the signals it follows to the garbage collector. */
 function follow(signal: AbortSignal, end: AbortController): () => void {
   const onAbort = () => end.abort(signal.reason)
   if (signal.aborted) onAbort()

@@ -1,4 +1,4 @@
-/** Ed25519 (RFC 8032) over raw bytes: 32 of seed, 32 of public key, 64 of signature. */
+/** Ed25519 (RFC 8032) on raw bytes: seeds and public keys of 32 bytes, signatures of 64. */
 
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 
@@ -11,7 +11,7 @@ export interface KeyPair {
   sign(message: Uint8Array): Uint8Array
 }
 
-/** A JWK must name its public key, and Node takes only the seed from a private one: this stands where `x` has to be. */
+/** A JWK must contain a public key `x`, but Node reads only the seed of a private one: this placeholder stands in. */
 const UNKNOWN_X = text(new Uint8Array(PUBLIC_KEY_BYTES))
 
 export function keyPairOf(seed: Uint8Array): KeyPair {
@@ -20,7 +20,7 @@ export function keyPairOf(seed: Uint8Array): KeyPair {
   return { publicKey, sign: (message) => new Uint8Array(sign(null, message, key)) }
 }
 
-/** False for any bytes that are no public key or no signature of it. */
+/** False, never an error, when `publicKey` is not a key or `signature` is not its signature of `message`. */
 export function verifies(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES) return false
   return verify(null, message, publicKeyOf(publicKey), signature)

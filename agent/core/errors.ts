@@ -2,7 +2,7 @@
  * Errors that a user may see.
  *
  * A `WowError` carries a stable `code` that scripts can match, one sentence that names the field and what was found,
- * and a `hint` that says what to do. Whoever prints it prints no stack trace.
+ * and a `hint` that says what to do. It is printed without a stack trace.
  */
 
 export class WowError extends Error {
@@ -17,7 +17,7 @@ export class WowError extends Error {
   }
 }
 
-/** The user's own input is at fault: exit code 2, nothing was written. */
+/** The user's input is wrong: exit code 2, nothing was written. */
 export class InputError extends WowError {
   constructor(code: string, message: string, hint: string, options?: ErrorOptions) {
     super(code, message, hint, options)
@@ -25,7 +25,7 @@ export class InputError extends WowError {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -1,11 +1,11 @@
-/** Files that are either the old ones or the new ones, never half of each. */
+/** Writes a file atomically: it is the old one or the new one, never half of each. */
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Writes `content` beside `path`, syncs it, and renames it into place; the file ends with exactly `mode`.
+ * Writes `content` beside `path`, syncs it, and renames it into place. The file gets `mode`, less the umask.
  *
  * @throws the system's error; the old file is then untouched and nothing is left beside it.
  */
@@ -27,7 +27,7 @@ export function writeWhole(path: string, content: string | Uint8Array, mode = 0o
   syncFolder(dirname(path))
 }
 
-/** Makes a rename in `path` survive a power cut; file systems that cannot sync a folder keep it anyway. */
+/** Makes a rename in `path` survive a power cut, where the file system can sync a folder. */
 function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
   try {

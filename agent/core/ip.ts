@@ -48,7 +48,7 @@ export function netmask(prefix: number): Ip4 {
   return (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0) as Ip4
 }
 
-/** undefined when `text` is no CIDR block or its address has host bits set. */
+/** undefined when `text` is not a CIDR block or its address has host bits set. */
 export function parseCidr(text: string): Cidr | undefined {
   const [address = '', length = '', ...rest] = text.split('/')
   const base = parseIp4(address)
@@ -78,7 +78,7 @@ export function broadcastOf(cidr: Cidr): Ip4 {
   return (cidr.base + cidrSize(cidr) - 1) as Ip4
 }
 
-/** The first host address: DHCP server identifier and resolver of the pool, held by every agent on its own tap. */
+/** The first host address: the pool's DHCP server identifier and resolver. Every agent holds it on its own tap. */
 export function serviceAddressOf(cidr: Cidr): Ip4 {
   return (cidr.base + 1) as Ip4
 }

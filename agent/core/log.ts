@@ -1,9 +1,9 @@
 /**
  * Structured logging.
  *
- * `Log` is small enough to be faked in a test; `createLogger` is the real one, over pino, on stderr (stdout belongs to
- * the command's answer). Fields whose names say that they hold a secret are masked at the first two levels, whatever the
- * caller passes; nothing deeper than that should be logged at all.
+ * `Log` is small enough to fake in a test. `createLogger` makes the real one, over pino, on stderr: stdout is for the
+ * command's output. Fields named after a secret are masked at the first two levels, whatever the caller passes; nothing
+ * deeper than that should be logged at all.
  */
 
 import { type DestinationStream, type Logger, pino } from 'pino'
@@ -26,7 +26,7 @@ export interface LoggerOptions {
   readonly write?: (line: string) => void
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 const SECRET_FIELDS = ['token', 'secret', 'password', 'privateKey']
@@ -73,7 +73,7 @@ class PinoLog implements Log {
   }
 }
 
-/** One line of pino's JSON, redaction already done, for people: `12:01:02.345 warn  peer lost address=6f… ms=12`. */
+/** Formats a line of pino's JSON, already redacted, for people: `12:01:02.345 warn  peer lost address=6f… ms=12`. */
 function asText(line: string): string {
   const record = JSON.parse(line) as Record<string, unknown>
   const level = LEVEL_NAMES[Number(record.level)] ?? 'info'

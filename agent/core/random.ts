@@ -6,7 +6,7 @@ export interface Random {
   bytes(length: number): Uint8Array
   /** Uniform in [0, 1). */
   float(): number
-  /** Uniform whole number in [0, bound); `bound` is at most 2^48. */
+  /** Uniform integer in [0, bound); `bound` is at most 2^48. */
   below(bound: number): number
 }
 

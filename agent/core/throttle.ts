@@ -1,4 +1,4 @@
-/** Lets something happen once in so long: a stranger must not make this node work or talk much. */
+/** Admits an action at most once per interval, so that a stranger cannot make this node work or talk much. */
 
 import type { Clock } from './clock.ts'
 
@@ -12,7 +12,7 @@ export class Throttle {
     this.#spacingMs = spacingMs
   }
 
-  /** Whether it may happen now; it counts as happened then. */
+  /** Whether the action may happen now. If so, it counts as done. */
   admits(): boolean {
     const now = this.#clock.now()
     if (now - this.#last < this.#spacingMs) return false
@@ -20,7 +20,7 @@ export class Throttle {
     return true
   }
 
-  /** Lets it happen at once next time. */
+  /** Admits the next action at once. */
   reset(): void {
     this.#last = Number.NEGATIVE_INFINITY
   }

@@ -21,7 +21,7 @@ export function toAddress(value: bigint): Address {
   return (value & MASK) as Address
 }
 
-/** One view for all: addresses are read and written on every frame, and nothing waits in between. */
+/** Shared by all callers: every frame reads or writes addresses, always synchronously. */
 const view = new DataView(new ArrayBuffer(ADDRESS_BYTES))
 const viewBytes = new Uint8Array(view.buffer)
 
@@ -34,7 +34,7 @@ export function addressBytes(address: Address): Uint8Array {
   return inView(address).slice()
 }
 
-/** Good until the next address is read or written. */
+/** Valid until the next address is read or written. */
 function inView(address: Address): Uint8Array {
   view.setBigUint64(0, address >> 96n)
   view.setBigUint64(8, address >> 32n)
@@ -51,25 +51,28 @@ export function formatAddress(address: Address): string {
   return address.toString(16).padStart(ADDRESS_BYTES * 2, '0')
 }
 
-/** How far one walks from `from` to `to` in the direction of growing addresses, which we call right. */
+/** The way from `from` to `to` in the direction of growing addresses, which we call right. */
 export function rightward(from: Address, to: Address): bigint {
   return to >= from ? to - from : SIZE - (from - to)
 }
 
-/** The shorter way round between two addresses. */
+/** The shorter of the two ways round. */
 export function distance(a: Address, b: Address): bigint {
   const right = rightward(a, b)
   return right <= HALF ? right : SIZE - right
 }
 
-/** Whether `x` lies strictly inside the arc that runs rightward from `from` to `to`; the arc from a point to itself is the whole circle without it. */
+/**
+ * Whether `x` lies strictly inside the arc that runs rightward from `from` to `to`. The arc from a point to itself is
+ * the whole circle without that point.
+ */
 export function isBetween(from: Address, x: Address, to: Address): boolean {
   if (from === to) return x !== from
   const offset = rightward(from, x)
   return offset > 0n && offset < rightward(from, to)
 }
 
-/** Whether `a` is closer to `target` than `b` is; of two equally close ones the one to the right of the target is. */
+/** Whether `a` is closer to `target` than `b` is; of two equally close ones, the one to the target's right is. */
 export function isCloser(target: Address, a: Address, b: Address): boolean {
   const toA = distance(target, a)
   const toB = distance(target, b)

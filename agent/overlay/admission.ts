@@ -1,8 +1,8 @@
 /**
- * Whom this node takes in, and how much of what a linked node says it listens to.
+ * Which links this node accepts, and how many frames it hears from each peer.
  *
- * Guarantees: what one linked node can make this one do is bounded by a rate, lower for a stranger than for a node that
- * this one wants a link to; a full node refuses strangers, and still takes in whoever would be a neighbour.
+ * Guarantees: a rate limits what one peer can make this node do, and the rate is lower for a stranger than for a node
+ * that this one wants a link to. A full node rejects strangers but still accepts a would-be neighbour.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -25,7 +25,7 @@ export class Admission {
   readonly #near: NearLinks
   readonly #clock: Clock
   readonly #budgets = new WeakMap<Peer, Budget>()
-  /** Frames that were not listened to. */
+  /** Frames ignored for exceeding the rate. */
   dropped = 0
 
   constructor(parts: { self: Address; peers: Peers; near: NearLinks; clock: Clock }) {
@@ -40,7 +40,7 @@ export class Admission {
     return outgoing || this.#peers.size < MAX_PEERS || this.#peers.has(peer) || this.#wouldBeNear(peer)
   }
 
-  /** Whether one more frame of this peer is listened to; call it once for each. */
+  /** Whether this peer's frame is heard; call it once a frame. */
   hears(peer: Peer): boolean {
     const wanted = peer.roles.size > 0 || this.#near.isNear(peer.address)
     const perSecond = wanted ? WANTED_FRAMES_PER_S : STRANGER_FRAMES_PER_S

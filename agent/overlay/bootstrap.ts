@@ -1,9 +1,9 @@
 /**
- * The way in: dials the known endpoints, round after round, while this node has no link at all.
+ * The way into the ring: while this node has no link, it dials the known endpoints, round after round.
  *
- * Guarantees: one reachable node is enough; an endpoint that turns out to be this node itself is left out; a node with
- * nobody to ask is a ring of one at once, and a node that lost everybody becomes one after `ALONE_AFTER_MS`, while it
- * goes on trying.
+ * Guarantees: one reachable node is enough. An endpoint that turns out to be this node is no longer dialled. A node
+ * with no endpoints is a ring of one at once; a node that lost all its links becomes one after `ALONE_AFTER_MS`, but
+ * keeps trying.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -28,7 +28,7 @@ export class Bootstrap {
   #stopped = false
   #arrive: () => void = () => {}
 
-  /** Resolves when the first link came up, or this node became alone. */
+  /** Resolves when the first link comes up or this node becomes alone. */
   readonly arrived = new Promise<void>((resolve) => {
     this.#arrive = resolve
   })
@@ -37,7 +37,7 @@ export class Bootstrap {
     links: LinkLayer
     clock: Clock
     random: Random
-    /** Whether any link stands. */
+    /** Whether any link is up. */
     linked: () => boolean
     adopt: (link: Link) => void
     setAlone: () => void
@@ -69,7 +69,7 @@ export class Bootstrap {
     this.#arrive()
   }
 
-  /** Nobody was found: this node is the whole ring. */
+  /** No other node was found: this node is the whole ring. */
   onAlone(): void {
     this.#arrive()
   }
@@ -109,7 +109,7 @@ export class Bootstrap {
       link.close()
       this.#forget(endpoint)
     } catch {
-      // The next round tries again; what stays unreachable is for the caller to report.
+      // The next round tries again; the caller reports what stays unreachable.
     } finally {
       limit.cancel()
     }

@@ -1,8 +1,8 @@
 /**
- * Whether this node stands in a ring, and how: `alone` (it is the whole ring), `joined` (it has found its place once and
- * still has company), `correct` (correctly connected now).
+ * This node's state in the ring: `alone` (it is the whole ring), `joined` (it once found its place and still has peers,
+ * or is alone), `correct` (correctly connected now).
  *
- * Decides nothing else and tells nobody: `review` says what changed, its caller acts.
+ * It has no side effects: `review` returns what changed, and its caller acts.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -10,13 +10,13 @@ import { CUT_OFF_AFTER_MS } from './constants.ts'
 import type { NearLinks } from './near-links.ts'
 import type { Peers } from './peers.ts'
 
-/** What one review found different from the one before. */
+/** What changed since the last review. */
 export interface Turn {
   readonly joinedChanged: boolean
   readonly correctChanged: boolean
-  /** Correctly connected again after a time in which others may have gone on without this node. */
+  /** Correctly connected again after an outage in which others may have gone on without this node. */
   readonly returned: boolean
-  /** This node was alone and is not any more. */
+  /** This node was alone and no longer is. */
   readonly foundOthers: boolean
 }
 
@@ -47,7 +47,7 @@ export class Connectivity {
     return this.#correct
   }
 
-  /** No other node was found. False when that is known, or not so. */
+  /** No other node was found. False when this node has peers, or was alone already. */
   becomeAlone(): boolean {
     if (this.#peers.size > 0 || this.#alone) return false
     this.#alone = true
@@ -75,7 +75,7 @@ export class Connectivity {
     }
   }
 
-  /** Whether an outage is over that was long enough to count. */
+  /** Whether an outage just ended that was long enough to count. */
   #noteOutage(): boolean {
     const now = this.#clock.now()
     const since = this.#cutOffSince

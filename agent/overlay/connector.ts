@@ -1,7 +1,7 @@
 /**
- * Getting a link to a node by whatever way there is: dial it; ask it to dial us; go through a node linked to both.
+ * Gets a link to a node by any way that works: dial it, ask it to dial us, or go through a node linked to both.
  *
- * Guarantees that one attempt per node is under way at a time, and that a resolved `reach` means a link was adopted.
+ * Guarantees: one attempt per node runs at a time, and a resolved `connect` means that a link was adopted.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -39,7 +39,8 @@ export class Connector {
   }
 
   /**
-   * Links to `peer`. `via` is a linked node that is linked to it too; without one the ring is asked.
+   * Links to `peer`. `via` is a peer that is linked to it too; without `via` the ring is asked.
+   *
    * @throws DeliveryError when no way works.
    */
   connect(peer: Address, via?: Address, known?: Contact): Promise<void> {
@@ -54,10 +55,10 @@ export class Connector {
     return this.#attempts.has(peer)
   }
 
-  /** Somebody who cannot reach us asks to be dialled. */
+  /** A node that cannot reach us asks to be dialled. */
   onDialBack(asker: Contact): void {
     if (asker.address === this.#links.self || this.#isLinked(asker.address)) return
-    // Where it leads is the asker's word: a stranger must not make this node dial the whole world.
+    // The asker names the endpoints: a stranger must not make this node dial the whole world.
     if (this.#dialBacks >= MAX_DIAL_BACKS) return
     this.#dialBacks++
     void this.#dial(asker).finally(() => {
@@ -65,7 +66,7 @@ export class Connector {
     })
   }
 
-  /** A link to `peer` came up, whoever opened it. */
+  /** A link to `peer` came up; either side may have opened it. */
   onLinked(peer: Address): void {
     this.#awaited.get(peer)?.()
   }
@@ -79,7 +80,7 @@ export class Connector {
     throw new DeliveryError('no-answer', `node ${formatAddress(peer)} cannot be reached by any way`)
   }
 
-  /** Tries each way when the one before it failed or took `HEAD_START_MS`; a better one may still come through later. */
+  /** Tries each way once the one before it failed or took `HEAD_START_MS`; a slow, better way may still work later. */
   #firstThatWorks(ways: readonly (() => Promise<boolean>)[]): Promise<boolean> {
     return new Promise((resolve, reject) => {
       let begun = 0
@@ -125,7 +126,7 @@ export class Connector {
       this.#adopt(await dial(limit.signal))
       return true
     } catch {
-      // The dialled side may have come to us meanwhile.
+      // The peer may have dialled us meanwhile.
       return this.#isLinked(peer)
     } finally {
       limit.cancel()
@@ -161,7 +162,7 @@ export class Connector {
   }
 }
 
-/** @throws DeliveryError when the bytes are no contacts: whoever answered so has not answered. */
+/** @throws DeliveryError when the bytes are not contacts: such an answer counts as none. */
 export function decodeContacts(body: Uint8Array): readonly Contact[] {
   try {
     return decode(ringAnswerCodec, body).contacts

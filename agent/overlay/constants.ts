@@ -1,34 +1,34 @@
-/** Every number of the overlay, with its unit and its reason. */
+/** Every number of the overlay, with its unit and reason. */
 
-/** Near links held on each side: the neighbour, and a spare that takes over at once when the neighbour dies. */
+/** Near links on each side: the neighbour, and a spare that takes over at once when the neighbour dies. */
 export const NEAR_PER_SIDE = 2
 
-/** How often a neighbour from which nothing was heard is pinged, ms. With `DEAD_AFTER_MS` two pings may be lost. */
+/** How often a silent neighbour is pinged, ms. Two pings fit into `NEIGHBOR_DEAD_AFTER_MS`. */
 export const PING_NEIGHBOR_MS = 700
 /** Silence after which a neighbour counts as dead, ms: "noticed in about 2 s". */
 export const NEIGHBOR_DEAD_AFTER_MS = 2_000
-/** A spare that becomes the neighbour may have been silent for longer: it has at least this time to answer a ping, ms. */
+/** A spare may have been silent for longer when it becomes the neighbour: it gets this long to answer a ping, ms. */
 export const NEIGHBOR_ANSWERS_WITHIN_MS = 600
-/** Both for every other link: only the neighbours decide where an entry lives, so the rest may be lazy. */
+/** The same two for every other link: only neighbours decide where an entry lives, so other links can wait longer. */
 export const PING_LINK_MS = 15_000
 export const LINK_DEAD_AFTER_MS = 40_000
-/** A link over which an answer did not come is dead when nothing comes within this, ms: a ping goes out at once. */
+/** When an answer is missing on a link, the peer is pinged at once, and is dead after this much more silence, ms. */
 export const SUSPECT_DEAD_AFTER_MS = 2_000
-/** How often links are looked over, ms. A look that comes later than `STALL_MS` says that this process stood still, not its peers. */
+/** How often links are checked, ms. A check over `STALL_MS` late means that this process stood still, not its peers. */
 export const HEARTBEAT_TICK_MS = 350
 export const STALL_MS = 1_000
 
-/** How often neighbours repeat their view to each other, ms: mends a lost message, costs about 150 bytes. */
+/** How often neighbours repeat their view to each other, ms: repairs a lost message, costs about 150 bytes. */
 export const STATUS_PERIOD_MS = 10_000
 /** How often a node looks itself up through a random link, ms: finds a neighbour that nobody told it of. */
 export const SELF_LOOKUP_PERIOD_MS = 30_000
-/** A node that is still looking for its place asks again this often, ms. */
+/** How often a node that is still looking for its place asks again, ms. */
 export const JOIN_LOOKUP_PERIOD_MS = 1_000
 /** How often far links are counted and drawn, ms. */
 export const FAR_PERIOD_MS = 5_000
-/** A link that neither end wants any more is closed after this, ms. */
+/** How long a link stays open after neither end wants it, ms. */
 export const LINK_GRACE_MS = 15_000
-/** An on-demand link without traffic is given up after this, ms. */
+/** How long an on-demand link without traffic is kept, ms. */
 export const ON_DEMAND_IDLE_MS = 120_000
 
 /** First and longest pause before a candidate for a near link is dialled again, ms. */
@@ -36,21 +36,21 @@ export const REDIAL_MIN_MS = 250
 export const REDIAL_MAX_MS = 8_000
 /** A single attempt to open a link, ms. */
 export const DIAL_TIMEOUT_MS = 5_000
-/** One way to a peer gets this much time before the next is tried beside it, ms: most dials that work are done by then. */
+/** Head start of one way to a peer before the next is tried in parallel, ms: most dials that work are done by then. */
 export const HEAD_START_MS = 600
 /** How long to wait for a peer that was asked to dial us, ms. */
 export const DIAL_BACK_TIMEOUT_MS = 5_000
 /** First and longest pause between rounds over the bootstrap addresses, ms. */
 export const BOOTSTRAP_RETRY_MIN_MS = 300
 export const BOOTSTRAP_RETRY_MAX_MS = 10_000
-/** A node that lost its last link tries this long to find the ring again before it goes on as a ring of one, ms. */
+/** How long a node that lost its last link seeks the ring before it becomes a ring of one, ms. */
 export const ALONE_AFTER_MS = 15_000
 
-/** First and longest pause between attempts to replace a relayed link by a direct one, ms. */
+/** First and longest pause between attempts to replace a relayed link with a direct one, ms. */
 export const UPGRADE_MIN_MS = 3_000
 export const UPGRADE_MAX_MS = 300_000
 
-/** How many silent neighbours are asked again, for how long, and how often, ms: a ring heals within one longest pause. */
+/** How many silent neighbours are retried, for how long and how often, ms: a ring heals within the longest pause. */
 export const LOST_KEPT = 8
 export const LOST_KEPT_MS = 900_000
 export const LOST_RETRY_MIN_MS = 1_000
@@ -58,36 +58,36 @@ export const LOST_RETRY_MAX_MS = 6_000
 export const LOST_TICK_MS = 1_000
 
 /**
- * How often a node of a small ring looks for another ring, ms in the mean, and how often all nodes of a large ring do
- * together: a bootstrap node pays about 25 ms of CPU for each.
+ * Mean pause between a node's probes for another ring in a small ring, ms, and the rate of probes by all nodes together
+ * in a large one: each probe costs a bootstrap node about 25 ms of CPU.
  */
 export const PROBE_MIN_MS = 30_000
 /** How rarely at most, ms: a size that somebody made up must not end the search. */
 export const PROBE_MAX_MS = 86_400_000
 export const PROBES_PER_SECOND = 1
-/** Endpoints of nodes once met that are kept for that. */
+/** How many endpoints of nodes once met are kept for probes. */
 export const RENDEZVOUS_KEPT = 64
 
-/** Not correctly connected for longer than this, ms, is being cut off: what is held must be asked after. */
+/** A node not correctly connected for longer than this, ms, was cut off and must verify what it holds. */
 export const CUT_OFF_AFTER_MS = 1_000
 
-/** Links that a node holds; a full one takes in nobody but a neighbour. Below what libp2p accepts. */
+/** Peers of a full node, which accepts links only from would-be neighbours. Below libp2p's limit. */
 export const MAX_PEERS = 1_500
 /**
- * Frames a second that a node listens to on one link, answers and datagrams aside, and how many seconds' worth may come at
- * once. A stranger's share costs about a twentieth of a core when every frame carries a signature to verify.
+ * Frames per second that a node accepts from one peer, answers and datagrams aside, and how many seconds' worth may
+ * come at once. A stranger's share costs about a twentieth of a core when every frame carries a signature to verify.
  */
 export const STRANGER_FRAMES_PER_S = 500
 export const WANTED_FRAMES_PER_S = 5_000
 export const BURST_S = 4
-/** Dials that others may ask of this node at the same time. */
+/** How many dials requested by others may run at once. */
 export const MAX_DIAL_BACKS = 32
 
 /** Greedy routing needs O(log² n / k) hops (paper section 4): about 10 at n = 10,000. */
 export const HOP_LIMIT = 40
-/** Default patience for an answer, ms; well above a round trip through a handful of wide-area hops. */
+/** Default wait for an answer, ms; well above a round trip through a handful of wide-area hops. */
 export const REQUEST_TIMEOUT_MS = 3_000
-/** Share of its own patience that a node passes on: the node next to a fault gives up first, and says so. */
+/** Share of its own patience that a node passes on: the node next to a fault gives up first and reports it. */
 export const HOP_PATIENCE = 0.9
 /** The most patience, ms, that a node has with a request of others: a forwarded one takes up room as long. */
 export const MAX_PATIENCE_MS = 8_000
@@ -103,5 +103,5 @@ export const MAX_FORWARDS = 10_000
 export const MAX_ENDPOINTS = 8
 export const MAX_ENDPOINT_BYTES = 255
 
-/** A superfluous second link to a peer is kept this long, so that frames under way on it still arrive, ms. */
+/** How long a superfluous second link to a peer is kept, so that frames in flight on it still arrive, ms. */
 export const LINGER_MS = 1_000

@@ -1,8 +1,7 @@
 /**
- * What comes in on a link: to the router (requests, answers), the near links (status) or the owner of datagrams.
+ * Hands each incoming frame to the router (requests, answers), the near links (status) or the datagram handler.
  *
- * Guarantees that frames that make no sense are counted and dropped, and that a peer that says more than it may is not
- * heard; neither costs it anything but the frame.
+ * Guarantees: malformed frames and frames beyond a peer's rate are counted and dropped; the link stays up.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -41,7 +40,7 @@ export class Dispatch {
     this.#parts = parts
   }
 
-  /** Frames that made no sense. */
+  /** Frames that could not be decoded. */
   get malformed(): number {
     return this.#malformed
   }
@@ -123,7 +122,7 @@ export class Dispatch {
   }
 }
 
-/** While two links to one peer stand, an older status may come after a newer one. */
+/** While two links to one peer are up, an older status may arrive after a newer one. */
 function isNewer(status: Status, known: Status | undefined): boolean {
   return known === undefined || status.epoch !== known.epoch || status.serial > known.serial
 }

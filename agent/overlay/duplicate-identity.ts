@@ -1,5 +1,5 @@
 /**
- * Two nodes with one identity: a disk that was copied to a machine which cannot be told from the first one.
+ * Detects two nodes with one identity: a disk was copied to a machine that cannot be told from the first one.
  *
  * Neither can see the other, since nobody links to itself; a node that is linked to both can, and is their witness. A status
  * of another run of a peer comes over a new link; if the old link still answers a ping after that, both runs are alive, and
@@ -18,7 +18,7 @@ import type { Address } from './address.ts'
 import type { Link } from './link.ts'
 import { type Frame, TWIN_NONCE_BYTES } from './messages.ts'
 
-/** A node that has been linked for longer takes no word about a twin, ms. */
+/** A node linked for longer than this, ms, ignores reports of a twin. */
 const NEW_FOR_MS = 5 * 60_000
 /** Nonces that this node drew and waits for, and that it passed on, each at most; the oldest goes first. */
 const KEPT = 16
@@ -42,7 +42,7 @@ export class DuplicateIdentity {
   readonly #proofs: Throttle
   /** Links by peer, in the order in which they came, each with the run that it belongs to. */
   readonly #links = new Map<Address, Map<Link, number | undefined>>()
-  /** Pinged links, and the later one whose run each would prove to be a twin's. */
+  /** Pinged links; a pong proves that the later link is a twin's. */
   readonly #asked = new Map<Link, Link>()
   /** Nonces of this node, in hex. */
   readonly #drawn = new Map<string, Uint8Array>()
@@ -68,7 +68,7 @@ export class DuplicateIdentity {
     if (links?.size === 0) this.#links.delete(link.peer)
   }
 
-  /** `epoch`: of the peer's run, by its status. */
+  /** `epoch` names the peer's run; it comes from the peer's status. */
   onStatus(link: Link, epoch: number): void {
     const links = this.#links.get(link.peer)
     if (links === undefined || links.get(link) === epoch) return

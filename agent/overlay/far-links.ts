@@ -13,12 +13,12 @@ import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
 import type { Router } from './router.ts'
 
-/** How many far links a node of a ring of `size` nodes wants. */
+/** How many far links a node wants in a ring of `size` nodes. */
 export function wantedFarLinks(size: number): number {
   return size <= 2 * NEAR_PER_SIDE + 1 ? 0 : Math.round(Math.log2(size) / 2)
 }
 
-/** A point whose distance from `self` has density proportional to 1/distance between one mean gap and half the circle. */
+/** Draws a point whose distance from `self` has density ~ 1/distance between one mean gap and half the circle. */
 export function drawFarTarget(self: Address, size: number, random: Random): Address {
   const bits = ADDRESS_BITS - 1 + Math.log2(size / 2) * (random.float() - 1)
   const whole = Math.floor(bits)
@@ -43,7 +43,7 @@ export class FarLinks {
     this.#random = parts.random
   }
 
-  /** Draws one link if there are too few, gives the oldest up if there are two too many. */
+  /** Draws one link if there are too few; gives the oldest up if there are more than two too many. */
   async balance(size: number, isNear: (address: Address) => boolean): Promise<void> {
     const far = [...this.#peers.all()].filter(({ roles }) => roles.has('far'))
     const wanted = wantedFarLinks(size)

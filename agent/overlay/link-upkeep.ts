@@ -1,6 +1,6 @@
 /**
- * Which links are worth their keep: closes those that neither end wants, gives idle on-demand links up, and has relayed
- * ones replaced.
+ * Keeps only useful links: closes those that neither end wants, gives up idle on-demand links, and tries to replace
+ * relayed links with direct ones.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -22,7 +22,7 @@ export class LinkUpkeep {
     this.#upgrades = parts.upgrades
   }
 
-  /** Looks over all links; called every few seconds. */
+  /** Checks all links; called every few seconds. */
   tidy(): void {
     const now = this.#clock.now()
     for (const peer of [...this.#peers.all()]) {

@@ -1,11 +1,11 @@
 /**
- * The boundary between the overlay and whatever carries its frames: libp2p in the agent, the simulator in tests.
+ * The boundary between the overlay and the layer that carries its frames: libp2p in the agent, the simulator in tests.
  *
  * What a `LinkLayer` guarantees:
- * - a `Link` is authenticated: `link.peer` is the address that belongs to the key the other end proved to own;
+ * - a `Link` is authenticated: `link.peer` is the address of the key that the other end proved to own;
  * - frames arrive whole, in order and unaltered, or the link closes (the simulator may be told to lose some);
- * - `send` never blocks and never throws; it says false when the frame was dropped because too much is waiting;
- * - `onClose` is called exactly once, also for a link that this side closed, and no frame comes after it;
+ * - `send` never blocks and never throws; it returns false when the frame was dropped because too much is waiting;
+ * - `onClose` is called exactly once, even for a link that this side closed, and no frame comes after it;
  * - frames that arrive before `onFrame` is set are kept.
  */
 
@@ -27,7 +27,7 @@ export interface Link {
   readonly relayed: boolean
   /** Where the peer was reached, or where it came from; for people to read. */
   readonly remote: string
-  /** Bulk frames are dropped first when the way is full; at most `MAX_FRAME` bytes. */
+  /** Sends at most `MAX_FRAME` bytes. When the link is full, bulk frames are dropped first. */
   send(frame: Uint8Array, priority?: Priority): boolean
   close(): void
   set onFrame(handler: (frame: Uint8Array) => void)
@@ -42,9 +42,9 @@ export interface LinkLayer {
   dial(contact: Contact, signal?: AbortSignal): Promise<Link>
   /** The same, but never through a third node. @throws as `dial`. */
   dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link>
-  /** Opens a link to whoever listens at `endpoint`. @throws as `dial`. */
+  /** Opens a link to the node that listens at `endpoint`. @throws as `dial`. */
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
-  /** Opens a link to `contact` that `relay`, a node we are linked to, carries. @throws when the relay or the peer refuses. */
+  /** Opens a link to `contact` through `relay`, a node we are linked to. @throws when the relay or the peer refuses. */
   dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>
   /** Proves with a nonce that this run holds the key behind `self`. */
   prove(nonce: Uint8Array): Uint8Array

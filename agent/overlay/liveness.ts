@@ -1,9 +1,9 @@
 /**
- * Who is still there. A neighbour is pinged when it was silent for `PING_NEIGHBOR_MS` and is dead after
- * `NEIGHBOR_DEAD_AFTER_MS`; every other link is looked after lazily.
+ * Which peers are alive. A neighbour is pinged after `PING_NEIGHBOR_MS` of silence and is dead after
+ * `NEIGHBOR_DEAD_AFTER_MS`; every other link is checked lazily.
  *
- * Guarantees that a process which itself stood still (a busy host, a laptop that slept) blames nobody for it, and that
- * nobody counts as dead who was not asked first.
+ * Guarantees: a process that itself stood still (a busy host, a laptop that slept) does not blame its peers for it, and
+ * no peer counts as dead before it was pinged.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -48,7 +48,7 @@ export class Liveness {
     this.#arm()
   }
 
-  /** No answer came over the link to `peer`: perhaps it is dead, perhaps something behind it. A ping will tell. */
+  /** No answer came over the link to this peer: the peer may be dead, or a node behind it. A ping will tell. */
   suspect(address: Address): void {
     const peer = this.#peers.get(address)
     if (peer === undefined || peer.suspectSince !== undefined) return
@@ -75,7 +75,7 @@ export class Liveness {
       if (stalledMs > STALL_MS) forgive(peer, now, stalledMs)
       if (this.#isDead(peer, now)) this.#dead(peer)
     }
-    // Afterwards, for a death makes another the neighbour.
+    // Pings come last: a death makes another peer the neighbour.
     for (const peer of [...this.#peers.all()]) this.#askAfter(peer, now)
   }
 
@@ -97,7 +97,7 @@ export class Liveness {
   }
 }
 
-/** This process stood still: nobody's silence counts for that time. */
+/** This process stood still: no peer's silence counts for that time. */
 function forgive(peer: Peer, now: number, stalledMs: number): void {
   peer.heardAt = Math.min(now, peer.heardAt + stalledMs)
   if (peer.askedAt !== undefined) peer.askedAt = now

@@ -1,6 +1,6 @@
 /**
- * Neighbours that went silent are asked again for a while: after a partition heals, each of the two rings finds the
- * other at every place where it was cut, and a neighbour that slept finds its place kept.
+ * Retries neighbours that went silent for a while. After a partition heals, the two rings find each other at every
+ * place where they were cut, and a neighbour that slept is linked again.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -39,7 +39,7 @@ export class LostNeighbors {
     if (this.#lost.size > LOST_KEPT) this.#lost.delete(this.#lost.keys().next().value!)
   }
 
-  /** Asks whoever is due; called every second or two. */
+  /** Dials every lost neighbour that is due; called about every second. */
   retry(): void {
     const now = this.#clock.now()
     for (const [address, lost] of this.#lost) {

@@ -9,7 +9,7 @@ const endpoints = list(string(MAX_ENDPOINT_BYTES), MAX_ENDPOINTS)
 
 export const contactCodec = struct({ address: addressCodec, endpoints })
 
-/** Room for a frame's own header: the longest one (request) has under 64 bytes. */
+/** Leaves room for a frame's own header: the longest one (request) has under 64 bytes. */
 export const MAX_BODY = MAX_FRAME - 64
 
 export const TWIN_NONCE_BYTES = 16
@@ -20,8 +20,8 @@ export const frameCodec = union({
   /** Where the sender listens; the first frame on a link, and again when it changes. */
   hello: struct({ endpoints }),
   /**
-   * The sender's view of the ring. `wanted`: it has a use for this link. `joined`: it may be routed through. Of two with
-   * the same `epoch` (one run of the sender) the larger `serial` is the newer.
+   * The sender's view of the ring. `wanted`: it has a use for this link. `joined`: requests may be routed through it.
+   * Of two with the same `epoch` (one run of the sender), the one with the larger `serial` is newer.
    */
   status: struct({
     epoch: u32,
@@ -32,7 +32,7 @@ export const frameCodec = union({
     right: list(addressCodec, NEAR_PER_SIDE),
   }),
   ping: struct({}),
-  /** `seen`: the serial of the last status that came from the pinging side; it tells again if that was not its last. */
+  /** `seen`: the serial of the pinging node's last status that arrived; if that is not its last, it sends it again. */
   pong: struct({ seen: u32 }),
   request: struct({
     id: u32,
@@ -65,9 +65,9 @@ export type Status = FrameOf<'status'>
 
 /** What one node asks another about the ring itself. */
 export const ringRequestCodec = union({
-  /** Who are you, and who are your neighbours? Asked of the closest node to an address, by a node that joins there. */
+  /** Who are you, and who are your neighbours? A node that joins asks the node closest to its own address. */
   neighbors: struct({}),
-  /** How do I reach `of`? Asked of one of its neighbours, of the node itself, or of whoever is closest. */
+  /** How do I reach `of`? Asked of a node linked to it, of the node itself, or of the node closest to that address. */
   contact: struct({ of: addressCodec }),
   /** I cannot reach you: please dial me. */
   dialBack: struct({ asker: contactCodec }),

@@ -1,10 +1,10 @@
 /**
  * Near links: the ring itself.
  *
- * A node links to every node that it hears of and that would be one of its nearest on either side; neighbours tell each
- * other their nearest, so that rings close and merge by talking. `correctlyConnected` is the paper's test (section 4):
- * links to left and right stand, each of them names this node as its own neighbour on that side, so neither knows of a
- * node in between.
+ * A node links to every node it hears of that would be one of its nearest on either side. Neighbours tell each other
+ * their nearest, so rings close and merge by talking. `correctlyConnected` is the paper's test (section 4): links to
+ * the left and right neighbour are up, and each of the two names this node as its own neighbour on that side. So
+ * neither knows of a node in between.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -32,9 +32,9 @@ export class NearLinks {
   readonly #clock: Clock
   readonly #connector: Connector
   readonly #changed: () => void
-  /** From lookups, and from near nodes that are gone; the statuses of linked nodes need no memory. */
+  /** Nodes named by lookups or by near nodes that are gone. Nodes that a peer's status names need not be kept. */
   readonly #named = new Map<Address, Contact | undefined>()
-  /** Those whose dial takes longer than `HEAD_START_MS`. */
+  /** Nodes whose dial takes longer than `HEAD_START_MS`. */
   readonly #slow = new Set<Address>()
   readonly #failures = new Map<Address, Failure>()
   left: readonly Address[] = []
@@ -48,7 +48,7 @@ export class NearLinks {
     this.#changed = parts.changed
   }
 
-  /** Links to both neighbours stand and both agree. False without any link: whether a lone node is whole is not decided here. */
+  /** Links to both neighbours are up and both agree. False without any link: `Connectivity` decides for a lone node. */
   get correctlyConnected(): boolean {
     const left = this.left[0]
     const right = this.right[0]
@@ -58,7 +58,7 @@ export class NearLinks {
     return leftSays?.right[0] === this.#self && rightSays?.left[0] === this.#self
   }
 
-  /** Nodes of the whole ring, by the spacing of the nearest and of those that they know. */
+  /** Estimated number of nodes in the ring, from the spacing of the nearest and of those they know. */
   get estimatedSize(): number {
     const extend = (side: Side): Address[] => {
       const known = side === 'left' ? this.left : this.right
@@ -83,16 +83,16 @@ export class NearLinks {
     return this.left.includes(address) || this.right.includes(address)
   }
 
-  /** A lookup named these nodes near us. */
+  /** A lookup named these nodes as near us. */
   suggest(contacts: readonly Contact[]): void {
     for (const contact of contacts) if (contact.address !== this.#self) this.#named.set(contact.address, contact)
     this.evaluate()
   }
 
-  /** A near node is gone: whom it knew on its far side comes next, and it is not dialled at once on the word of others. */
+  /** A near node is gone: the nodes on its far side are next, and it is not redialled at once when others name it. */
   onLost({ address, status }: Peer): void {
     if (!this.isNear(address) || status === undefined) return
-    // In a small ring it is near on both sides.
+    // In a small ring the same node is near on both sides.
     const beyond = [
       ...(this.left.includes(address) ? status.left : []),
       ...(this.right.includes(address) ? status.right : []),
@@ -101,13 +101,13 @@ export class NearLinks {
     this.#pause(address)
   }
 
-  /** A linked node told its view of the ring. `first`: it had told none before. */
+  /** A peer sent its view of the ring. `first`: it had sent none before. */
   onStatus(peer: Peer, first: boolean): void {
     if (first) this.evaluate()
     else this.#dialMissing([peer])
   }
 
-  /** Works out both sides anew from all linked nodes, and dials who is missing. */
+  /** Recomputes both sides from all peers, and dials nodes that are missing. */
   evaluate(): void {
     const linked: Address[] = []
     for (const peer of this.#peers.all()) if (peer.status !== undefined) linked.push(peer.address)
@@ -120,11 +120,11 @@ export class NearLinks {
     if (!same) this.#changed()
   }
 
-  /** Dials whoever `sources` or a lookup named that belongs nearer than what is linked. */
+  /** Dials nodes named by `sources` or a lookup that belong nearer than the linked ones. */
   #dialMissing(sources: Iterable<Peer>): void {
     const heard = this.#heardFrom(sources)
     if (heard.size === 0) return
-    // The neighbours first; spares when the ring is closed here.
+    // Neighbours first; spares once the ring is closed here.
     const count = this.correctlyConnected ? NEAR_PER_SIDE : 1
     for (const side of ['left', 'right'] satisfies Side[]) {
       const known = [...(side === 'left' ? this.left : this.right), ...heard.keys()]
@@ -136,8 +136,8 @@ export class NearLinks {
   }
 
   /**
-   * Nodes that are not linked, are not in a pause after a failure, and were named. A dial that takes long holds up nobody:
-   * the dead are named for a while by those who have not noticed.
+   * Nodes that were named, are not linked and are not in a pause after a failure. Nodes whose dial is slow are left out
+   * so that they hold up no other: a dead node is still named for a while by nodes that have not noticed.
    */
   #heardFrom(sources: Iterable<Peer>): Map<Address, Heard> {
     const heard = new Map<Address, Heard>()
@@ -187,7 +187,7 @@ export class NearLinks {
     const pauseMs = backoff.next()
     this.#failures.set(address, { backoff, until: this.#clock.now() + pauseMs })
     this.#clock.after(pauseMs, () => this.evaluate())
-    // Forgotten once nobody has named it for long.
+    // Forgotten when it was not dialled again for long.
     this.#clock.after(pauseMs + 2 * REDIAL_MAX_MS, () => {
       const failure = this.#failures.get(address)
       if (failure !== undefined && failure.until + REDIAL_MAX_MS < this.#clock.now()) this.#failures.delete(address)

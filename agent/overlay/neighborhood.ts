@@ -1,7 +1,7 @@
 /**
- * Who stands next to whom: pure arithmetic on addresses.
+ * Which nodes are next to each other: pure arithmetic on addresses.
  *
- * Left is the direction of falling addresses, right of growing ones.
+ * Left is the direction of falling addresses, right the direction of growing ones.
  */
 
 import { ADDRESS_BITS, type Address, rightward } from './address.ts'
@@ -12,7 +12,7 @@ export function opposite(side: Side): Side {
   return side === 'left' ? 'right' : 'left'
 }
 
-/** How far `x` is from `self` when one walks to `side`. */
+/** The way from `self` to `x` in the direction of `side`. */
 export function walk(self: Address, side: Side, x: Address): bigint {
   return side === 'right' ? rightward(self, x) : rightward(x, self)
 }
@@ -39,10 +39,11 @@ export function isSameSide(a: readonly Address[], b: readonly Address[]): boolea
 }
 
 /**
- * How many nodes the ring has, from the spacing of those known around `self`.
+ * Estimates the ring's number of nodes from the spacing of those known around `self`.
  *
  * `left` and `right` are the known addresses on each side, nearest first, without gaps. When they meet or run round the
- * circle, the count is exact; else it is the circle divided by the mean gap, good to about 1/sqrt(number of gaps).
+ * circle, the count is exact. Otherwise it is the circle divided by the mean gap, with a relative error of about
+ * 1/sqrt(number of gaps).
  */
 export function estimateSize(self: Address, left: readonly Address[], right: readonly Address[]): number {
   const known = new Set<Address>([self, ...left, ...right])

@@ -1,22 +1,22 @@
 /**
- * The face of the ring for everything above it: requests by address, datagrams to linked nodes, and the ring's own word
- * on whether it is whole. `Ring` implements it over any `LinkLayer`.
+ * The ring's interface to the layers above it: requests by address, datagrams to linked nodes, and whether this node is
+ * correctly connected. `Ring` implements it over any `LinkLayer`.
  */
 
 import { WowError } from '../core/errors.ts'
 import type { Address } from './address.ts'
 
-/** Who above the overlay a request is for. Values are on the wire. */
+/** The service above the overlay that a request is for. The values are on the wire. */
 export const SERVICES = { ring: 0, dht: 1, tunnel: 2, namespace: 3 } as const
 export type Service = (typeof SERVICES)[keyof typeof SERVICES]
 
-/** `closest`: whoever is nearest to the target answers. `exact`: the target itself, or nobody. */
+/** `closest`: the node nearest to the target answers. `exact`: only the target itself answers. */
 export type Delivery = 'closest' | 'exact'
 
 export interface Request {
-  /** Who asked, by its own word and that of every node on the way; proven only when it is `via` itself. */
+  /** The asking node, as claimed by it and every node on the way; proven only when it equals `via`. */
   readonly source: Address
-  /** The linked node that handed the request over, which proved its address; this node for what it asks itself. */
+  /** The linked node that handed the request over, its address proven; this node itself for its own request. */
   readonly via: Address
   readonly target: Address
   readonly delivery: Delivery
@@ -25,7 +25,7 @@ export interface Request {
 
 export interface Answer {
   readonly from: Address
-  /** Links that the request went over. */
+  /** How many links the request crossed. */
   readonly hops: number
   readonly body: Uint8Array
 }
@@ -40,8 +40,8 @@ export interface RequestOptions {
 export type RequestHandler = (request: Request) => Uint8Array | Promise<Uint8Array>
 
 /**
- * `no-route`: an exact target is not on the ring. `no-answer`: the request or its answer was lost, or took too long.
- * `refused`: the target's service says no.
+ * `no-route`: an exact target is not on the ring, or the way is longer than `HOP_LIMIT`. `no-answer`: the request or
+ * its answer was lost, or took too long. `refused`: the target's service says no.
  */
 export type DeliveryFailure = 'no-route' | 'no-answer' | 'refused'
 
@@ -62,7 +62,7 @@ export class Refusal extends Error {}
 
 export interface Overlay {
   readonly self: Address
-  /** Links to the true left and right neighbour stand, and neither knows of a node in between (paper section 4). */
+  /** Links to the true left and right neighbour are up, and neither knows of a node in between (paper section 4). */
   readonly correctlyConnected: boolean
   /** How long it takes at most, ms, until an honest answer through the ring has come; as measured. */
   readonly routedTimeoutMs: number
@@ -70,7 +70,7 @@ export interface Overlay {
   request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer>
   serve(service: Service, handler: RequestHandler): void
   /**
-   * Makes sure that a direct (or relayed) link to `peer` stands, and keeps it while datagrams flow.
+   * Makes sure that a link to `peer`, direct or relayed, is up, and keeps it while datagrams flow.
    * @throws DeliveryError, or the reason of `signal` when that comes first
    */
   connect(peer: Address, signal?: AbortSignal): Promise<void>

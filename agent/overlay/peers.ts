@@ -1,9 +1,9 @@
 /**
  * The nodes this one is linked to, one link each.
  *
- * Guarantees that at most one link per peer is used: of two that stand at once both ends keep the same one, the link
- * that the lower address dialled, and of two dialled by the same end the newer. A link that fell silent gives way to any
- * new one: the peer may have lost its power and come back.
+ * Guarantees that at most one link per peer is used, and that both ends keep the same one of two: the direct one rather
+ * than a relayed one, then the one that the lower address dialled, then the newer. A link that fell silent gives way to
+ * any new one: the peer may have lost power and come back.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -13,7 +13,7 @@ import { FIRST_ROUND_TRIP_MS, MAX_PATIENCE_MS } from './constants.ts'
 import type { Contact, Link } from './link.ts'
 import type { Status } from './messages.ts'
 
-/** Two nodes that dial each other at the same moment both have a link that was heard from this recently, ms. */
+/** A link heard from within this time, ms, is not silent: longer than two nodes that dial each other at once need. */
 const FRESH_MS = 1_500
 
 /** Why this side wants a link. Near is not a role: it follows from the addresses. */
@@ -25,7 +25,7 @@ export interface Peer {
   endpoints: readonly string[]
   status: Status | undefined
   readonly roles: Set<Role>
-  /** When the last frame came, and when the last datagram went or came. */
+  /** When the last frame came in, and when the last datagram came in or went out. */
   heardAt: number
   usedAt: number
   pingedAt: number
@@ -33,7 +33,7 @@ export interface Peer {
   readonly roundTrip: RoundTrip
   /** When it was first pinged since it was last heard. */
   askedAt: number | undefined
-  /** An answer did not come over this link and nothing was heard since: it is pinged, and requests go round it. */
+  /** Since when an answer is missing on this link and nothing was heard: the peer is pinged, requests go round it. */
   suspectSince: number | undefined
   /** Since when neither side has wanted the link. */
   unwantedSince: number | undefined
@@ -73,7 +73,7 @@ export class Peers {
     return this.#peers.has(address)
   }
 
-  /** Whether one of them says to listen there. */
+  /** Whether any peer says it listens at `endpoint`. */
   listensAt(endpoint: string): boolean {
     for (const { endpoints } of this.#peers.values()) if (endpoints.includes(endpoint)) return true
     return false
@@ -83,14 +83,14 @@ export class Peers {
     return this.#peers.values()
   }
 
-  /** Those that say where they listen. */
+  /** The peers that say where they listen. */
   contacts(): Contact[] {
     const contacts: Contact[] = []
     for (const { address, endpoints } of this.all()) if (endpoints.length > 0) contacts.push({ address, endpoints })
     return contacts
   }
 
-  /** Takes a link in, perhaps in place of another; undefined when the one that stands is kept. The caller closes the superfluous one. */
+  /** Adds a link or replaces the one in use; undefined if the old one stays. The caller closes the superfluous one. */
   add(link: Link): Peer | undefined {
     const now = this.#clock.now()
     const known = this.#peers.get(link.peer)
@@ -119,7 +119,7 @@ export class Peers {
     return known
   }
 
-  /** Forgets the peer if `link` is the one in use; says whether it was. */
+  /** Forgets the peer if `link` is the one in use. Returns whether it was. */
   remove(link: Link): boolean {
     const known = this.#peers.get(link.peer)
     return known?.link === link && this.#peers.delete(link.peer)

@@ -1,7 +1,7 @@
 /**
- * How two rings meet that both believe they are whole: a node dials, now and then, somebody it knows of and is not
- * linked to, and looks for its own place through that link. In its own ring it finds what it knows; in another it finds
- * nearer neighbours, and the two rings grow into one.
+ * Merges two rings that both believe they are whole. Now and then a node dials a node that it knows of but is not
+ * linked to, and looks up its own place through that link. In its own ring it finds what it knows; in another ring it
+ * finds nearer neighbours, and the two rings grow into one.
  *
  * Guarantees: as long as one node of one ring was given the address of one node of the other, or keeps it from earlier, they
  * meet, however long they were apart; what strangers said where they listen never takes the place of what was given. All
@@ -33,11 +33,11 @@ export class RingMerge {
     links: LinkLayer
     clock: Clock
     random: Random
-    /** About how many nodes this ring has. */
+    /** Estimated number of nodes in this ring. */
     size: () => number
     isLinked: (endpoint: string) => boolean
     adopt: (link: Link) => void
-    /** Looks for this node's place as seen from another. */
+    /** Looks up this node's place through another node. */
     lookUp: (through: Address) => void
   }) {
     this.#links = parts.links
@@ -73,7 +73,7 @@ export class RingMerge {
     }
   }
 
-  /** Links to whoever listens there, and looks for this node's place from there. */
+  /** Links to the node that listens at `endpoint`, and looks up this node's place through it. */
   async meet(endpoint: string): Promise<void> {
     const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
@@ -82,7 +82,7 @@ export class RingMerge {
       this.#adopt(link)
       this.#lookUp(link.peer)
     } catch {
-      // Nobody there now; there are others, and other times.
+      // Nobody is there now; a later probe may try again.
     } finally {
       limit.cancel()
     }

@@ -1,4 +1,4 @@
-/** What other nodes may ask this one about the ring: who its neighbours are, how to reach a node, to dial one back. */
+/** Answers other nodes' requests about the ring: name your neighbours, say how to reach a node, dial me back. */
 
 import { EMPTY } from '../core/bytes.ts'
 import { decode } from '../core/codec.ts'

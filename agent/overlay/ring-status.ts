@@ -13,7 +13,7 @@ export interface RingStatus {
   readonly onDemand: number
   readonly estimatedSize: number
   readonly malformedFrames: number
-  /** Frames beyond what one link may say. */
+  /** Frames dropped because a peer exceeded its rate. */
   readonly excessFrames: number
   readonly links: readonly LinkStatus[]
 }

@@ -1,6 +1,6 @@
 /**
- * One node of the ring: puts the overlay's parts together and shows them as `Overlay`. It adopts links and closes them;
- * what comes in on one goes to `Dispatch`.
+ * One node of the ring: assembles the overlay's parts and presents them as `Overlay`. It adopts and closes links;
+ * `Dispatch` handles the frames that come in on them.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -71,9 +71,9 @@ export class Ring implements Overlay {
 
   /** The ring closed or opened around this node. */
   onConnectedChange: (correctlyConnected: boolean) => void = () => {}
-  /** Correctly connected again after a time in which others may have gone on without this node. */
+  /** Correctly connected again after an outage in which others may have gone on without this node. */
   onReturn: () => void = () => {}
-  /** A neighbour came, went or changed places; also when the node becomes alone or stops being so. */
+  /** A near node came, went or changed places, or this node became alone or stopped being alone. */
   onNeighborsChange: () => void = () => {}
   /** Another node with this identity has been on the ring for longer. */
   onTwin: () => void = () => {}
@@ -162,7 +162,7 @@ export class Ring implements Overlay {
     router.serve(SERVICES.ring, ringService({ links, peers, near, connector }))
   }
 
-  /** Starts answering others; `bootstrap` is what makes this node look for them. */
+  /** Starts answering others; `bootstrap` starts looking for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
     this.#links.onDiscovered = (endpoint) =>
@@ -173,7 +173,7 @@ export class Ring implements Overlay {
     this.#routine.start()
   }
 
-  /** Joins the ring that any of `endpoints` belongs to; with none this node is a ring of one. Resolves at the first link, or at once when alone. */
+  /** Joins the ring of any of `endpoints`; without one this node is a ring of one. Resolves when linked or alone. */
   bootstrap(endpoints: readonly string[]): Promise<void> {
     this.#bootstrap.start(endpoints)
     this.#merge.give(endpoints)
@@ -296,7 +296,7 @@ export class Ring implements Overlay {
     return this.#peers.get(to)?.link.send(encode(frameCodec, frame), 'control') ?? false
   }
 
-  /** Closes the link to a peer that is dead; does not wait for the transport to notice. */
+  /** Closes a dead peer's link without waiting for the transport to notice. */
   #drop(peer: Peer): void {
     this.#givenUp.giveUp(peer.address)
     peer.link.close()
@@ -332,7 +332,7 @@ export class Ring implements Overlay {
     this.onNeighborsChange()
   }
 
-  /** Asks whether the ring is closed around this node, and says so when the answer changed. */
+  /** Checks whether the ring is closed around this node, and reports changes. */
   #review(): void {
     const { joinedChanged, correctChanged, returned, foundOthers } = this.#connectivity.review()
     if (joinedChanged) {

@@ -1,10 +1,11 @@
 /**
- * Recursive greedy routing (paper section 4): each node hands a request to the linked node closest to the target, and
- * the answer walks back the same way.
+ * Recursive greedy routing (paper section 4): each node forwards a request to the linked node closest to the target,
+ * and the answer returns the same way.
  *
- * Guarantees: every request that starts here ends exactly once, with an answer or a `DeliveryError`; a request is
- * handed only to nodes strictly closer to the target, so it cannot circle; a link that goes down fails at once whatever
- * waits behind it; the node before a silent link is the first to give up, and goes round that link from then on.
+ * Guarantees: every request that starts here ends exactly once, with an answer or a `DeliveryError`. After its first
+ * hop a request goes only to nodes strictly closer to the target, so it cannot circle. When a link goes down, every
+ * request that waits behind it fails at once. The node before a silent link is the first to give up, and from then on
+ * it routes round that link.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -42,7 +43,7 @@ interface Waiting {
 }
 
 export interface RouteOptions extends RequestOptions {
-  /** The link to take first, whatever the target is: asks a certain part of the ring. */
+  /** The peer to go through first, whatever the target: asks the ring as that peer sees it. */
   readonly through?: Address | undefined
 }
 
@@ -66,7 +67,7 @@ export class Router {
     send: (to: Address, frame: Frame) => boolean
     /** No answer came over a link in time. */
     onSilence: (peer: Address) => void
-    /** A handler failed by our own fault: to be logged. */
+    /** A handler failed through our own fault, which should be logged. */
     onFault: (error: unknown) => void
   }) {
     this.#self = parts.self
@@ -135,7 +136,7 @@ export class Router {
         this.#send(from, { kind: 'failure', id: request.id, failure: result.failure, detail })
       }
     }
-    // A request never comes back to its source: this one would be handed on in the name of this node.
+    // A request never comes back to its source: this one would be forwarded in this node's name.
     const patienceMs = Math.min(request.patienceMs, MAX_PATIENCE_MS)
     if (request.source !== this.#self) this.#route({ ...request, patienceMs }, from, finish)
     else finish({ ok: false, failure: 'refused', detail: 'the source of this request is the node that it came to' })
@@ -149,7 +150,7 @@ export class Router {
     this.#settle(from, id, { ok: false, failure, detail })
   }
 
-  /** Whatever waits for an answer over this link will not get one. */
+  /** Requests that wait for an answer over this link will not get one. */
   onUnlinked(peer: Address): void {
     for (const [id, waiting] of this.#waiting) {
       if (waiting.nextHop === peer) {
@@ -164,16 +165,16 @@ export class Router {
     }
   }
 
-  /** The linked node to hand a request to; undefined when none is closer than this one. */
+  /** The peer to forward a request to; undefined when none is closer than this node. */
   nextHop(target: Address, delivery: 'closest' | 'exact', source: Address): Address | undefined {
     if (delivery === 'exact' && this.#peers.has(target)) return target
-    // A node that looks up its own place is no answer to itself, neither here nor on the way.
+    // A node that looks up its own place must not be the answer, neither here nor on the way.
     const seeksPlace = source === target && delivery === 'closest'
     const start = seeksPlace && source === this.#self ? undefined : this.#self
     return this.#closest(target, start, seeksPlace)
   }
 
-  /** Of the peers closer than `start` the closest; one that is suspected of silence only when there is no other. */
+  /** The closest of the peers that are closer than `start`; a suspect one only when there is no other. */
   #closest(target: Address, start: Address | undefined, seeksPlace: boolean): Address | undefined {
     let [best, suspect] = [start, start]
     for (const { address, status, suspectSince } of this.#peers.all()) {

@@ -1,6 +1,6 @@
 /**
- * Looking for this node's own place on the ring, often until it is found and now and then afterwards: finds the neighbours
- * that nobody told it of.
+ * Looks up this node's own place on the ring, often until it is found and now and then afterwards. This finds
+ * neighbours that nobody told this node of.
  */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
@@ -57,7 +57,7 @@ export class SelfLookup {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  /** Asks the ring as `through` sees it, or a random linked node; what it names is dialled if it belongs near. */
+  /** Asks the ring through `through`, or a random peer; the nodes named are dialled if they belong near. */
   async ask(through?: Address): Promise<void> {
     const peers = [...this.#peers.all()]
     const first = through ?? peers[this.#random.below(peers.length)]?.address

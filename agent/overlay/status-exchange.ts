@@ -1,9 +1,9 @@
 /**
- * What linked nodes tell each other about themselves: `hello` (where I listen) and `status` (my view of the ring,
+ * What linked nodes tell each other about themselves: `hello` (where I listen) and `status` (my view of the ring, and
  * whether I want this link).
  *
- * Guarantees that a peer learns of every change that matters to it, once, and that neighbours repeat themselves slowly
- * so that a lost message is mended.
+ * Guarantees: every change is sent once to each peer it matters to, and neighbours repeat themselves slowly, which
+ * repairs a lost message.
  */
 
 import type { Address } from './address.ts'
@@ -24,7 +24,7 @@ export class StatusExchange {
   readonly #joined: () => boolean
   readonly #givenUp: GivenUp
   readonly #send: (to: Address, frame: Frame) => boolean
-  /** What each peer was told last. */
+  /** The last status sent to each peer. */
   readonly #told = new WeakMap<Peer, Status>()
   readonly #epoch: number
   #serial = 1
@@ -54,7 +54,7 @@ export class StatusExchange {
     this.#tell(peer, this.#statusFor(peer))
   }
 
-  /** Something about this node changed: tells those whom it concerns. */
+  /** Something about this node changed: tells the peers concerned. */
   spread(): void {
     for (const peer of this.#peers.all()) {
       const status = this.#statusFor(peer)
@@ -63,7 +63,7 @@ export class StatusExchange {
     }
   }
 
-  /** The slow repetition; also tells of new endpoints (a relay took us in). */
+  /** The slow repetition; it also spreads new endpoints (a relay accepted us). */
   repeat(): void {
     const endpoints = this.#links.endpoints()
     const moved = endpoints.join() !== this.#endpoints
@@ -75,7 +75,7 @@ export class StatusExchange {
     }
   }
 
-  /** The peer's last word on what it heard: a status that got lost is told again. */
+  /** `serial`: of our last status that the peer has; a lost status is sent again. */
   onSeen(peer: Peer, serial: number): void {
     const told = this.#told.get(peer)
     if (told?.serial !== serial) this.#tell(peer, this.#statusFor(peer))
@@ -101,7 +101,7 @@ export class StatusExchange {
     }
   }
 
-  /** We hold it near, it holds us near, or it is still looking for its place. */
+  /** This peer is near us, we are near it, or it is still looking for its place. */
   #standsNear({ address, status }: Peer): boolean {
     if (status === undefined || !status.joined || this.#near.isNear(address)) return true
     return status.left.includes(this.#links.self) || status.right.includes(this.#links.self)

@@ -1,6 +1,6 @@
 /**
- * From a relayed link to a direct one: what two nodes could not do when they met may work now, and one of them may have
- * been slow rather than out of reach. Tried ever more rarely; the relayed link stays in use until a direct one stands.
+ * Replaces relayed links with direct ones: two nodes that could not reach each other when they met may do so now, or
+ * one was only slow. Tried ever more rarely; the relayed link stays in use until a direct one is up.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -29,7 +29,7 @@ export class Upgrades {
     this.#adopt = parts.adopt
   }
 
-  /** Looks over all links; called every few seconds. */
+  /** Checks all links; called every few seconds. */
   review(isWanted: (peer: Peer) => boolean): void {
     const now = this.#clock.now()
     for (const peer of this.#peers.all()) {
@@ -47,7 +47,7 @@ export class Upgrades {
     try {
       this.#adopt(await this.#links.dialDirect({ address, endpoints }, limit.signal))
     } catch {
-      // Still out of reach: the relayed link goes on.
+      // Still out of reach: the relayed link stays in use.
     } finally {
       limit.cancel()
     }

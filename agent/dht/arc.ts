@@ -1,11 +1,11 @@
 /**
- * One side of a node: the arc to its neighbour there, how far beyond it this node knows every accepted entry, and how far it
+ * One side of a node: the arc to its neighbour there, how far this node knows every accepted entry, and how far it
  * keeps entries.
  *
- * `extent` is how far to the side this node knows every accepted entry. It reaches past a neighbour that came in between
- * until that one knows as much itself: then, and before it answers for what lies behind it, the newcomer relieves this node
- * of it. From there on others accept entries that this node never hears of, so it must not vouch for them to anybody. The
- * entries themselves are kept for `RETAIN_MS`, because the neighbour may vanish again.
+ * `extent` is how far to this side the node knows every accepted entry. When a new neighbour comes in between, `extent`
+ * reaches past it until the newcomer knows as much. Before the newcomer answers for what lies past it, it relieves this
+ * node of that part. From then on others accept entries there that this node never hears of, so this node must no
+ * longer vouch for that part. It keeps the entries for `RETAIN_MS`, because the neighbour may vanish again.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -13,7 +13,7 @@ import { ADDRESS_BITS, type Address } from '../overlay/address.ts'
 import { type Side, walk } from '../overlay/neighborhood.ts'
 import { RETAIN_MS } from './constants.ts'
 
-/** Once round the ring. */
+/** Length of the whole ring. */
 export const CIRCLE = 1n << BigInt(ADDRESS_BITS)
 
 export class Arc {
@@ -25,11 +25,11 @@ export class Arc {
   #extent = 0n
   #kept = 0n
   #bounded = false
-  /** Ends the time for which what lies beyond the neighbour is kept. */
+  /** Fires when entries beyond the neighbour need no longer be kept. */
   #retained: Timer | undefined
-  /** This node has relieved the neighbour: that one vouches for nothing past this node. */
+  /** This node has relieved the neighbour, which vouches for nothing past this node. */
   relieved = false
-  /** Changes with every neighbour: what was begun for an earlier one is given up. */
+  /** Changes with every neighbour; work begun for an earlier one is given up. */
   epoch = 0
 
   constructor(self: Address, side: Side, clock: Clock) {
@@ -42,7 +42,7 @@ export class Arc {
     return this.#neighbor
   }
 
-  /** The neighbour has handed over what it holds, and nothing accepted is missing: this node may answer for the arc. */
+  /** The neighbour has handed over what it holds and no accepted entry is missing: this node may answer for the arc. */
   get open(): boolean {
     return this.#open
   }
@@ -56,7 +56,7 @@ export class Arc {
     return this.#bounded
   }
 
-  /** How far this node has entries: those that it vouches for, and those that it only keeps. */
+  /** How far this node has entries, both those it vouches for and those it only keeps. */
   get reach(): bigint {
     return maxOf(this.#extent, this.#kept)
   }
@@ -66,12 +66,12 @@ export class Arc {
     return this.#neighbor !== undefined && this.#extent >= this.distanceTo(this.#neighbor)
   }
 
-  /** How far a point is, walking to this side. */
+  /** The way to `point` in the direction of this side. */
   distanceTo(point: Address): bigint {
     return walk(this.#self, this.side, point)
   }
 
-  /** Another neighbour, or none: everything about it begins anew. */
+  /** The neighbour changed or is gone: resets everything about it. */
   turn(neighbor: Address | undefined): void {
     this.#neighbor = neighbor
     this.#open = false
@@ -81,7 +81,7 @@ export class Arc {
     this.#retained?.cancel()
   }
 
-  /** A node that never met another knows everything there is. */
+  /** A node that never met another knows every entry. */
   knowAll(): void {
     this.#extent = CIRCLE
   }
@@ -99,21 +99,23 @@ export class Arc {
     this.#retain(neighbor)
   }
 
-  /** The neighbour knows everything up to `theirs` toward this node, and has told it. */
+  /** The neighbour handed over all it holds; it knows every entry up to `theirs` toward this node. */
   learn(neighbor: Address, theirs: bigint): void {
     const between = this.distanceTo(neighbor)
     if (this.#extent + theirs >= between) this.#extent = maxOf(this.#extent, between)
   }
 
-  /** The neighbour on the other side has told everything up to `distance` on this one. */
+  /** The neighbour on the other side handed over every entry up to `distance` on this side. */
   learnPast(distance: bigint): void {
-    // What lies past a neighbour that has relieved this node changes without it: the page may be older than that.
+    // Past a neighbour that has relieved this node, entries change without it: the page may be older than that.
     const isBounded = this.#bounded && this.#neighbor !== undefined
     const bound = isBounded ? this.distanceTo(this.#neighbor!) : CIRCLE
     this.#extent = maxOf(this.#extent, minOf(distance, bound))
   }
 
-  /** `neighbor`, which knows everything up to `extent` past itself, takes over vouching for it. False when it knows too little. */
+  /**
+   * `neighbor` takes over what lies past it; it knows every entry there up to `extent`. False when that is too little.
+   */
   relieveBy(neighbor: Address, extent: bigint): boolean {
     const between = this.distanceTo(neighbor)
     if (this.#extent - between > extent) return false

@@ -1,10 +1,11 @@
 /**
- * The asking side: maps a key to its sub-keys, asks each until it has an answer, counts the votes.
+ * The client side: maps a key to its sub-keys, asks each until it answers, and counts the votes.
  *
- * Guarantees: `taken` is a node's word, `no-answer` its silence, and the one never becomes the other; a lost message, a
- * node that is not ready and a busy sub-key are asked again with the same signed change until the deadline (all changes
- * are idempotent per password). Nothing is asked before the node is correctly connected (paper section 4). An operation
- * ends as soon as its outcome can no longer change. No password leaves this node: what it stands for signs.
+ * Guarantees: `taken` means that a replica said so, `no-answer` that none decided; neither is ever reported as the
+ * other. After a lost message, or when a node is not ready or a sub-key is busy, the client retries with the same
+ * signed change until the deadline (all changes are idempotent per password). It asks nothing before this node is
+ * correctly connected (paper section 4). An operation ends as soon as its outcome can no longer change. No password
+ * leaves this node, only signatures by the key derived from it.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -58,7 +59,7 @@ interface Reading {
   readonly expiresAt?: number
 }
 
-/** What a client wants of a key; who signs it, and who held it before if that is somebody else. */
+/** A change that a client wants, with the key pair that signs it and that of the former holder, if another. */
 interface Wish {
   readonly kind: Statement['kind']
   readonly key: Key
@@ -70,7 +71,7 @@ interface Wish {
 
 interface Operation {
   readonly wish: Wish
-  /** As signed for each sub-key. */
+  /** The change as signed for each sub-key. */
   readonly changes: Change[]
 }
 
@@ -78,7 +79,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   readonly #overlay: Overlay
   readonly #clock: Clock
   readonly #random: Random
-  /** The last operation on a key that is not over at each sub-key. */
+  /** By key: its last operation, until each sub-key has settled it. */
   readonly #latest = new Map<string, Operation>()
   #lastSerial = 0
   #stopped = false
@@ -128,7 +129,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return this.#tally(readings)
   }
 
-  /** Asks nobody again: what is still open ends as no answer. */
+  /** Retries nothing more: what is still open ends as `no-answer`. */
   stop(): void {
     this.#stopped = true
   }
@@ -146,7 +147,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return { subKey, vote: 'ok', proven, expiresAt: askedAt + Math.min(entry.ttlMs, ttlMs) }
   }
 
-  /** Sub-keys that lost an entry which most others hold get it again: its signature holds at all of them. */
+  /** Restores an entry that most sub-keys hold to those that lost it: its signature is valid at all of them. */
   #repair(key: Key, readings: readonly Reading[]): void {
     const [best] = this.#tally(readings)
     if (best?.majority !== true || best.ttlMs < REPAIR_MIN_TTL_MS) return
@@ -157,7 +158,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     const entry = { change, ttlMs: this.#leftOf(newest), ageMs: 0, accepted: false, follows: undefined }
     for (const [place, subKey] of subKeysOf(key).entries()) {
       const vote = readings.find((reading) => reading.subKey === subKey)?.vote
-      // Nobody waits for it: what it does not mend, the next reader or the owner will.
+      // Nothing waits for it: what it fails to repair, the next reader or the owner will.
       if (vote === 'missing') void this.#offer(subKey, { place, ...entry })
     }
   }
@@ -190,7 +191,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return { votes: [...votes, ...Array<Vote>(REMAP - votes.length).fill('no-answer')], ...outcome }
   }
 
-  /** Hands the change to one sub-key; signs it anew when somebody else with the password made a newer one. */
+  /** Submits the change to one sub-key; signs it again when another node with the password made a newer one. */
   async #submit(operation: Operation, subKey: SubKey, place: number): Promise<Reading | undefined> {
     const { wish, changes } = operation
     for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
@@ -199,7 +200,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       if (verdict === 'not-ready' || verdict === 'busy') return undefined
       if (verdict !== 'stale') return { subKey, vote: voteOf(verdict) }
       const serial = newer && provenSerial(newer, subKey, wish)
-      // What this very client asked for later stays.
+      // A later operation of this client must not be undone.
       const overtaken = this.#latest.get(hex(wish.key)) !== operation
       if (serial === undefined || serial >= MAX_SERIAL || overtaken) return { subKey, vote: 'no-answer' }
       this.#lastSerial = Math.max(this.#lastSerial, serial)
@@ -219,7 +220,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return answer.body
   }
 
-  /** Asks every sub-key; resolves when all have answered, the deadline passed, or `decided` says that it is enough. */
+  /** Asks every sub-key; resolves when all have answered, the deadline has passed, or `decided` is true. */
   #poll(
     subKeys: readonly SubKey[],
     ask: (subKey: SubKey, place: number) => Promise<Reading | undefined>,
@@ -241,7 +242,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     })
   }
 
-  /** Asks one sub-key until it says something. */
+  /** Asks one sub-key until it gives a reading or the deadline is near. */
   async #persist(subKey: SubKey, ask: () => Promise<Reading | undefined>, deadline: number): Promise<Reading> {
     const backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS })
     for (;;) {
@@ -257,7 +258,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     }
   }
 
-  /** What is left of an entry, ms. */
+  /** An entry's remaining lifetime, ms. */
   #leftOf({ expiresAt }: Reading): number {
     return Math.max(0, Math.floor((expiresAt ?? 0) - this.#clock.now()))
   }
@@ -293,7 +294,7 @@ function serialOf({ proven }: Reading): number {
   return proven?.change.statement.serial ?? 0
 }
 
-/** The serial of a change by whoever holds a password of `wish`; undefined when it was made up. */
+/** The serial of a change signed with a password of `wish`; undefined when it was not. */
 function provenSerial({ place, change }: MovingEntry, subKey: SubKey, { holder, former }: Wish): number | undefined {
   const { serial, holder: by } = change.statement
   const isOurs = equal(by, holder.publicKey) || (former !== undefined && equal(by, former.publicKey))

@@ -4,8 +4,8 @@
  * The arc between two neighbours is a segment; both are its replicas (paper section 4: the nodes immediately left and
  * right of a key). A side is `open` when its neighbour has handed over what it holds of the segment and one of the two
  * (or both together) knows every accepted entry in it. A node answers only for open segments, and only together with
- * the neighbour that it sees there; the neighbour does the same, so a change counts only where both views agree.
- * How far each side reaches is `Arc`'s; this is the protocol between neighbours.
+ * the neighbour that it sees there. The neighbour does the same, so a change counts only where both views agree.
+ * `Arc` knows how far each side reaches; this file is the protocol between neighbours.
  */
 
 import { type Clock, sleep } from '../core/clock.ts'
@@ -31,7 +31,7 @@ import {
 import { prove } from './proof.ts'
 import { subKeyOf } from './sub-keys.ts'
 
-/** What the DHT needs to know of the ring beyond `Overlay`. */
+/** What the DHT needs of the ring beyond `Overlay`. */
 export interface RingView extends Overlay {
   readonly alone: boolean
   neighbor(side: Side): Address | undefined
@@ -67,12 +67,12 @@ export class Custody {
     this.#conflicts = new ConflictNotifier(parts)
   }
 
-  /** Both segments are open: this node does its share. */
+  /** Both segments are open: this node serves its share. */
   get open(): boolean {
     return this.#ring.alone || (this.#sides.left.open && this.#sides.right.open)
   }
 
-  /** Who answers for `key` together with this node; undefined when this node does not, or not now. */
+  /** This node's role for `key` and its partner; undefined when this node does not answer for `key`, or not now. */
   custodianOf(key: SubKey): Custodian | undefined {
     if (this.#ring.alone) return { side: 'right', partner: undefined }
     const { left, right } = this.#sides
@@ -86,7 +86,7 @@ export class Custody {
     return undefined
   }
 
-  /** Whether an entry is worth keeping: inside what this node answers for, or did until lately. */
+  /** Whether an entry is worth keeping: this node answers for it, or did until lately. */
   keeps(key: SubKey): boolean {
     const { self, alone } = this.#ring
     return alone || rightward(self, key) < this.#sides.right.reach || rightward(key, self) <= this.#sides.left.reach
@@ -125,7 +125,7 @@ export class Custody {
     if (this.#ring.neighbor(side) !== asker) throw new Refusal('you are not my neighbour')
     const arc = this.#sides[side]
     const { extent } = arc
-    // What this node has but does not vouch for is better than nothing where both replicas died.
+    // Where both replicas died, entries that this node does not vouch for are better than none.
     const reach = maxOf(arc.distanceTo(asker), arc.reach)
     const edge = !beyond ? asker : toAddress(side === 'left' ? self - reach : self + reach)
     const [from, to] = side === 'left' ? [edge, self] : [self, edge]
@@ -134,8 +134,10 @@ export class Custody {
   }
 
   /**
-   * A neighbour knows all that this node knows past it, and is going to answer for it: this node vouches for that no more.
-   * False when the neighbour does not know as much. @throws Refusal when the asker is not the neighbour that this node sees.
+   * A neighbour knows all that this node knows past it, and is about to answer for it: this node no longer vouches for
+   * it. False when the neighbour knows less.
+   *
+   * @throws Refusal when the asker is not this node's neighbour on that side.
    */
   relieve(asker: Address, { side, extent }: RelieveRequest): boolean {
     const arc = this.#sides[side]
@@ -143,7 +145,7 @@ export class Custody {
     return arc.relieveBy(asker, extent)
   }
 
-  /** Takes in what another node holds, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
+  /** Merges another node's entry, and tells the owner whose entry gave way. `trusted`: see `EntryStore.merge`. */
   takeIn({ place, change, ...offered }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
@@ -183,7 +185,7 @@ export class Custody {
       }
       await this.#pause()
     }
-    // Where the other side was open already, its opening did not ask this neighbour.
+    // If the other side was open already, this neighbour was not asked when that side opened.
     while (current() && this.#sides[opposite(side)].open && !(await this.#relieves(side, current))) await this.#pause()
   }
 
@@ -192,8 +194,8 @@ export class Custody {
   }
 
   /**
-   * The neighbour on `side` is to vouch no more for what lies past this node. When it knows more of that than this node,
-   * that is fetched first.
+   * Asks the neighbour on `side` to vouch no longer for what lies past this node. When the neighbour knows more of
+   * that, this node fetches it and returns false, to ask again.
    */
   async #relieves(side: Side, current: () => boolean): Promise<boolean> {
     const arc = this.#sides[side]
@@ -201,7 +203,7 @@ export class Custody {
     if (arc.relieved) return true
     if (neighbor === undefined) return false
     const past = this.#sides[opposite(side)]
-    // What lies further than a neighbour that has relieved this node is known there.
+    // Past a neighbour that has relieved this node, that neighbour knows the entries.
     const extent = toAddress(past.bounded ? CIRCLE - 1n : minOf(past.extent, CIRCLE - 1n))
     const body = encode(dhtRequestCodec, { kind: 'relieve', side: opposite(side), extent })
     try {
@@ -218,7 +220,7 @@ export class Custody {
 
   /**
    * Fetches what the neighbour holds between the two. `beyond`: also what it knows on the far side of this node, where
-   * several nodes may have come in at once and none of them knows anything yet.
+   * several nodes may have come in at once and none of them knows any entry yet.
    */
   async #pull(side: Side, beyond: boolean, current: () => boolean): Promise<boolean> {
     const { neighbor } = this.#sides[side]
@@ -234,7 +236,7 @@ export class Custody {
         const limit = beyond ? CIRCLE : this.#sides[side].distanceTo(neighbor)
         for (const entry of entries) {
           cursor = subKeyOf(entry.change.statement.key, entry.place)
-          // Of what is `beyond` a neighbour hands over all that it has; else it is believed about the arc between the two.
+          // With `beyond` a neighbour hands over all it has; without, it is believed only for the arc between the two.
           if (isWithin(side, neighbor, cursor, limit)) this.takeIn(entry, neighbor, true)
         }
         if (!last && entries.length > 0) continue
@@ -247,7 +249,7 @@ export class Custody {
     }
   }
 
-  /** The neighbour knows everything up to `theirs` toward us, and has told it. */
+  /** The neighbour handed over all it holds; it knows every entry up to `theirs` toward us. */
   #learn(side: Side, neighbor: Address, beyond: boolean, theirs: bigint): void {
     const arc = this.#sides[side]
     arc.learn(neighbor, theirs)
@@ -260,7 +262,7 @@ function inArc(from: Address, key: SubKey, to: Address): boolean {
   return rightward(from, key) < rightward(from, to)
 }
 
-/** Whether `key` is less than `limit` away from the neighbour that this node sees on `side`, coming toward this node. */
+/** Whether `key` is within `limit` of the neighbour on `side`, going from the neighbour toward this node. */
 function isWithin(side: Side, neighbor: Address, key: SubKey, limit: bigint): boolean {
   if (side === 'left') return rightward(neighbor, key) < limit
   const away = rightward(key, neighbor)

@@ -1,5 +1,5 @@
 /**
- * One node's part in the DHT: its share of the entries, and its way to everybody else's.
+ * One node of the DHT: it serves its share of the entries and is a client for all others.
  *
  * Operations may be called at any time; they wait until the node is correctly connected.
  */
@@ -16,7 +16,7 @@ import { EntryStore } from './entry-store.ts'
 import { Rehoming } from './rehoming.ts'
 import { Replica } from './replica.ts'
 
-/** A ring that tells when its neighbours change; one listener. */
+/** A ring that reports when its neighbours change, to one listener. */
 export interface WatchedRing extends RingView {
   onNeighborsChange: () => void
   readonly vigil: Vigil
@@ -29,7 +29,7 @@ export class DhtNode extends DhtClient implements Dht {
   readonly #rehoming: Rehoming
   readonly #sweeping: Timer
 
-  /** Called every time this node begins to do its share. */
+  /** Called each time a segment opens and this node serves its whole share. */
   onReady: () => void = () => {}
 
   constructor(parts: { ring: WatchedRing; clock: Clock; random: Random }) {
@@ -61,7 +61,7 @@ export class DhtNode extends DhtClient implements Dht {
     return this.#custody.open
   }
 
-  /** Who answers for `key` together with this node; undefined when this node does not, or not now. */
+  /** This node's role for `key` and its partner; undefined when this node does not answer for `key`, or not now. */
   custodianOf(key: SubKey): Custodian | undefined {
     return this.#custody.custodianOf(key)
   }

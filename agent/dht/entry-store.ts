@@ -1,10 +1,13 @@
 /**
- * The entries one node keeps: soft state that decides about each change by itself. It takes proven changes only.
+ * The entries that one node keeps: soft state that judges each change by itself. It accepts only proven changes.
  *
- * Guarantees: at most one live entry per sub-key; a live entry changes only by whoever holds its password, and only to
- * something newer; a change repeated has the same verdict and adds nothing to the entry's life; what merges from another
- * replica ends the same way at both; what a holder gave back does not come again in place of the next; no more is kept than
- * `MAX_ENTRIES`, nor than is allowed to whoever brought it.
+ * Guarantees:
+ * - there is at most one live entry per sub-key;
+ * - only a holder of its password changes a live entry, and only to something newer;
+ * - a repeated change gets the same verdict and does not extend the entry's life;
+ * - a merge between two replicas ends the same way at both;
+ * - an entry that its holder gave back never replaces the one that followed it;
+ * - the store keeps at most `MAX_ENTRIES`, and from each linked node no more than its quota.
  */
 
 import { equal } from '../core/bytes.ts'
@@ -29,7 +32,7 @@ import type { Proven } from './proof.ts'
 import { Quota } from './quota.ts'
 import { SortedKeys } from './sorted-keys.ts'
 
-/** `kept`: what is offered stands here now. `rival`: of two live entries with different holders the one that gave way. */
+/** `kept`: the offered entry is in the store now. `rival`: of two live entries with different holders, the loser. */
 export interface Merged {
   readonly kept: boolean
   readonly rival: Proven | undefined
@@ -55,12 +58,12 @@ export class EntryStore {
     return entry === undefined || isDeletion(entry) ? undefined : entry
   }
 
-  /** How long an entry still lives, ms. */
+  /** An entry's remaining lifetime, ms. */
   ttlOf(entry: Entry): number {
     return Math.max(0, Math.floor(entry.expiresAt - this.#clock.now()))
   }
 
-  /** What `apply` would say; changes nothing. */
+  /** The verdict that `apply` would return; changes nothing. */
   judge({ subKey, change }: Proven, broughtBy: Address): Verdict {
     const { kind, publisher, serial } = change.statement
     const known = this.#current(subKey)
@@ -80,14 +83,14 @@ export class EntryStore {
     const known = this.#current(proven.subKey)
     if (verdict === 'ok') {
       const repeated = known !== undefined && isSame(proven.change, known.proven.change)
-      // A repeated change stays when whoever brought it first takes it back: it is an object of its own.
+      // A repeated change becomes a new object, so `restore` for the first one leaves it in place.
       this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy))
     }
     if (verdict === 'missing') this.#forestall(proven, known, broughtBy)
     return verdict
   }
 
-  /** Both replicas have what `holder` holds here. False when that is known already, or there is no such entry. */
+  /** Both replicas have `holder`'s entry. False when that was known already, or there is no such entry. */
   accept(subKey: SubKey, holder: Uint8Array): boolean {
     const entry = this.get(subKey)
     if (entry === undefined || entry.accepted || !equal(entry.proven.change.statement.holder, holder)) return false
@@ -95,12 +98,12 @@ export class EntryStore {
     return true
   }
 
-  /** Whatever is known of a sub-key, deletions too: to bring back with `restore`. */
+  /** What is known of a sub-key, including a deletion; `restore` brings it back. */
   snapshot(subKey: SubKey): Entry | undefined {
     return this.#current(subKey)
   }
 
-  /** Takes a change back whose other replica refused, unless something else happened to the sub-key since. */
+  /** Undoes a change that the other replica rejected, unless the sub-key has changed since. */
   restore(subKey: SubKey, made: Entry | undefined, before: Entry | undefined): void {
     if (this.#entries.get(subKey) !== made) return
     this.#remove(subKey)
@@ -108,9 +111,9 @@ export class EntryStore {
   }
 
   /**
-   * Takes in what another node holds. `trusted`: it is or was a replica of the sub-key itself, so its count of the age is
-   * believed; anybody else can fill a hole or bring what the holder signed later, but never puts one holder in place of
-   * another.
+   * Merges an entry that another node holds. `trusted`: that node is or was a replica of the sub-key, so its count of
+   * the age is believed. Any other node can fill a gap or bring a change that the holder signed later, but it can never
+   * replace one holder with another.
    */
   merge(offered: Offered, broughtBy: Address, trusted: boolean): Merged {
     const theirs = this.#received(offered, broughtBy, trusted)
@@ -135,7 +138,7 @@ export class EntryStore {
       if (kept) this.#put({ ...theirs, heldSince, accepted, follows: theirs.follows ?? ours.follows })
       return { kept, rival: undefined }
     }
-    // Nobody lost anything: the holder of the former one gave it back.
+    // Neither owner lost anything: the earlier holder had given the entry back.
     if (gaveWay(theirs, ours)) return { kept: false, rival: undefined }
     if (gaveWay(ours, theirs)) {
       this.#put(theirs)
@@ -143,7 +146,7 @@ export class EntryStore {
     }
     const rivals = !isDeletion(ours) && !isDeletion(theirs)
     if (rivals && trusted && change.statement.publisher === ours.proven.change.statement.publisher) {
-      // One publisher does not hold a key twice: it let go of the one that it signed first, and some replica missed that.
+      // A publisher never holds a key twice: it let go of the entry it signed first, and some replica missed that.
       const kept = change.statement.serial > serialOf(ours)
       if (kept) this.#put(theirs)
       return { kept, rival: undefined }
@@ -205,7 +208,7 @@ export class EntryStore {
     return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince), accepted, follows }
   }
 
-  /** Drops what expired, and what `keep` does not want. */
+  /** Drops entries that expired or that `keep` rejects. */
   sweep(keep: (subKey: SubKey) => boolean): void {
     const now = this.#clock.now()
     for (const [subKey, { expiresAt }] of this.#entries) if (expiresAt <= now || !keep(subKey)) this.#remove(subKey)
@@ -229,7 +232,7 @@ export class EntryStore {
     return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, follows }
   }
 
-  /** There is nothing to delete; what the deletion overtook on the way shall not come after it. */
+  /** There is nothing to delete. Keeps the deletion, so that a change it overtook on the way is rejected. */
   #forestall(proven: Proven, known: Entry | undefined, broughtBy: Address): void {
     const mine = known !== undefined && actsFor(proven.change, known.proven.change)
     const free = known === undefined && this.#quota.hasRoom(broughtBy, proven.change.statement.publisher)
@@ -241,7 +244,7 @@ export class EntryStore {
     const { kind, ttlMs: signedMs } = proven.change.statement
     const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
     const expiresAt = now + lastsMs
-    // The rest is the word of whoever hands it over.
+    // The change proves nothing else: the rest is the word of the node that hands it over.
     const told = trusted ? { heldSince: now - ageMs, accepted, follows } : UNTOLD
     return { proven, broughtBy, expiresAt, heldSince: now, ...told }
   }
@@ -263,5 +266,5 @@ export class EntryStore {
   }
 }
 
-/** Of what nobody trusted hands over only the change itself counts, which is signed. */
+/** From an untrusted node only the change itself counts, because it is signed. */
 const UNTOLD = { accepted: false, follows: undefined }

@@ -1,5 +1,6 @@
 /**
- * An entry, and the rules by which one gives way to another: pure, and the same at every node that compares the two.
+ * An entry, and the rules by which one entry gives way to another: pure, with the same result at every node that
+ * compares the two.
  */
 
 import { equal, hex } from '../core/bytes.ts'
@@ -14,15 +15,15 @@ export interface Entry {
   /** The linked node that brought it. */
   readonly broughtBy: Address
   readonly expiresAt: number
-  /** Since when it has been held, through all its re-creations, in this node's time. */
+  /** Since when the entry has been held, through all its re-creations, in this node's time. */
   readonly heldSince: number
-  /** Both replicas are known to have taken it, or what it re-creates: not a claim that one of them was left alone with. */
+  /** Both replicas are known to have accepted it, or the entry it re-creates: it is not a claim at one replica only. */
   readonly accepted: boolean
-  /** What was here before, when its holder gave it back. */
+  /** The entry before it, which its holder gave back. */
   readonly follows: GivenBack | undefined
 }
 
-/** An entry as another node says to hold it: its change is proven, the rest is that node's word. */
+/** An entry that another node says it holds: the change is proven, the rest is that node's word. */
 export interface Offered {
   readonly proven: Proven
   readonly ttlMs: number
@@ -31,13 +32,13 @@ export interface Offered {
   readonly follows: GivenBack | undefined
 }
 
-/** What `change` follows when it takes the place of `known`. */
+/** What `change` follows when it replaces `known`. */
 export function followed(known: Entry, change: Change): GivenBack | undefined {
   if (!isDeletion(known) || areRelated(change, known.proven.change)) return known.follows
   return { holder: known.proven.change.statement.holder, serial: serialOf(known) }
 }
 
-/** Whether `former` is what its holder gave back before `next` came. */
+/** Whether `former` was given back by its holder before the second entry came. */
 export function gaveWay(former: Entry, { follows }: Entry): boolean {
   if (follows === undefined || serialOf(former) > follows.serial) return false
   return equal(former.proven.change.statement.holder, follows.holder)
@@ -56,20 +57,20 @@ export function isSame(a: Change, b: Change): boolean {
   return equal(a.signature, b.signature)
 }
 
-/** Whether whoever signed `change` holds what `entry` made. */
+/** Whether the signer of `change` holds the entry that the change `entry` made. */
 export function actsFor(change: Change, entry: Change): boolean {
   const { holder } = entry.statement
   return equal(change.statement.holder, holder) || (change.former !== undefined && equal(change.former.holder, holder))
 }
 
-/** Two changes of one entry: the same holder, or one holder handed it to the other. */
+/** Whether both change one entry: they have the same holder, or one holder handed it to the other. */
 export function areRelated(a: Change, b: Change): boolean {
   return actsFor(a, b) || actsFor(b, a)
 }
 
 /**
- * Of two holders one stays: an accepted one before a claim that only one replica took; of two winners from two sides of
- * a partition the one held longer. Every node that compares the two says the same.
+ * Which of two holders' entries stays: an accepted one rather than a claim at one replica only; of two that won on two
+ * sides of a partition, the one held longer. Every node that compares the two decides the same.
  */
 export function goesBefore(a: Entry, b: Entry): boolean {
   if (a.accepted !== b.accepted) return a.accepted

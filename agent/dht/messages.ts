@@ -19,18 +19,18 @@ import { addressCodec } from '../overlay/address.ts'
 import { MAX_KEY_BYTES, MAX_TTL_MS, MAX_VALUE_BYTES, PAGE_ENTRIES } from './constants.ts'
 import { REMAP } from './dht.ts'
 
-/** What the signatures of a change are over. */
+/** What the signatures of a change cover. */
 export const statementCodec = struct({
   kind: oneOf('create', 'recreate', 'delete'),
   key: bytes(MAX_KEY_BYTES),
-  /** Public key that belongs to the password of the entry, the new one when the password changes. */
+  /** Public key of the entry's password; when the password changes, of the new one. */
   holder: fixed(PUBLIC_KEY_BYTES),
-  /** Of two changes by the holder of an entry the larger is the newer. */
+  /** Of two changes by an entry's holder, the one with the larger serial is newer. */
   serial: u48,
   value: bytes(MAX_VALUE_BYTES),
   /** A duration, ms, counted from receipt. */
   ttlMs: atMost(u48, MAX_TTL_MS),
-  /** Who to tell when the entry gives way to another; a claim of the holder. */
+  /** The node to tell when the entry gives way to another; a claim of the holder. */
   publisher: addressCodec,
 })
 export type Statement = Decoded<typeof statementCodec>
@@ -39,7 +39,7 @@ export type Statement = Decoded<typeof statementCodec>
 export const changeCodec = struct({
   statement: statementCodec,
   signature: fixed(SIGNATURE_BYTES),
-  /** When the password changes: the former one's public key, and its signature of the same statement. */
+  /** When the password changes: the former password's public key, and its signature of the same statement. */
   former: optional(struct({ holder: fixed(PUBLIC_KEY_BYTES), signature: fixed(SIGNATURE_BYTES) })),
 })
 export type Change = Decoded<typeof changeCodec>
@@ -48,9 +48,9 @@ export type Change = Decoded<typeof changeCodec>
 const place = atMost(u8, REMAP - 1)
 
 /**
- * `not-ready`: this node does not answer for the sub-key now (it joins, or a neighbour just came or went); ask again.
- * `busy`: the other replica works on the same sub-key; ask again. `full`: there is no room for this publisher.
- * `stale`: the same holder made a newer change. `forged`: the signature does not hold, or not at this sub-key.
+ * `not-ready`: this node does not answer for the sub-key now (it is joining, or a neighbour just came or went); retry.
+ * `busy`: another change to the same sub-key is under way; retry. `full`: there is no room for this publisher. `stale`:
+ * the same holder made a newer change. `forged`: a signature is not valid, or not at this sub-key.
  */
 export const verdictCodec = oneOf(
   'ok',
@@ -65,21 +65,21 @@ export const verdictCodec = oneOf(
 )
 export type Verdict = Decoded<typeof verdictCodec>
 
-/** An entry that its holder gave back, up to and with the change of this serial. */
+/** An entry that its holder gave back, up to and including the change with this serial. */
 export const givenBackCodec = struct({ holder: fixed(PUBLIC_KEY_BYTES), serial: u48 })
 export type GivenBack = Decoded<typeof givenBackCodec>
 
-/** An entry as it moves: the last change that made it. Ages and lifetimes travel as durations: clocks are never compared. */
+/** An entry in transit: the last change to it. Ages and lifetimes travel as durations; clocks are never compared. */
 export const entryCodec = struct({
   place,
   change: changeCodec,
-  /** What is left of its time-to-live, ms; never more than the statement says. */
+  /** Remaining time-to-live, ms; capped by the receiver at what the statement allows. */
   ttlMs: u48,
   /** How long it has been held, ms, as its replicas counted. */
   ageMs: u48,
-  /** Both replicas are known to have taken it. */
+  /** Both replicas are known to have accepted it. */
   accepted: bool,
-  /** What the sub-key had before, where its holder gave it back: it is not to come again from a replica that missed that. */
+  /** The entry before it, given back by its holder: it must not return from a replica that missed that. */
   follows: optional(givenBackCodec),
 })
 export type MovingEntry = Decoded<typeof entryCodec>
@@ -93,18 +93,18 @@ export const dhtRequestCodec = union({
   /** One replica to the other: you and I have it. */
   accepted: struct({ key: addressCodec, holder: fixed(PUBLIC_KEY_BYTES) }),
   /**
-   * A neighbour takes over what the asked node holds between the two, page by page: entries after `cursor`. `side`: where
-   * the asked node sees the asker. `beyond`: also what it knows behind the asker.
+   * A neighbour takes over what the asked node holds between the two, page by page: entries after `cursor`. `side`:
+   * where the asked node sees the asker. `beyond`: also what the asked node has past the asker.
    */
   pull: struct({ side: oneOf('left', 'right'), beyond: bool, cursor: optional(addressCodec) }),
   /**
-   * A neighbour is about to answer for what lies on its far side, and knows all of it up to `extent`: the asked node is to
-   * vouch for it no more. `side`: where the asked node sees the asker.
+   * A neighbour is about to answer for what lies on its far side, and knows all of it up to `extent`: the asked node
+   * should no longer vouch for it. `side`: where the asked node sees the asker.
    */
   relieve: struct({ side: oneOf('left', 'right'), extent: addressCodec }),
-  /** An entry for whoever answers for it now; `both`: to be passed on to the other replica. */
+  /** An entry for the nodes that answer for it now; `both`: pass it on to the other replica. */
   offer: struct({ entry: entryCodec, both: bool }),
-  /** Replica to publisher: your entry of this sub-key gave way to one that is held longer. */
+  /** Replica to publisher: your entry for this sub-key gave way to another. */
   contested: struct({ key: addressCodec }),
 })
 
@@ -112,14 +112,14 @@ export type DhtRequest = Decoded<typeof dhtRequestCodec>
 export type PullRequest = Extract<DhtRequest, { kind: 'pull' }>
 export type RelieveRequest = Extract<DhtRequest, { kind: 'relieve' }>
 
-/** `newer`: what made the change stale; the proof that whoever says so did not make it up. */
+/** `newer`: the entry that made the change stale; proves that the answering node did not invent it. */
 export const changeAnswerCodec = struct({ verdict: verdictCodec, newer: optional(entryCodec) })
 export type ChangeAnswer = Decoded<typeof changeAnswerCodec>
 /** False: the asked node knows more than the asker. */
 export const relievedCodec = bool
 export const getAnswerCodec = struct({ verdict: verdictCodec, entry: optional(entryCodec) })
 export const pageCodec = struct({
-  /** How far from itself, toward the asker, the sender knows every accepted entry; `whole`: all round the circle. */
+  /** `extent`: how far toward the asker the sender knows every accepted entry; `whole`: all round the circle. */
   whole: bool,
   extent: addressCodec,
   entries: list(entryCodec, PAGE_ENTRIES),

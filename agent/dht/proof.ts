@@ -1,5 +1,6 @@
 /**
- * Who may change an entry, as signatures: a password becomes a key pair, and a storing node sees only its public half.
+ * Signatures prove who may change an entry: a password becomes a key pair, and a storing node sees only its public
+ * half.
  *
  * Guarantees: a `Proven` change was signed by the holder of its password (and of the former one, when it changes), every
  * field of it and whose place it takes, for the very sub-key it stands for; only `prove` makes one. So nobody can add a
@@ -20,7 +21,7 @@ const CONTEXT = utf8('wow dht change 2\n')
 const DERIVATION = utf8('wow dht holder 1\n')
 
 declare const proven: unique symbol
-/** A change whose signatures hold, and the sub-key it is for. */
+/** A change whose signatures are valid, and the sub-key it is for. */
 export interface Proven {
   readonly subKey: SubKey
   readonly place: number
@@ -28,12 +29,12 @@ export interface Proven {
   readonly [proven]: true
 }
 
-/** The key pair that a password stands for at one key: it links nothing to what the same password holds elsewhere. */
+/** The key pair derived from a password for one key: it cannot be linked to the password's entries at other keys. */
 export function holderOf(key: Key, password: Uint8Array): KeyPair {
   return keyPairOf(hmac(password, DERIVATION, key))
 }
 
-/** `former`: whoever held the entry before, when that is somebody else. */
+/** `former`: the former holder, when that is another. */
 export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair, former?: KeyPair): Change {
   const whole = { ...statement, holder: holder.publicKey }
   const message = messageOf(whole, former?.publicKey)
@@ -41,7 +42,7 @@ export function signChange(statement: Omit<Statement, 'holder'>, holder: KeyPair
   return { statement: whole, signature: holder.sign(message), former: of }
 }
 
-/** undefined when a signature does not hold. The result shares no memory with what it was read from. */
+/** undefined when a signature is not valid. The result shares no memory with `change`. */
 export function prove(place: number, change: Change): Proven | undefined {
   const encoded = encode(changeCodec, change)
   const name = hex(change.signature)
@@ -59,14 +60,14 @@ function messageOf(statement: Statement, former: Uint8Array | undefined): Uint8A
   return sha256(CONTEXT, encode(statementCodec, statement), former ?? EMPTY)
 }
 
-/** A change whose signatures held, byte for byte, and what it was proven for. */
+/** A change whose signatures are valid, its exact bytes, and the places it was proven for. */
 interface Held {
   readonly encoded: Uint8Array
   readonly change: Change
   readonly at: Proven[]
 }
 
-/** By signature. Each change comes by several times: when it is made, when that is repeated, and whenever an entry moves. */
+/** By signature. A change arrives several times: when it is made, when it is retried, and whenever its entry moves. */
 const held = new Map<string, Held>()
 
 function holds({ statement, signature, former }: Change): boolean {

@@ -1,8 +1,8 @@
 /**
- * How much one node keeps for others.
+ * Limits how much one node keeps for others.
  *
- * Whoever asks is known only by the link that the request came over, which proved its address; the name of the publisher
- * is its own word. So names count within a link only, where nobody can use up the room of somebody else by his name.
+ * Only the link that a request came over has a proven address; the publisher's name is just a claim. So publishers are
+ * counted per link: no node can use up another's quota by claiming its name over a different link.
  */
 
 import type { Address } from '../overlay/address.ts'
@@ -17,7 +17,7 @@ export class Quota {
   readonly #accounts = new Map<Address, Account>()
   #entries = 0
 
-  /** Whether one more may be kept. */
+  /** Whether one more entry may be kept. */
   hasRoom(broughtBy: Address, publisher: Address): boolean {
     if (this.#entries >= MAX_ENTRIES) return false
     const account = this.#accounts.get(broughtBy)
@@ -34,7 +34,7 @@ export class Quota {
     this.#entries++
   }
 
-  /** Takes back one `add`. */
+  /** Undoes one `add`. */
   subtract(broughtBy: Address, publisher: Address): void {
     const account = this.#accounts.get(broughtBy)
     const count = account?.byPublisher.get(publisher)

@@ -1,10 +1,10 @@
 /**
- * Entries that this node keeps but no longer answers for are brought to whoever does, and the two replicas there take
- * them in. A node that came in between has fetched them already; after a partition this is how the entries of one ring
- * meet those of the other, wherever the nodes of both interleave.
+ * Hands entries that this node keeps but no longer answers for to the two replicas that do. A node that came in between
+ * has fetched them already. After a partition this is how the entries of one ring meet those of the other, wherever the
+ * nodes of both interleave.
  *
- * Guarantees that an entry is offered until its new replicas have it, or have a newer one or one that stays in its place,
- * or `RETAIN_MS` is over.
+ * Guarantees that an entry is offered until its new replicas have it, have a newer one or keep another in its place, or
+ * until `RETAIN_MS` is over.
  */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
@@ -22,7 +22,7 @@ export class Rehoming {
   readonly #store: EntryStore
   readonly #custody: Custody
   readonly #timer: Timer
-  /** Versions of entries that have arrived. */
+  /** Versions of entries that are settled at their new replicas. */
   readonly #done = new WeakSet<Entry>()
   #busy = false
 

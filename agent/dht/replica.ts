@@ -1,10 +1,10 @@
 /**
- * The serving side: a node that a client's request reached coordinates the two replicas of a sub-key.
+ * The server side: the node that a client's request reaches coordinates a sub-key's two replicas.
  *
- * Guarantees: a change is answered `ok` only after both replicas accepted it, each having verified its signature; the
- * left replica always decides first, so of two changes at the same moment at most one wins; a change that the other
- * replica refused is taken back here, and what the other one is left with then gives way to whatever is accepted. What
- * only a replica may say is heard from nobody but the linked node itself.
+ * Guarantees: a change is answered `ok` only after both replicas verified its signature and accepted it. The left
+ * replica always decides first, so at most one of two simultaneous changes wins. A change that the other replica
+ * rejects is undone here; an entry that only the other replica is left with gives way to any accepted one. Messages
+ * between replicas are believed only when they come from the linked node itself.
  */
 
 import { EMPTY } from '../core/bytes.ts'
@@ -32,9 +32,9 @@ export class Replica {
   readonly #ring: RingView
   readonly #custody: Custody
   readonly #store: EntryStore
-  /** Sub-keys with a change under way that this node coordinates. */
+  /** Sub-keys with a change that this node is coordinating. */
   readonly #working = new Set<SubKey>()
-  /** Somebody says that an entry of this node gave way to another. */
+  /** A node says that an entry of this node gave way to another. */
   onContested: (subKey: SubKey) => void = () => {}
 
   constructor(parts: { ring: RingView; custody: Custody; store: EntryStore }) {
@@ -80,7 +80,7 @@ export class Replica {
     }
   }
 
-  /** An accepted entry is at both replicas, so either may answer for both. */
+  /** Both replicas have an accepted entry, so either may answer for both. */
   #get(subKey: SubKey): Uint8Array {
     if (this.#custody.custodianOf(subKey) === undefined) {
       return encode(getAnswerCodec, { verdict: 'not-ready', entry: undefined })
@@ -112,13 +112,13 @@ export class Replica {
       : this.#leadAsRight(proven, via, custodian)
   }
 
-  /** Both replicas have it: what only one of them is ever left with gives way to it. */
+  /** Both replicas have the entry: it prevails over any that only one of them has. */
   #accept({ subKey, change }: Proven, { partner }: Custodian): void {
     const { holder } = change.statement
     if (this.#store.accept(subKey, holder) && partner !== undefined) void this.#tell(partner, subKey, holder)
   }
 
-  /** The other replica took the change before it could know whether this one would. */
+  /** Tells the other replica, which took the change before it could know whether this one would. */
   async #tell(partner: Address, key: SubKey, holder: Uint8Array): Promise<void> {
     const body = encode(dhtRequestCodec, { kind: 'accepted', key, holder })
     for (let i = 0; i < TELL_ACCEPTED_TRIES; i++) {
@@ -131,7 +131,7 @@ export class Replica {
     }
   }
 
-  /** This node is the left replica: it decides first, and takes it back when the right one says no. */
+  /** This node is the left replica: it decides first, and undoes the change when the right one rejects it. */
   async #leadAsLeft(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
     const { subKey } = proven
     const before = this.#store.snapshot(subKey)
@@ -145,7 +145,7 @@ export class Replica {
     return answer
   }
 
-  /** A deletion removes whatever its signer holds, also what only one replica was left with. */
+  /** A deletion removes what its signer holds, even an entry that only one replica has. */
   async #deleteAtPartner(proven: Proven, ours: ChangeAnswer, custodian: Custodian): Promise<ChangeAnswer> {
     if (ours.verdict !== 'ok' && ours.verdict !== 'missing') return ours
     return worst(await this.#askPartner(custodian, proven), ours)
@@ -167,12 +167,12 @@ export class Replica {
     if (proven === undefined) return FORGED
     const custodian = this.#custody.custodianOf(proven.subKey)
     if (custodian?.partner !== via) return NOT_READY
-    // Both lead at the same moment: the left one goes first, the right one comes again.
+    // Both replicas lead at the same moment: the left one goes first, the right one retries.
     if (custodian.side === 'right' && this.#working.has(proven.subKey)) return { verdict: 'busy', newer: undefined }
     return this.#apply(proven, via)
   }
 
-  /** An entry from a node that answered for it before, or from a reader that found a hole: both replicas take it, or none. */
+  /** An entry from a former replica, or from a reader that found it missing: both replicas take it, or neither. */
   async #takeIn(entry: MovingEntry, via: Address, trusted: boolean): Promise<Verdict> {
     const subKey = subKeyOf(entry.change.statement.key, entry.place)
     const custodian = this.#custody.custodianOf(subKey)
@@ -197,7 +197,7 @@ export class Replica {
     return this.#answer(proven, this.#store.apply(proven, via))
   }
 
-  /** A client that is told of a newer change gets it to see: its serial is what the next one has to exceed. */
+  /** The client of a stale change also gets the newer one, whose serial its next change must exceed. */
   #answer({ subKey }: Proven, verdict: Verdict): ChangeAnswer {
     const newer = verdict === 'stale' ? this.#store.snapshot(subKey) : undefined
     return { verdict, newer: newer && this.#store.toMoving(newer) }
@@ -231,12 +231,12 @@ function isDeletion({ change }: Proven): boolean {
   return change.statement.kind === 'delete'
 }
 
-/** What only a linked node may ask, and only for itself. */
+/** @throws Refusal unless a linked node asks for itself. */
 function mustBeLinked({ source, via }: Request): void {
   if (source !== via) throw new Refusal('only a linked node may ask that, and only for itself')
 }
 
-/** Of two answers to a deletion: one success is enough when the other replica had nothing to delete. */
+/** Combines two answers to a deletion: one success is enough when the other replica had nothing to delete. */
 function worst(a: ChangeAnswer, b: ChangeAnswer): ChangeAnswer {
   if (a.verdict === 'ok') return b.verdict === 'missing' ? a : b
   return a.verdict === 'missing' ? b : a

@@ -1,4 +1,4 @@
-/** Remapping (paper section 4): one application key becomes `REMAP` sub-keys, spread over the ring by a hash. */
+/** Remapping (paper section 4): a hash spreads one application key over the ring as `REMAP` sub-keys. */
 
 import { sha256 } from '../core/bytes.ts'
 import { addressFromBytes } from '../overlay/address.ts'

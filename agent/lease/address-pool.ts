@@ -7,7 +7,7 @@ export class AddressPool {
   readonly #cidr: Cidr
   readonly #reserved: ReadonlySet<Ip4>
 
-  /** Network, broadcast and service address are always reserved; `reserved` names more. */
+  /** The network, broadcast and service addresses are always reserved; `reserved` adds more. */
   constructor(cidr: Cidr, reserved: readonly Ip4[]) {
     this.#cidr = cidr
     this.#reserved = new Set([cidr.base, broadcastOf(cidr), serviceAddressOf(cidr), ...reserved])
@@ -25,15 +25,15 @@ export class AddressPool {
   }
 
   /**
-   * Every leasable address once, in a random order (paper section 5.2: a random address, then another), so that a pool
-   * with one free address still finds it. Needs no memory: a random start and a random odd step walk a power of two.
+   * Every leasable address once, in random order (paper section 5.2: a random address, then another), so the one free
+   * address of a full pool is still found. Needs no memory: a random start and a random odd step cover a power of two.
    */
   *shuffled(random: Random): Generator<Ip4> {
     const size = cidrSize(this.#cidr)
     const start = random.below(size)
     const step = random.below(size / 2) * 2 + 1
     for (let i = 0; i < size; i++) {
-      // At most 2^32 * 2^32: the product goes through BigInt only for pools where a double would lose digits.
+      // The product can reach 2^32 * 2^32: BigInt only for pools where a double would lose digits.
       const offset =
         size <= 2 ** 26 ? (start + i * step) % size : Number((BigInt(start) + BigInt(i) * BigInt(step)) % BigInt(size))
       const ip = (this.#cidr.base + offset) as Ip4

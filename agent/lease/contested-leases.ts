@@ -1,8 +1,8 @@
 /**
- * ContestedLeases about leases: somebody says that a lease gave way to another. It may be a replica, or a stranger who lies.
+ * Leases in doubt: a node says that a lease gave way to another. The node may be a replica, or a stranger that lies.
  *
- * Guarantees: the DHT is asked after every doubt, also after one that comes while it is being asked; and about one address
- * no more than once in `PAUSE_MS`, however often strangers raise it.
+ * Guarantees: the DHT is asked after every doubt, even one that comes while it is being asked; it is asked about one
+ * address at most once in `PAUSE_MS`, however often strangers raise a doubt.
  */
 
 import { type Clock, sleep } from '../core/clock.ts'
@@ -12,16 +12,16 @@ import { subKeysOf } from '../dht/sub-keys.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import { leaseKey } from './lease-entry.ts'
 
-/** Between two questions about one address, ms. */
+/** Pause between two questions about one address, ms. */
 const PAUSE_MS = 1_000
 
 export class ContestedLeases {
   readonly #clock: Clock
   readonly #keys: NamespaceKeys
   readonly #ask: (ip: Ip4) => Promise<void>
-  /** Addresses that are being asked after; `again`: there was another doubt since. */
+  /** Addresses that the DHT is being asked about; `again`: another doubt came since. */
   readonly #asking = new Map<Ip4, { again: boolean }>()
-  /** Of the addresses in question last: strangers can ask about them as often as they like. */
+  /** Cache of the sub-keys of held addresses: strangers can raise doubts as often as they like. */
   readonly #subKeys = new Map<Ip4, readonly SubKey[]>()
 
   constructor(parts: { clock: Clock; keys: NamespaceKeys; ask: (ip: Ip4) => Promise<void> }) {
@@ -30,13 +30,13 @@ export class ContestedLeases {
     this.#ask = parts.ask
   }
 
-  /** Somebody says that one of `held` lost this sub-key. */
+  /** A node says that one of `held` lost this sub-key. */
   onContested(subKey: SubKey, held: readonly Ip4[]): void {
     if (this.#subKeys.size > 2 * held.length) this.#subKeys.clear()
     for (const ip of held) if (this.#subKeysOf(ip).includes(subKey)) void this.raise(ip)
   }
 
-  /** Resolves when the DHT was asked for the first time, or at once while it is being asked. */
+  /** Asks the DHT about `ip`. Resolves after the first question, or at once if one is already under way. */
   raise(ip: Ip4): Promise<void> {
     const running = this.#asking.get(ip)
     if (running !== undefined) {

@@ -1,4 +1,4 @@
-/** The leases and offers that this node holds now, found by client and by address; what has expired is not there. */
+/** The leases and offers that this node holds now, by client and by address, without expired ones. */
 
 import type { Clock } from '../core/clock.ts'
 import type { Ip4 } from '../core/ip.ts'
@@ -7,7 +7,7 @@ import type { ClientId, Lease } from './lease.ts'
 export interface Held {
   readonly lease: Lease
   readonly password: Uint8Array
-  /** Addresses that were tried to get it. */
+  /** How many addresses were tried to get it. */
   readonly tried: number
 }
 
@@ -32,7 +32,7 @@ export class HeldLeases {
     return [...this.#byClient.values()].filter((held) => this.#live(held) !== undefined)
   }
 
-  /** A client holds one address: what it had before is forgotten. */
+  /** A client holds one address: its former one is forgotten. */
   set(held: Held): void {
     const before = this.#byClient.get(held.lease.client)
     if (before !== undefined) this.delete(before)

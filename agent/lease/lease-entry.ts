@@ -1,7 +1,7 @@
 /**
- * What a lease looks like in the DHT: the key hides namespace and IP, the value is sealed for members.
+ * A lease's entry in the DHT: the key hides namespace and IP, the value is sealed for members.
  *
- * The claimer writes it, the resolver reads it ("Brunet-ARP", paper section 5.3).
+ * The claimer writes the entry, the resolver reads it ("Brunet-ARP", paper section 5.3).
  */
 
 import { hmac, utf8 } from '../core/bytes.ts'
@@ -22,7 +22,7 @@ export function sealOwner(keys: NamespaceKeys, ip: Ip4, node: Address, random: R
   return seal(keys.sealing, leaseKey(keys, ip), encode(ownerCodec, { node }), random)
 }
 
-/** The node that holds the IP; undefined when the value was not written for it by a member. */
+/** The node that holds `ip`; undefined when no member wrote the value for `ip`. */
 export function openOwner(keys: NamespaceKeys, ip: Ip4, value: Uint8Array): Address | undefined {
   const plain = unseal(keys.sealing, leaseKey(keys, ip), value)
   if (plain === undefined) return undefined

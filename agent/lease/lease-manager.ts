@@ -1,8 +1,8 @@
 /**
- * The leases of one node: DHCP's wishes turned into DHT operations (paper section 5.2).
+ * One node's leases: turns DHCP requests into DHT operations (paper section 5.2).
  *
  * Guarantees:
- * - an address is given to a client only while a majority of its sub-keys is held with this node's password;
+ * - a client gets an address only while this node's password holds a majority of the address's sub-keys;
  * - the owner stops using it ttl after it *sent* the winning request, so before any replica lets go;
  * - another address is tried only when a majority really is held by others; an unclear vote is repeated with the same
  *   password and, given up, is taken back;
@@ -29,16 +29,16 @@ import type { LeaseStore, StoredLease } from './lease-store.ts'
 
 /** How long an offer is held, ms: DHCP clients answer within seconds. */
 const OFFER_MS = 60_000
-/** A client that asks again this long before its offer ends gets the same offer, ms. */
+/** A client that asks again while its offer has more than this left, ms, gets the same offer. */
 const OFFER_REUSE_MS = 15_000
 /** Between two questions about a lease in doubt, ms. */
 const DOUBT_PAUSE_MS = 250
 /** An address that a client found in use on its wire is kept away from all clients, ms. */
 const DECLINED_MS = 600_000
-/** How often an unclear vote on one address is repeated, and the pause before, ms: random, so that two rivals part. */
+/** Tries of a claim whose vote is unclear, and the unit of the random pause after each, ms: it lets two rivals part. */
 const UNCLEAR_TRIES = 3
 const UNCLEAR_PAUSE_MS = 150
-/** After a first address was taken, this many are looked up side by side before the next is claimed. */
+/** After a first address was taken, this many are looked up in parallel before the next is claimed. */
 const PROBES = 16
 const PASSWORD_BYTES = 32
 
@@ -54,10 +54,10 @@ export class LeaseManager implements Leases {
   readonly #leaseMs: number
   readonly #store: LeaseStore
   readonly #held: HeldLeases
-  /** What each client had last, with the password that may still open it. */
+  /** Each client's last address, with the password that may still hold it. */
   readonly #former = new Map<ClientId, StoredLease>()
   readonly #declined = new Map<Ip4, number>()
-  /** Addresses that a claim of this node is under way for. */
+  /** Addresses that this node is claiming. */
   readonly #claiming = new Set<Ip4>()
   readonly #contested: ContestedLeases
   readonly #vigil: Vigil
@@ -124,7 +124,7 @@ export class LeaseManager implements Leases {
     const value = sealOwner(this.#keys, ip, this.#self, this.#random)
     const outcome = await this.#dht.recreate(leaseKey(this.#keys, ip), password, password, value, this.#leaseMs)
     if (!this.#holdsOneOf(client, [held?.password, password])) {
-      // While the answers were on their way the client gave the lease back, or took another.
+      // While the answers were in flight, the client gave the lease back or took another.
       this.#takeBack(ip, password)
       return failure('unavailable')
     }
@@ -147,7 +147,7 @@ export class LeaseManager implements Leases {
     const held = this.#held.ofClient(client)
     if (held?.lease.ip !== ip) return
     this.#held.delete(held)
-    // Asked for again, the address is claimed with another password: a late deletion must not hit the new claim.
+    // A later claim of this address uses another password: a late deletion must not hit the new claim.
     this.#former.set(client, { client, mac: held.lease.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
     this.#save()
     await this.#dht.delete(leaseKey(this.#keys, ip), held.password)
@@ -155,15 +155,15 @@ export class LeaseManager implements Leases {
 
   async decline(client: ClientId, ip: Ip4): Promise<void> {
     this.#declined.set(ip, this.#clock.now() + DECLINED_MS)
-    // The entry stays until it expires: it keeps the address away from every other node too.
+    // The entry stays until it expires: it also keeps the address from every other node.
     const held = this.#held.ofClient(client)
     if (held?.lease.ip === ip) this.#held.delete(held)
     this.#forget(client, ip)
   }
 
   /**
-   * Asks the DHT whether the leases are still this node's: after a time in which it was cut off, somebody else may have
-   * got them. `onLost` is called for those that are gone.
+   * Asks the DHT whether the leases are still this node's: while it was cut off, others may have got them. Calls
+   * `onLost` for each lease that is gone.
    */
   async verify(): Promise<void> {
     await Promise.all(this.#ips().map((ip) => this.#contested.raise(ip)))
@@ -230,7 +230,7 @@ export class LeaseManager implements Leases {
     yield* await this.#free(batch)
   }
 
-  /** Those of `ips` that no majority holds; one whose state is unclear counts as free, its claim will tell. */
+  /** Those of `ips` that no majority holds. An address whose state is unclear counts as free; its claim will tell. */
   async #free(ips: readonly Ip4[]): Promise<Ip4[]> {
     const looks = ips.map(async (ip) => {
       try {
@@ -245,7 +245,7 @@ export class LeaseManager implements Leases {
     return ips.filter((_, i) => free[i])
   }
 
-  /** Whether this node may claim `ip` for `client` as far as it knows itself. */
+  /** Whether this node may claim `ip` for `client`, as far as it knows without the DHT. */
   #mayHave(client: ClientId, ip: Ip4): boolean {
     if (!this.#pool.has(ip) || (this.#declined.get(ip) ?? 0) > this.#clock.now()) return false
     const holder = this.#held.ofIp(ip)?.lease.client
@@ -267,7 +267,7 @@ export class LeaseManager implements Leases {
           return 'taken'
         }
         if (outcome.votes.includes('taken')) {
-          // A rival has the rest. Both let go and come again; a new password keeps a late deletion off the new claim.
+          // A rival has the rest. Both let go and retry; a new password protects the new claim from a late deletion.
           this.#takeBack(ip, password)
           password = this.#random.bytes(PASSWORD_BYTES)
         }
@@ -280,7 +280,7 @@ export class LeaseManager implements Leases {
     }
   }
 
-  /** Renews the entry as it is; the client's own time does not grow by that. */
+  /** Renews the entry to learn whether it is still this node's; the client's lease time is not extended. */
   async #verify(ip: Ip4): Promise<void> {
     const held = this.#held.ofIp(ip)
     if (held === undefined || held.lease.offered) return
@@ -295,7 +295,7 @@ export class LeaseManager implements Leases {
     }
   }
 
-  /** Whether the client holds what one of these passwords opens; undefined stands for holding nothing. */
+  /** Whether the client holds a lease under one of these passwords; undefined stands for no lease. */
   #holdsOneOf(client: ClientId, passwords: readonly (Uint8Array | undefined)[]): boolean {
     return passwords.includes(this.#held.ofClient(client)?.password)
   }
@@ -304,7 +304,7 @@ export class LeaseManager implements Leases {
     return this.#held.all().map(({ lease }) => lease.ip)
   }
 
-  /** Deletes in the background what a claim left behind; what cannot be reached expires by itself. */
+  /** Deletes in the background what a claim left behind; copies out of reach expire by themselves. */
   #takeBack(ip: Ip4, password: Uint8Array): void {
     void this.#dht.delete(leaseKey(this.#keys, ip), password)
   }

@@ -1,4 +1,4 @@
-/** Where leases survive a restart of the agent: one JSON file, 0600, written whole. It holds passwords of DHT entries. */
+/** Keeps leases across a restart of the agent: one JSON file, 0600, written whole. It contains DHT passwords. */
 
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
@@ -7,7 +7,7 @@ import { writeWhole } from '../core/files.ts'
 import { formatIp4, type Ip4, type Mac, parseIp4 } from '../core/ip.ts'
 import type { ClientId } from './lease.ts'
 
-/** What is remembered of a client: its address, and the password with which it can have it again. */
+/** What is remembered of a client: its address, and the password that gets it the address again. */
 export interface StoredLease {
   readonly client: ClientId
   readonly mac: Mac
@@ -39,7 +39,7 @@ export class LeaseFile implements LeaseStore {
     this.#path = path
   }
 
-  /** @throws InputError when the file is there and cannot be read or is corrupt. */
+  /** @throws InputError when the file exists but cannot be read or is corrupt. */
   load(): StoredLease[] {
     let text: string
     try {

@@ -1,12 +1,12 @@
 /**
  * A lease: one virtual IP held by one client of this node (paper section 5.2).
  *
- * DHCP knows only this face, never the DHT.
+ * DHCP sees only this interface, never the DHT.
  */
 
 import type { Ip4, Mac } from '../core/ip.ts'
 
-/** Who holds a lease on this tap: the DHCP client identifier if the client sends one, else its MAC; lower-case hex with a prefix. */
+/** A lease's holder on this tap: the DHCP client identifier if sent, else the MAC; lower-case hex with a prefix. */
 export type ClientId = string & { readonly brand: 'ClientId' }
 
 export interface Claim {
@@ -19,15 +19,15 @@ export interface Lease {
   readonly client: ClientId
   readonly mac: Mac
   readonly ip: Ip4
-  /** When the owner must stop using it, in the clock's time: ttl after the winning request was sent. */
+  /** When the owner must stop using it, in `Clock` time: ttl after the winning request was sent. */
   readonly expiresAt: number
-  /** A claim for an offer, not yet requested by the client. */
+  /** An offer that the client has not requested yet. */
   readonly offered: boolean
 }
 
 /**
- * `pool-exhausted`: every address was tried and is held by others. `taken`: the wanted address is held by another.
- * `unavailable`: the DHT gave no majority in time; try again.
+ * `pool-exhausted`: no address of the pool is free. `taken`: another holds the wanted address, or it must not be
+ * leased. `unavailable`: the DHT gave no majority in time; try again.
  */
 export type LeaseFailure = 'pool-exhausted' | 'taken' | 'unavailable'
 
@@ -36,15 +36,18 @@ export type LeaseResult<T> = ({ readonly ok: true } & T) | { readonly ok: false;
 export interface Leases {
   /** A short claim for an offer: the client's former address or `wanted` if free, else a random one. */
   offer(client: ClientId, mac: Mac, wanted?: Ip4): Promise<LeaseResult<Claim>>
-  /** A full lease of exactly `ip` (REQUEST in any state): confirms an offer, renews a lease, or takes a free address again after a reboot. */
+  /**
+   * A full lease of exactly `ip` (REQUEST in any state): confirms an offer, renews a lease, or takes a free address
+   * again after a reboot.
+   */
   acquire(client: ClientId, mac: Mac, ip: Ip4): Promise<LeaseResult<{ readonly lease: Lease }>>
-  /** Gives the client's address back; the same client may still get it again while nobody else took it. */
+  /** Gives the client's address back; the same client may get it again unless another took it. */
   release(client: ClientId, ip: Ip4): Promise<void>
-  /** The client found the address in use on its wire (RFC 2131 section 4.3.3): keep it away from every client for a while. */
+  /** The client found the address in use on its wire (RFC 2131 section 4.3.3): keeps it from clients for a while. */
   decline(client: ClientId, ip: Ip4): Promise<void>
-  /** Live leases and offers of this node. */
+  /** This node's live leases and offers. */
   held(): Lease[]
-  /** The live lease of this node for `ip`, if any. */
+  /** This node's live lease of `ip`, if any. */
   holder(ip: Ip4): Lease | undefined
   /** The same, as long as packets may use it: not when this node has yet to ask whether the lease is still its own. */
   usable(ip: Ip4): Lease | undefined

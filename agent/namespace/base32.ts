@@ -17,7 +17,7 @@ export function base32(bytes: Uint8Array): string {
   return bits > 0 ? text + ALPHABET[(held << (5 - bits)) & 31] : text
 }
 
-/** The bytes, or the place of the first character that does not belong (`text.length` when the end is cut). */
+/** The bytes, or the index of the first invalid character (`text.length` when the end is cut). */
 export function fromBase32(text: string): Uint8Array | number {
   const bytes = new Uint8Array(Math.floor((text.length * 5) / 8))
   let at = 0

@@ -5,7 +5,7 @@ import { MAX_LEASE_S, MIN_LEASE_S } from './record.ts'
 
 const UNITS = { d: 86_400, h: 3600, m: 60, s: 1 } as const
 
-/** Seconds. @throws InputError when `text` is no duration or out of the range of lease times. */
+/** Seconds. @throws InputError when `text` is not a duration or outside the range of lease times. */
 export function parseLease(text: string): number {
   const match = /^(\d{1,9})(s|m|h|d)?$/.exec(text.trim())
   if (match === null) throw invalid(text, 'is not a duration')

@@ -1,8 +1,8 @@
 /**
  * Keeps a namespace's record in the DHT while any member runs (paper section 5.1: "periodically recreated").
  *
- * Every member looks at half-hourly intervals and re-creates the record once half of its time has passed; who looks first
- * saves the others the work. Nothing here fails the agent: its token carries the record too.
+ * Every member looks every half hour and re-creates the record once half of its lifetime has passed; the first one to
+ * look saves the others the work. A failure here never fails the agent: its token carries the record too.
  */
 
 import { messageOf } from '../core/errors.ts'
@@ -12,13 +12,13 @@ import type { SignedRecord } from './record.ts'
 import { recordKey, sealRecord, unsealRecord } from './record-entry.ts'
 import type { Schedule, Scheduled } from './schedule.ts'
 
-/** How long the record outlives the last member, ms. */
+/** How long the record lives after its last re-creation, ms. */
 export const RECORD_TTL_MS = 6 * 3600 * 1000
 const LOOK_MINUTES = 30
-/** While the DHT gives no majority, as on a machine that has just joined a small ring. */
+/** Applies while the DHT gives no majority, as when a machine has just joined a small ring. */
 const LOOK_AGAIN_MINUTES = 1
 
-/** What the last look found. `unavailable`: the DHT gave no majority, the next look, within a minute, tries again. */
+/** What the last look found. `unavailable`: the DHT gave no majority; the next look, within a minute, tries again. */
 export type RecordState = 'unknown' | 'alive' | 'recreated' | 'created' | 'taken' | 'unavailable'
 
 export interface KeeperParts {
@@ -41,7 +41,7 @@ export class RecordKeeper {
     this.#signed = parts.signed
   }
 
-  /** The record to go by: the DHT's if it holds a valid one, else the token's. */
+  /** The record in force: the DHT's if it holds a valid one, else the token's. */
   get signed(): SignedRecord {
     return this.#signed
   }
@@ -50,12 +50,12 @@ export class RecordKeeper {
     return this.#state
   }
 
-  /** What the last look ran into, in words; empty when it went well. */
+  /** What went wrong in the last look, in words; empty when nothing did. */
   get detail(): string {
     return this.#detail
   }
 
-  /** Starts looking regularly; call `look` for the first time yourself. */
+  /** Starts the periodic looks; the caller makes the first one with `look`. */
   start(): void {
     if (this.#scheduled.length > 0) return
     const { schedule } = this.#parts
@@ -71,7 +71,7 @@ export class RecordKeeper {
     for (const scheduled of this.#scheduled) scheduled.stop()
   }
 
-  /** Fetches the record, verifies it, and re-creates it where needed. Never throws: `state` and `detail` say how it went. */
+  /** Fetches and verifies the record, re-creates it if needed. Never throws: `state` and `detail` give the result. */
   async look(): Promise<void> {
     this.#detail = ''
     try {

@@ -1,7 +1,8 @@
 /**
- * The namespaces that this user can bake into images or join: one file each in `$WOW_HOME/namespaces`, 0600 in 0700.
+ * The namespaces that this user can bake into images or join: one file each in `$WOW_HOME/namespaces` (files 0600,
+ * folder 0700).
  *
- * A namespace that was created here also has its signing key; an imported one has only what the token carries.
+ * A namespace created here has its signing key too; an imported one has only what the token carries.
  */
 
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
@@ -37,7 +38,7 @@ const fileSchema = v.object({
 export class Keyring {
   readonly #folder: string
 
-  /** `home`: the folder that holds everything of this user, see `wowHome`. Nothing is touched before the first use. */
+  /** `home`: the folder of all this user's data, see `wowHome`. The constructor does not touch it. */
   constructor(home: string) {
     this.#folder = join(home, 'namespaces')
   }
@@ -50,7 +51,7 @@ export class Keyring {
       .sort((a, b) => (a.signed.record.name < b.signed.record.name ? -1 : 1))
   }
 
-  /** By id, by a name that only one namespace has, or by the beginning of an id. @throws InputError that lists what there is. */
+  /** By id, by unique name, or by the first characters of an id. @throws InputError that lists the known namespaces. */
   find(wanted: string): KnownNamespace {
     const all = this.list()
     const byId = all.filter(({ signed }) => signed.id === wanted)
@@ -73,7 +74,11 @@ export class Keyring {
     )
   }
 
-  /** Keeps a namespace; one that is there already gets the new bootstrap addresses and keeps its signing key. @throws InputError when the folder cannot be written. */
+  /**
+   * Stores a namespace; one stored before is replaced but keeps its signing key.
+   *
+   * @throws InputError when the folder cannot be written.
+   */
   save(namespace: KnownNamespace): KnownNamespace {
     const { signed } = namespace
     const before = this.#files().includes(`${signed.id}.json`) ? this.#read(this.#path(signed.id)) : undefined
@@ -96,7 +101,7 @@ export class Keyring {
     return kept
   }
 
-  /** Makes the folder, so that a namespace is not published before it is known where to keep its keys. @throws InputError */
+  /** Makes the folder, so that no namespace is published whose keys cannot be stored. @throws InputError */
   checkWritable(): void {
     try {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 })

@@ -1,8 +1,8 @@
 /**
- * Everything that is derived from a namespace's secret.
+ * The keys derived from a namespace's secret.
  *
- * The id is public, the secret is not: each use has a key of its own, so that none tells anything about another, and a
- * storing node, which knows only the id at most, can neither read nor guess what is stored.
+ * The id is public, the secret is not. Each use has its own key, so no key reveals anything about another. A storing
+ * node knows at most the id, so it can neither read nor guess what it stores.
  */
 
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
@@ -17,7 +17,7 @@ const CIPHER = 'aes-256-gcm'
 export interface NamespaceKeys {
   /** Public id of the namespace. */
   readonly id: string
-  /** Maps names of the namespace (an IP, a role) to DHT keys. */
+  /** Maps the namespace's names (an IP, a role) to DHT keys. */
   readonly naming: Uint8Array
   /** Seals DHT values. */
   readonly sealing: Uint8Array
@@ -41,7 +41,7 @@ export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
   }
 }
 
-/** AES-256-GCM: nonce, ciphertext, tag. `place`, such as a DHT key, is bound in: the sealed bytes open nowhere else. */
+/** AES-256-GCM: nonce, ciphertext, tag. The result is bound to `place`, such as a DHT key, and opens only there. */
 export function seal(key: Uint8Array, place: Uint8Array, plain: Uint8Array, random: Pick<Random, 'bytes'>): Uint8Array {
   const nonce = random.bytes(NONCE_BYTES)
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(place)

@@ -1,8 +1,9 @@
 /**
- * Which address pools a namespace may have: a private block of a useful size that this machine does not already route.
+ * Checks and chooses a namespace's address pool: a private block of a useful size that this machine does not already
+ * route.
  *
- * A pool that overlaps a route would cut the machine off from its own network, so it is refused at creation and again at
- * every boot, naming the route.
+ * A pool that overlaps a route would cut the machine off from its own network. Such a pool is rejected at creation and
+ * again at every boot, with an error that names the route.
  */
 
 import { readFileSync } from 'node:fs'
@@ -11,7 +12,7 @@ import { InputError } from '../core/errors.ts'
 import { type Cidr, cidrSize, formatCidr, type Ip4, netmask, overlaps, parseCidr, parseIp4 } from '../core/ip.ts'
 import { MAX_PREFIX, MIN_PREFIX } from './record.ts'
 
-/** Something of this machine that a pool must not overlap. */
+/** A network of this machine that a pool must not overlap. */
 export interface LocalNetwork {
   readonly cidr: Cidr
   readonly device: string
@@ -30,7 +31,7 @@ const PRIVATE = [
   '203.0.113.0/24',
 ].map(cidr)
 
-/** Tried for a namespace that names no pool: large, so that a first guess at an address is free (paper section 5.2). */
+/** Tried when no pool is named: large, so that a first guess at an address is likely free (paper section 5.2). */
 const DEFAULTS = [
   '10.128.0.0/9',
   '10.64.0.0/10',
@@ -65,7 +66,7 @@ export function parsePool(text: string): Cidr {
   return pool
 }
 
-/** @throws InputError for a pool of public addresses: the machine could no longer reach their owners. */
+/** @throws InputError for a pool with public addresses: the machine could no longer reach the real ones. */
 export function checkPrivate(pool: Cidr): void {
   if (PRIVATE.some((block) => block.prefix <= pool.prefix && overlaps(block, pool))) return
   throw invalid(
@@ -89,7 +90,7 @@ export function checkOverlap(pool: Cidr, local: readonly LocalNetwork[]): void {
   throw invalid('POOL_OVERLAP', formatCidr(pool), what, remedy)
 }
 
-/** A large free pool for a namespace that names none. @throws InputError when this machine routes all of them. */
+/** A large free pool for a namespace that names none. @throws InputError when every default pool overlaps a route. */
 export function choosePool(local: readonly LocalNetwork[]): Cidr {
   const free = DEFAULTS.find((candidate) => isFree(candidate, local))
   if (free !== undefined) return free
@@ -101,15 +102,15 @@ function isFree(pool: Cidr, local: readonly LocalNetwork[]): boolean {
 }
 
 /**
- * What this machine routes and the addresses it has, without default routes and without devices for which `ignore` says
- * true: the agent's own tap carries the pool's route by right.
+ * This machine's routes and addresses, without default routes and devices that `ignore` accepts: the agent's own tap
+ * rightly carries the pool's route.
  */
 export function localNetworks(ignore: (device: string) => boolean): LocalNetwork[] {
   const found: LocalNetwork[] = [...kernelRoutes(), ...interfaceAddresses()]
   return found.filter((network) => !ignore(network.device))
 }
 
-/** Taps that agents of WOW on this host made. */
+/** Whether a WOW agent on this host made this tap. */
 export function isWowTap(device: string): boolean {
   return /^wow\d+$/.test(device)
 }
@@ -124,7 +125,7 @@ function kernelRoutes(): LocalNetwork[] {
   return parseRoutes(table)
 }
 
-/** Rows of /proc/net/route (hexadecimal, bytes in the host's order: little-endian everywhere we run) but default routes. */
+/** The rows of /proc/net/route without default routes: hexadecimal in host byte order, little-endian where we run. */
 export function parseRoutes(table: string): LocalNetwork[] {
   const routes: LocalNetwork[] = []
   for (const line of table.split('\n').slice(1)) {

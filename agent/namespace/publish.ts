@@ -1,9 +1,9 @@
 /**
- * Creating a namespace (paper section 5.1): draw an identifier at random, insert the record with Create, draw another if
- * it is taken.
+ * Creates a namespace (paper section 5.1): draws a random identifier, inserts the record with Create, and draws another
+ * if it is taken.
  *
- * The identifier is the hash of a fresh key, so whoever took it before does not hold this key; and the password is one
- * that every member can derive, so that any of them can keep the record alive afterwards.
+ * The identifier is the hash of a fresh key, so a node that took it before does not hold this key. Every member can
+ * derive the password, so any of them can keep the record alive afterwards.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -15,13 +15,13 @@ import { deriveKeys, SECRET_BYTES } from './keys.ts'
 import { generateSigningKey, isDomain, type NamespaceRecord, signRecord } from './record.ts'
 import { recordKey, sealRecord } from './record-entry.ts'
 
-/** What the creator asks for; a name and a domain are made from the id and the name where none is given. */
+/** What the creator asks for. By default the name is made from the id, and the domain from the name. */
 export type Wish = Omit<NamespaceRecord, 'name'> & { readonly name: string | undefined }
 
-/** Two in a row are taken about never: more tries than this mean that something else is wrong. */
+/** Even two taken ids in a row almost never happen: after this many something else is wrong. */
 const MAX_DRAWS = 5
 
-/** A namespace with fresh keys that no one else knows of yet. */
+/** A namespace with fresh keys, not yet published. */
 export function drawNamespace(wish: Wish, bootstrap: readonly string[]): KnownNamespace {
   const signingKey = generateSigningKey()
   const secret = new Uint8Array(randomBytes(SECRET_BYTES))
@@ -31,7 +31,7 @@ export function drawNamespace(wish: Wish, bootstrap: readonly string[]): KnownNa
   return { signed, secret, signingKey, bootstrap }
 }
 
-/** Draws until the DHT accepts. @throws WowError when it does not answer, or goes on saying taken. */
+/** Draws until the DHT accepts. @throws WowError when the DHT gives no majority, or says taken every time. */
 export async function publishNew(wish: Wish, bootstrap: readonly string[], dht: Dht): Promise<KnownNamespace> {
   for (let draws = 0; draws < MAX_DRAWS; draws++) {
     const namespace = drawNamespace(wish, bootstrap)
@@ -49,7 +49,7 @@ export async function publishNew(wish: Wish, bootstrap: readonly string[], dht: 
   )
 }
 
-/** `NAME.wow` as a DNS name; undefined when the name has nothing that DNS takes. */
+/** `NAME.wow` as a DNS name; undefined when that is not a valid one. */
 function domainFor(name: string): string | undefined {
   const label = name
     .toLowerCase()

@@ -1,8 +1,8 @@
 /**
  * The namespace record: what a node must know to hand out addresses (paper section 5.1).
  *
- * Promise: a `SignedRecord` was signed by the key that its id is the hash of, and every field is in range; nobody who
- * lacks that key can make another record for the id. Its encoding is canonical and at most `MAX_RECORD_BYTES` long.
+ * Guarantees: a `SignedRecord` was signed by the key whose hash is its id, and every field is in range. Nobody without
+ * that key can make another record for the id. Its encoding is canonical and at most `MAX_RECORD_BYTES` long.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -28,13 +28,13 @@ import { base32 } from './base32.ts'
 export interface NamespaceRecord {
   /** For people: 1 to 40 characters, see `isNamespaceName`. */
   readonly name: string
-  /** Its prefix is the netmask that clients are told. */
+  /** Clients get its prefix as their netmask. */
   readonly pool: Cidr
-  /** Addresses of the pool that are never handed out, ascending; `reservedOf` adds those that no pool hands out. */
+  /** Addresses of the pool that are never leased, ascending; `reservedOf` adds those that no pool leases. */
   readonly reserved: readonly Ip4[]
   /** Lease time in seconds, `MIN_LEASE_S` to `MAX_LEASE_S`. */
   readonly leaseS: number
-  /** DNS domain of the members; undefined: none is told. */
+  /** The members' DNS domain; undefined: clients get none. */
   readonly domain: string | undefined
   /** MTU of the tap in bytes; undefined: the agent's default. */
   readonly mtu: number | undefined
@@ -50,10 +50,10 @@ export interface SignedRecord {
 export const ID_LENGTH = 20
 /** A DHT value is at most 1 KiB; this leaves room for its seal. */
 export const MAX_RECORD_BYTES = 960
-/** Shorter leases would renew faster than a slow DHT operation ends; the DHT keeps nothing longer than a week. */
+/** Shorter leases would be renewed before a slow DHT operation ends; the DHT keeps nothing longer than a week. */
 export const MIN_LEASE_S = 10
 export const MAX_LEASE_S = 7 * 24 * 3600
-/** RFC 791: every IPv4 host takes 576 bytes. 9000: the largest frame in use. */
+/** RFC 791: every IPv4 host accepts 576 bytes. 9000: the largest frame in use. */
 export const MIN_MTU = 576
 export const MAX_MTU = 9000
 export const MIN_PREFIX = 8
@@ -61,7 +61,7 @@ export const MAX_PREFIX = 29
 export const MAX_RESERVED = 64
 
 const VERSION = 1
-/** Keeps a signature of ours from meaning anything in another protocol. */
+/** Makes our signatures meaningless in any other protocol. */
 const CONTEXT = utf8('wow namespace record 1\n')
 
 const bodyCodec = struct({
@@ -80,7 +80,7 @@ const envelopeCodec = struct({
   signature: fixed(SIGNATURE_BYTES),
 })
 
-/** An Ed25519 seed, 32 bytes: who holds it can change the record. */
+/** An Ed25519 seed, 32 bytes: anyone who has it can change the record. */
 export type SigningKey = Uint8Array & { readonly brand: 'SigningKey' }
 
 export function generateSigningKey(): SigningKey {
@@ -92,18 +92,18 @@ export function isNamespaceName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/.test(text)
 }
 
-/** RFC 1035 names of at least one label, in lower case. */
+/** RFC 1035 names of one label or more, in lower case. */
 export function isDomain(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/.test(text)
 }
 
-/** Every address of the pool that no client may get: network, service and broadcast address, and the record's own. */
+/** Every address of the pool that no client may get: network, service, broadcast, and those the record reserves. */
 export function reservedOf(record: NamespaceRecord): Ip4[] {
   const { pool } = record
   return [...new Set([pool.base, serviceAddressOf(pool), broadcastOf(pool), ...record.reserved])].sort((a, b) => a - b)
 }
 
-/** @throws RangeError when a field is out of range: check a user's input before. */
+/** @throws RangeError when a field is out of range: check user input first. */
 export function signRecord(record: NamespaceRecord, signingKey: SigningKey): SignedRecord {
   const problem = problemOf(record)
   if (problem !== undefined) throw new RangeError(problem)
@@ -117,7 +117,7 @@ export function signRecord(record: NamespaceRecord, signingKey: SigningKey): Sig
   return { id: idOf(key), record, encoded }
 }
 
-/** @throws DecodeError when the bytes are no record, its signature does not hold, or a field is out of range. */
+/** @throws DecodeError when the bytes are not a record, the signature is not valid, or a field is out of range. */
 export function openRecord(encoded: Uint8Array): SignedRecord {
   if (encoded.length > MAX_RECORD_BYTES) throw new DecodeError(`a record has at most ${MAX_RECORD_BYTES} bytes`)
   const { version, key, body, signature } = decode(envelopeCodec, encoded)

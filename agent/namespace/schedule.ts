@@ -1,4 +1,4 @@
-/** Regular work as an interface: cron in the agent, virtual time in the simulator. */
+/** Periodic work as an interface: cron in the agent, virtual time in the simulator. */
 
 import { type Clock, every } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
@@ -8,11 +8,11 @@ export interface Scheduled {
 }
 
 export interface Schedule {
-  /** Runs `task` about every `minutes` (a divisor of 60) until stopped, not all nodes at the same moment; never two runs at once. */
+  /** Runs `task` about every `minutes` (a divisor of 60) until stopped, at a random offset; runs never overlap. */
   everyMinutes(minutes: number, task: () => Promise<void>): Scheduled
 }
 
-/** By the wall clock. Loads node-cron when first used: nothing on the way to the first lease needs it. */
+/** Follows the wall clock. Loads node-cron on first use: the first lease does not need it. */
 export class CronSchedule implements Schedule {
   readonly #random: Random
   readonly #onFailure: (error: unknown) => void
@@ -48,7 +48,7 @@ export class CronSchedule implements Schedule {
   }
 }
 
-/** By a `Clock`. */
+/** Follows a `Clock`. */
 export class ClockSchedule implements Schedule {
   readonly #clock: Clock
   readonly #random: Random

@@ -1,8 +1,8 @@
 /**
- * The join token: everything a machine needs to become a member, as one word to copy and paste.
+ * The join token: everything a machine needs to join, as one word to copy and paste.
  *
- * `wow1` followed by base32 of: a checksum, the namespace's secret, its signed record and bootstrap addresses. Who has the
- * token is a member: keep it like a password.
+ * `wow1` followed by base32 of a checksum, the namespace's secret, its signed record and bootstrap addresses. Anyone
+ * who has the token can join: keep it like a password.
  */
 
 import { concat, equal, sha256 } from '../core/bytes.ts'
@@ -30,7 +30,7 @@ const tokenCodec = struct({
 })
 
 export function looksLikeToken(text: string): boolean {
-  // Ids have 20 characters, a token has hundreds; names may well begin with wow1.
+  // An id has 20 characters, a token hundreds; a name may begin with wow1.
   return text.trim().startsWith(TOKEN_PREFIX) && text.trim().length > 60
 }
 

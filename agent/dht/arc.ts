@@ -31,6 +31,8 @@ export class Arc {
   relieved = false
   /** Changes with every neighbour; work begun for an earlier one is given up. */
   epoch = 0
+  /** When the neighbour last answered anything of a takeover. */
+  heardAt = 0
 
   constructor(self: Address, side: Side, clock: Clock) {
     this.#self = self

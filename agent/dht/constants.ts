@@ -34,6 +34,8 @@ export const ORPHAN_GRACE_MS = 5_000
 /** Entries per page of a handover, and the pause before a retry, ms. */
 export const PAGE_ENTRIES = 48
 export const PULL_RETRY_MS = 150
+/** A linked neighbour that answers nothing of a takeover for so long never will, ms. One that is slow answers something. */
+export const SILENT_NEIGHBOR_MS = 8_000
 
 /** Entries whose ages differ by less than this, ms, count as equally old: the smaller holder key decides. */
 export const SAME_AGE_MS = 2_000

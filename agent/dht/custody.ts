@@ -16,7 +16,7 @@ import { opposite, type Side } from '../overlay/neighborhood.ts'
 import { DeliveryError, type Overlay, Refusal, SERVICES } from '../overlay/overlay.ts'
 import { Arc, CIRCLE, maxOf, minOf } from './arc.ts'
 import { ConflictNotifier } from './conflict-notifier.ts'
-import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST } from './constants.ts'
+import { ORPHAN_GRACE_MS, PAGE_ENTRIES, PULL_RETRY_MS, REPLICA_REQUEST, SILENT_NEIGHBOR_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
 import {
@@ -37,6 +37,8 @@ export interface RingView extends Overlay {
   neighbor(side: Side): Address | undefined
   /** One of the nearest linked nodes on either side. */
   isNear(peer: Address): boolean
+  /** Takes a node for no neighbour for a while: it does not do its share. */
+  shun(peer: Address): void
 }
 
 /** `partner` undefined: this node is the whole ring. */
@@ -173,6 +175,7 @@ export class Custody {
     const arc = this.#sides[side]
     const current = () => arc.epoch === epoch && !this.#stopped
     const since = this.#clock.now()
+    arc.heardAt = since
     while (current()) {
       const complete = await this.#pull(side, false, current)
       if (complete && current() && !arc.covers) await this.#pull(opposite(side), true, current)
@@ -183,6 +186,7 @@ export class Custody {
         this.#opened()
         break
       }
+      if (current() && this.#clock.now() - arc.heardAt > SILENT_NEIGHBOR_MS) return this.#ring.shun(neighbor)
       await this.#pause()
     }
     // If the other side was open already, this neighbour was not asked when that side opened.
@@ -231,6 +235,7 @@ export class Custody {
       try {
         const answer = await this.#ring.request(SERVICES.dht, neighbor, body, REPLICA_REQUEST)
         if (!current()) return false
+        this.#sides[side].heardAt = this.#clock.now()
         const { whole, extent, entries, last } = decode(pageCodec, answer.body)
         const theirs = whole ? CIRCLE : extent
         const limit = beyond ? CIRCLE : this.#sides[side].distanceTo(neighbor)
@@ -243,8 +248,11 @@ export class Custody {
         this.#learn(side, neighbor, beyond, theirs)
         return true
       } catch (error) {
-        if (error instanceof DeliveryError || error instanceof DecodeError) return false
-        throw error
+        if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
+        // A neighbour that refuses is there: it does not see this node beside it yet.
+        const isHeard = error instanceof DeliveryError && error.failure === 'refused'
+        if (isHeard) this.#sides[side].heardAt = this.#clock.now()
+        return false
       }
     }
   }

@@ -72,6 +72,8 @@ export const RENDEZVOUS_KEPT = 64
 export const CUT_OFF_AFTER_MS = 1_000
 
 /** Peers of a full node, which accepts links only from would-be neighbours. Below libp2p's limit. */
+export const SHUN_MS = 600_000
+export const MAX_SHUNNED = 64
 export const MAX_PEERS = 1_500
 /**
  * Frames per second that a node accepts from one peer, answers and datagrams aside, and how many seconds' worth may

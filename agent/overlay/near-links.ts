@@ -110,7 +110,9 @@ export class NearLinks {
   /** Recomputes both sides from all peers, and dials nodes that are missing. */
   evaluate(): void {
     const linked: Address[] = []
-    for (const peer of this.#peers.all()) if (peer.status !== undefined) linked.push(peer.address)
+    for (const { address, status } of this.#peers.all()) {
+      if (status !== undefined && !this.#peers.isShunned(address)) linked.push(address)
+    }
     const left = nearest(this.#self, 'left', linked, NEAR_PER_SIDE)
     const right = nearest(this.#self, 'right', linked, NEAR_PER_SIDE)
     const same = isSameSide(left, this.left) && isSameSide(right, this.right)
@@ -144,6 +146,7 @@ export class NearLinks {
     const now = this.#clock.now()
     const add = (address: Address, from: Heard) => {
       if (address === this.#self || this.#peers.has(address) || heard.has(address)) return
+      if (this.#peers.isShunned(address)) return
       const failure = this.#failures.get(address)
       if (!this.#slow.has(address) && (failure === undefined || failure.until <= now)) heard.set(address, from)
     }

@@ -9,7 +9,7 @@
 import type { Clock } from '../core/clock.ts'
 import { RoundTrip } from '../core/round-trip.ts'
 import type { Address } from './address.ts'
-import { FIRST_ROUND_TRIP_MS, MAX_PATIENCE_MS } from './constants.ts'
+import { FIRST_ROUND_TRIP_MS, MAX_PATIENCE_MS, MAX_SHUNNED, SHUN_MS } from './constants.ts'
 import type { Contact, Link } from './link.ts'
 import type { Status } from './messages.ts'
 
@@ -55,6 +55,8 @@ export class Peers {
   readonly #peers = new Map<Address, Peer>()
   readonly #self: Address
   readonly #clock: Clock
+  /** Nodes that do not do a neighbour's share, and until when they count as none. */
+  readonly #shunned = new Map<Address, number>()
 
   constructor(self: Address, clock: Clock) {
     this.#self = self
@@ -77,6 +79,17 @@ export class Peers {
   listensAt(endpoint: string): boolean {
     for (const { endpoints } of this.#peers.values()) if (endpoints.includes(endpoint)) return true
     return false
+  }
+
+  /** The node does not do a neighbour's share: for a while it is taken for no neighbour, and nothing is routed to it. */
+  shun(address: Address): void {
+    this.#shunned.delete(address)
+    this.#shunned.set(address, this.#clock.now() + SHUN_MS)
+    if (this.#shunned.size > MAX_SHUNNED) this.#shunned.delete(this.#shunned.keys().next().value!)
+  }
+
+  isShunned(address: Address): boolean {
+    return this.#shunned.size > 0 && (this.#shunned.get(address) ?? 0) > this.#clock.now()
   }
 
   all(): IterableIterator<Peer> {

@@ -5,7 +5,6 @@
 
 import type { Clock } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
-import { unlessAborted } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import { Vigil } from '../core/vigil.ts'
 import { Absence } from './absence.ts'
@@ -26,9 +25,9 @@ import { LostNeighbors } from './lost-neighbors.ts'
 import { type Frame, frameCodec } from './messages.ts'
 import { NearLinks } from './near-links.ts'
 import type { Side } from './neighborhood.ts'
+import { OnDemandLinks } from './on-demand-links.ts'
 import {
   type Answer,
-  DeliveryError,
   type Overlay,
   type RequestHandler,
   type RequestOptions,
@@ -62,6 +61,7 @@ export class Ring implements Overlay {
   readonly #statuses: StatusExchange
   readonly #liveness: Liveness
   readonly #givenUp: GivenUp
+  readonly #onDemand: OnDemandLinks
   readonly #bootstrap: Bootstrap
   readonly #duplicates: DuplicateIdentity
   readonly #dispatch: Dispatch
@@ -111,6 +111,7 @@ export class Ring implements Overlay {
     const epoch = random.below(2 ** 32)
     this.#givenUp = new GivenUp(clock)
     this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, givenUp: this.#givenUp, send })
+    this.#onDemand = new OnDemandLinks({ self, peers, connector, statuses: this.#statuses, clock })
     this.#liveness = new Liveness({
       peers,
       clock,
@@ -203,6 +204,13 @@ export class Ring implements Overlay {
     return this.#router.routedTimeoutMs
   }
 
+  /** A neighbour does not do its share of what lies above the ring: the ring closes around it. */
+  shun(peer: Address): void {
+    this.#peers.shun(peer)
+    this.#near.evaluate()
+    this.#review()
+  }
+
   get estimatedSize(): number {
     return this.#near.estimatedSize
   }
@@ -215,21 +223,12 @@ export class Ring implements Overlay {
     this.#router.serve(service, handler)
   }
 
-  async connect(peer: Address, signal?: AbortSignal): Promise<void> {
-    if (peer === this.self) throw new DeliveryError('no-route', 'a node needs no link to itself')
-    if (!this.#peers.has(peer)) await unlessAborted(this.#connector.connect(peer), signal)
-    const linked = this.#peers.get(peer)
-    if (linked === undefined) throw new DeliveryError('no-answer', 'the link closed at once')
-    linked.roles.add('on-demand')
-    linked.usedAt = this.#clock.now()
-    this.#statuses.spread()
+  connect(peer: Address, signal?: AbortSignal): Promise<void> {
+    return this.#onDemand.connect(peer, signal)
   }
 
   datagram(peer: Address, body: Uint8Array): boolean {
-    const linked = this.#peers.get(peer)
-    if (linked === undefined) return false
-    linked.usedAt = this.#clock.now()
-    return linked.link.send(encode(frameCodec, { kind: 'datagram', body }), 'bulk')
+    return this.#onDemand.datagram(peer, body)
   }
 
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void) {

@@ -178,7 +178,7 @@ export class Router {
   #closest(target: Address, start: Address | undefined, seeksPlace: boolean): Address | undefined {
     let [best, suspect] = [start, start]
     for (const { address, status, suspectSince } of this.#peers.all()) {
-      const eligible = address === target ? !seeksPlace : status?.joined === true
+      const eligible = address === target ? !seeksPlace : status?.joined === true && !this.#peers.isShunned(address)
       if (!eligible) continue
       if (suspectSince === undefined) best = closerOf(target, address, best)
       else suspect = closerOf(target, address, suspect)

@@ -98,8 +98,15 @@ export const FIRST_ROUND_TRIP_MS = 500
 export const FIRST_ROUTED_ROUND_TRIP_MS = 1_500
 /** A linked node answers within its round trip and this much of it: it may have something to work on first. */
 export const ANSWER_SLACK = 1.5
-/** Requests of others that one node forwards at the same time; more are refused. */
+/** Requests of others that one node forwards at the same time, in all and for one link; more fail at once. */
 export const MAX_FORWARDS = 10_000
+export const MAX_FORWARDS_PER_LINK = 512
+/**
+ * The largest body of a forwarded request, and of its answer, bytes: an entry with all its signatures is under 2 KiB, the
+ * contacts of a neighbourhood under 11 KiB. Only neighbours hand over more, and nobody forwards that.
+ */
+export const MAX_FORWARDED_REQUEST = 4 * 1024
+export const MAX_FORWARDED_ANSWER = 16 * 1024
 
 /** Endpoints in a contact, and bytes in an endpoint (a circuit multiaddr with two peer ids has about 150). */
 export const MAX_ENDPOINTS = 8

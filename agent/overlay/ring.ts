@@ -18,7 +18,7 @@ import { Dispatch } from './dispatch.ts'
 import { DuplicateIdentity } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
 import { GivenUp } from './given-up.ts'
-import type { Contact, Link, LinkLayer } from './link.ts'
+import type { Contact, Link, LinkLayer, Priority } from './link.ts'
 import { LinkUpkeep } from './link-upkeep.ts'
 import { Liveness } from './liveness.ts'
 import { LostNeighbors } from './lost-neighbors.ts'
@@ -82,7 +82,7 @@ export class Ring implements Overlay {
     const { links, clock, random } = parts
     const world = { links, clock, random }
     const self = links.self
-    const send = (to: Address, frame: Frame) => this.#send(to, frame)
+    const send = (to: Address, frame: Frame, priority?: Priority) => this.#send(to, frame, priority)
     const adopt = (link: Link) => void this.#adopt(link)
     this.self = self
     this.vigil = new Vigil(clock)
@@ -291,8 +291,8 @@ export class Ring implements Overlay {
     this.#review()
   }
 
-  #send(to: Address, frame: Frame): boolean {
-    return this.#peers.get(to)?.link.send(encode(frameCodec, frame), 'control') ?? false
+  #send(to: Address, frame: Frame, priority: Priority = 'control'): boolean {
+    return this.#peers.get(to)?.link.send(encode(frameCodec, frame), priority) ?? false
   }
 
   /** Closes a dead peer's link without waiting for the transport to notice. */

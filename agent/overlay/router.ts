@@ -18,10 +18,13 @@ import {
   FIRST_ROUTED_ROUND_TRIP_MS,
   HOP_LIMIT,
   HOP_PATIENCE,
-  MAX_FORWARDS,
+  MAX_FORWARDED_ANSWER,
+  MAX_FORWARDED_REQUEST,
   MAX_PATIENCE_MS,
   REQUEST_TIMEOUT_MS,
 } from './constants.ts'
+import { Forwards } from './forwards.ts'
+import type { Priority } from './link.ts'
 import type { Frame, FrameOf } from './messages.ts'
 import {
   type Answer,
@@ -38,6 +41,8 @@ type Result = { ok: true; answer: Answer } | { ok: false; failure: DeliveryFailu
 
 interface Waiting {
   readonly nextHop: Address
+  /** Where the request came from; this node for its own. */
+  readonly via: Address
   readonly timer: Timer
   readonly finish: (result: Result) => void
 }
@@ -51,11 +56,12 @@ export class Router {
   readonly #self: Address
   readonly #peers: Peers
   readonly #clock: Clock
-  readonly #send: (to: Address, frame: Frame) => boolean
+  readonly #send: (to: Address, frame: Frame, priority?: Priority) => boolean
   readonly #onSilence: (peer: Address) => void
   readonly #onFault: (error: unknown) => void
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
+  readonly #forwards = new Forwards()
   /** Of requests of this node through the ring. */
   readonly #routed = new RoundTrip({ firstMs: FIRST_ROUTED_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS })
   #nextId = 1
@@ -64,7 +70,7 @@ export class Router {
     self: Address
     peers: Peers
     clock: Clock
-    send: (to: Address, frame: Frame) => boolean
+    send: (to: Address, frame: Frame, priority?: Priority) => boolean
     /** No answer came over a link in time. */
     onSilence: (peer: Address) => void
     /** A handler failed through our own fault, which should be logged. */
@@ -97,7 +103,7 @@ export class Router {
     const askedAt = this.#clock.now()
     const result = await new Promise<Result>((resolve) => {
       if (options.through === undefined) this.#route(request, this.#self, resolve)
-      else this.#forward(request, options.through, resolve)
+      else this.#forward(request, this.#self, options.through, resolve)
     })
     const isRouted = !this.#isLinked(target, options)
     if (isRouted && result.ok && result.answer.from !== this.#self) this.#routed.observe(this.#clock.now() - askedAt)
@@ -189,18 +195,23 @@ export class Router {
 
   #route(request: RequestFrame, via: Address, finish: (result: Result) => void): void {
     const next = this.nextHop(request.target, request.delivery, request.source)
-    if (next !== undefined) this.#forward(request, next, finish)
+    if (next !== undefined) this.#forward(request, via, next, finish)
     else if (request.delivery === 'exact' && request.target !== this.#self) {
       finish({ ok: false, failure: 'no-route', detail: 'the target is not on the ring' })
     } else void this.#answer(request, via).then(finish)
   }
 
-  #forward(request: RequestFrame, next: Address, finish: (result: Result) => void): void {
+  #forward(request: RequestFrame, via: Address, next: Address, finish: (result: Result) => void): void {
     if (request.hops >= HOP_LIMIT) {
       finish({ ok: false, failure: 'no-route', detail: `more than ${HOP_LIMIT} hops` })
       return
     }
-    if (this.#waiting.size >= MAX_FORWARDS) {
+    const isOwn = via === this.#self
+    if (!isOwn && request.body.length > MAX_FORWARDED_REQUEST) {
+      finish({ ok: false, failure: 'refused', detail: 'the request is too large to be forwarded' })
+      return
+    }
+    if (!isOwn && !this.#forwards.take(via)) {
       finish({ ok: false, failure: 'no-answer', detail: 'a node on the way is overloaded' })
       return
     }
@@ -209,11 +220,17 @@ export class Router {
       this.#onSilence(next)
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: `no answer within ${request.patienceMs} ms` })
     })
-    this.#waiting.set(id, { nextHop: next, timer, finish })
+    this.#waiting.set(id, { nextHop: next, via, timer, finish })
     const patienceMs = Math.floor(request.patienceMs * HOP_PATIENCE)
-    if (!this.#send(next, { ...request, id, hops: request.hops + 1, patienceMs })) {
+    if (!this.#send(next, { ...request, id, hops: request.hops + 1, patienceMs }, this.#priorityOf(via))) {
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: 'the link to the next hop is down' })
     }
+  }
+
+  /** What a stranger has forwarded is dropped first where a link is full: it must not close a link between others. */
+  #priorityOf(via: Address): Priority {
+    const from = this.#peers.get(via)
+    return via === this.#self || from?.status?.joined === true ? 'control' : 'bulk'
   }
 
   #takeId(): number {
@@ -227,7 +244,10 @@ export class Router {
     if (waiting === undefined || waiting.nextHop !== from) return
     this.#waiting.delete(id)
     waiting.timer.cancel()
-    waiting.finish(result)
+    const isOwn = waiting.via === this.#self
+    if (!isOwn) this.#forwards.release(waiting.via)
+    const isTooLarge = !isOwn && result.ok && result.answer.body.length > MAX_FORWARDED_ANSWER
+    waiting.finish(isTooLarge ? { ok: false, failure: 'no-answer', detail: 'the answer was too large' } : result)
   }
 
   async #answer(request: RequestFrame, via: Address): Promise<Result> {

@@ -1,6 +1,6 @@
 /**
- * Checks every disk of a dist/ folder with its hypervisor's tools: it is sound, rightly described, and bit by bit the
- * same disk.
+ * Checks every disk of a dist/ folder with QEMU's, libvirt's and libvmdk's tools: it is sound, rightly described, and
+ * bit by bit the same disk.
  */
 
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'

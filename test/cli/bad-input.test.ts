@@ -25,10 +25,10 @@ interface Refusal {
   readonly under?: readonly string[]
 }
 
-/** The command ends with exit code 2 and one line on stderr that matches, and with --json also an object on stdout. */
+/** The command, with --json, exits with code 2, one matching line on stderr, and an object on stdout. */
 async function refused(args: readonly string[], options: Refusal, code: string, expected: RegExp): Promise<void> {
   const { code: exit, stdout, stderr } = await runWow([...args, '--json'], options)
-  // An agent logs on stderr as well; what it says to the user is what does not look like a log.
+  // An agent logs to stderr too; every line that does not look like a log is for the user.
   const said = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
   assert.equal(said.length, 1, stderr)
   assert.match(said[0] ?? '', /^wow: [^\n]+; [^\n]+$/)

@@ -1,4 +1,4 @@
-/** Runs the real command line, from sources, in a process of its own. */
+/** Runs the real command line, from sources, in its own process. */
 
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -15,12 +15,12 @@ export interface Ran {
 export interface RunOptions {
   /** `$WOW_HOME`. */
   readonly home: string
-  /** A command that runs the command, such as `unshare -m`. */
+  /** A command that runs `wow`, such as `unshare -m`. */
   readonly under?: readonly string[]
   readonly input?: string
 }
 
-/** The command and its arguments, to be started by whoever wants to talk to it. */
+/** The command and its arguments, for a test that starts it and talks to it. */
 export function wowCommand(args: readonly string[]): [string, ...string[]] {
   return [process.execPath, '--import', 'tsx', WOW, ...args]
 }

@@ -15,7 +15,7 @@ const program = join(folder, 'wow.cjs')
 const cache = join(folder, 'wow.cache')
 after(() => rmSync(folder, { recursive: true }))
 
-/** As scripts/build.mjs writes it. */
+/** Writes a program in the form of scripts/build.mjs. */
 function writeProgram(says: string): void {
   const text = `(function (require, bundleUrl) { const say = (what) => console.log(what, bundleUrl); say('${says}') })`
   writeFileSync(program, `// ${createHash('sha256').update(text).digest('hex')}\n${text}`)

@@ -22,7 +22,7 @@ interface RunningAgent {
   stop(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** An overlay node on the loopback. */
+/** Starts an overlay node on the loopback. */
 function startAgent(name: string, ...args: string[]): RunningAgent {
   const state = join(scratch, name)
   const fixed = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', state]
@@ -105,7 +105,7 @@ describe('wow up without a token', () => {
     const original = startAgent('original', '--bootstrap', at)
     await original.phase('ready')
     const { address } = (await ask('status', original.state)).answer
-    // A copied disk in a machine that cannot be told from the first one.
+    // A copied disk in a machine that looks the same as the first.
     const copied = join(scratch, 'copied')
     mkdirSync(copied)
     copyFileSync(join(original.state, 'identity.json'), join(copied, 'identity.json'))

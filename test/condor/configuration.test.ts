@@ -43,7 +43,7 @@ function facts(options: CondorOptions = {}, more: Partial<ConfigurationFacts> = 
   }
 }
 
-/** All lines of the configuration that say something, as a map from name to value; the last one counts, as in HTCondor. */
+/** The configuration's settings, as a map from name to value; the last line for a name counts, as in HTCondor. */
 async function configuration(of: ConfigurationFacts): Promise<Map<string, string>> {
   const texts = await renderAll(templateValues(of), join(scratch, 'none'))
   const lines = [...texts.values()].flatMap((text) => text.split('\n')).filter((line) => line.includes(' = '))

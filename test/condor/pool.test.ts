@@ -1,4 +1,4 @@
-/** The pool's work with HTCondor played by a table of answers: what goes wrong is named, tried again, and bothers nobody. */
+/** The pool's work, with a table of answers for HTCondor: failures are named and retried, and harm nothing else. */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -18,14 +18,14 @@ import { sampleNamespace } from '../namespace/samples.ts'
 const scratch = mkdtempSync(join(tmpdir(), 'wow-pool-'))
 after(() => rmSync(scratch, { recursive: true }))
 
-/** Answers at once, as told; remembers what was run. */
+/** Answers at once, as told, and records what was run. */
 class Played implements Commands {
   readonly ran: string[] = []
   readonly answers = new Map<string, CommandResult>()
-  /** How long each question to a collector might take, ms. */
+  /** The time limit of each question to a collector, ms. */
   readonly patience: number[] = []
 
-  /** Never answers; only ends when nobody wants to know any more. */
+  /** The program that never answers; its run ends only when it is aborted. */
   hanging: string | undefined
 
   async run(program: string, args: readonly string[], { limitMs, signal }: CommandOptions): Promise<CommandResult> {
@@ -108,7 +108,7 @@ function own(number: number): Ip4 {
 async function joined(at: Stage): Promise<void> {
   at.pool.bound(own(7))
   await pass(at, 8_000)
-  // The file system is no part of virtual time: on a busy machine it takes longer than these 8 s do.
+  // The file system does not run in virtual time: on a busy machine it takes longer than these 8 s.
   for (let i = 0; i < 200 && at.pool.facts().state === 'joining'; i++) await pass(at, 100)
 }
 

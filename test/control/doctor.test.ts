@@ -14,7 +14,7 @@ function failures(facts: AgentFacts): string[] {
   return diagnose(facts)
     .checks.filter(({ ok }) => !ok)
     .map(({ code }) => code)
-    .filter((code) => code !== 'TUN_DEVICE') // What this machine allows is not the question here.
+    .filter((code) => code !== 'TUN_DEVICE') // What this machine allows is not under test.
 }
 
 function memberWith(changes: Partial<NamespaceFacts>): AgentFacts {

@@ -7,7 +7,7 @@ import { toAddress } from '../../agent/overlay/address.ts'
 import type { RingStatus } from '../../agent/overlay/ring-status.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
-/** An agent that only just started. */
+/** An agent that has just started. */
 export function youngAgent(): AgentFacts {
   const phases = new Phases(PHASES, () => 5)
   phases.reach('started')
@@ -73,7 +73,7 @@ export function healthyMember(): AgentFacts {
   return { ...youngAgent(), ...known, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
 }
 
-/** A plain overlay node that knows nobody. */
+/** A plain overlay node that knows no other node. */
 export function loneNode(): AgentFacts {
   const phases = new Phases(PLAIN_PHASES, () => 300)
   for (const name of PLAIN_PHASES) phases.reach(name)

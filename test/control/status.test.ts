@@ -4,7 +4,7 @@ import { metricsOf } from '../../agent/control/metrics.ts'
 import { leasesOf, peersOf, statusOf } from '../../agent/control/status.ts'
 import { healthyMember, loneNode, youngAgent } from './facts.ts'
 
-/** What docs/interfaces.md promises to scripts; there may be more. */
+/** The fields that docs/interfaces.md promises to scripts; a status may have more. */
 function promised(status: ReturnType<typeof statusOf>) {
   const { phase, peerId, address, ring, namespace, leases, timings, tunnels } = status
   const { correctlyConnected, left, right, near, far, estimatedSize } = ring

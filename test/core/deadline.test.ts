@@ -6,7 +6,7 @@ import { doneWithin, timeLimit, unlessAborted, withDeadline, within } from '../.
 const clock = new SystemClock()
 const late = new Error('too late')
 
-/** Never ends by itself. */
+/** Ends only when it is aborted. */
 function forever(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('called off'))))
 }

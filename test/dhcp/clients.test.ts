@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { JsonChild, kernelMissing, Netns } from '../net/netns.ts'
 
-/** Sets what dhclient and udhcpc were given on the interface, and nothing of the machine. */
+/** Puts the address of dhclient or udhcpc on the interface, and changes nothing else on the machine. */
 const SCRIPT = `#!/bin/sh
 case "\${reason:-$1}" in
   BOUND|RENEW|REBIND|REBOOT) ip addr replace "$new_ip_address/16" dev "$interface" ;;
@@ -29,7 +29,7 @@ before(() => {
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-/** An agent with real taps in a namespace of its own. */
+/** Starts an agent with real taps in its own namespace. */
 async function agent(options: { taps?: string[]; leaseMs?: number; ready?: boolean } = {}) {
   const ns = new Netns()
   const settings = JSON.stringify({ taps: ['wow0'], leaseMs: 3_600_000, ...options })
@@ -136,7 +136,7 @@ test('dhcpcd, unmodified, gets an address past its own duplicate detection', {
 }, async () => {
   const { ns, host } = await agent()
   try {
-    // Its files go to folders of this run only: `ip netns exec` has mounts of its own.
+    // dhcpcd's files go to folders of this run only, because `ip netns exec` has its own mounts.
     const client = ns.spawn(
       'sh',
       '-c',

@@ -1,4 +1,4 @@
-/** What a real, unmodified client does when the agent learns that its address is another node's. */
+/** What a real, unmodified client does when the agent learns that another node owns the client's address. */
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ case "$1" in
 esac
 exit 0
 `
-/** A link of the machine that has nothing to do with it and never rests. */
+/** An unrelated link of the machine that goes up and down all the time. */
 const RESTLESS_LINK = `
 ip link add restless0 type veth peer name restless1 && ip link set restless0 up
 while sleep 0.03; do ip link set restless1 up; sleep 0.03; ip link set restless1 down; done
@@ -36,7 +36,7 @@ LinkLocalAddressing=no
 [DHCPv4]
 ClientIdentifier=mac
 `
-/** Its files are this run's alone, and a /sys that cannot be written tells it that there is no udev to wait for. */
+/** Gives networkd files for this run only; a read-only /sys tells it that there is no udev to wait for. */
 const NETWORKD_ROOM = `
 for folder in /run/systemd /etc/systemd/network; do mkdir -p "$folder"; mount -t tmpfs none "$folder"; done
 mount -o bind,ro,remount /sys || mount -t sysfs -o ro sysfs /sys
@@ -44,7 +44,7 @@ mkdir -p /run/systemd/netif; chown -R systemd-network: /run/systemd/netif
 cp "$1" /etc/systemd/network/wow.network
 exec ${NETWORKD}
 `
-/** The same for dhcpcd. */
+/** Does the same for dhcpcd. */
 const DHCPCD_ROOM = `
 for folder in /run/dhcpcd /var/lib/dhcpcd; do mkdir -p "$folder"; mount -t tmpfs none "$folder"; done
 exec dhcpcd -B -4 -f /dev/null -c /bin/true wow0
@@ -66,7 +66,7 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
     return ['dhclient', '-4', '-1', ...files, '-cf', '/dev/null', 'wow0']
   }
 
-  /** The agent, and a client that has an address; then the address is lost. */
+  /** Starts an agent and a client that gets an address; then the address is lost. */
   async function lose(client: readonly string[], onLost?: string, beside: (machine: Netns) => void = () => {}) {
     const ns = new Netns()
     beside(ns)
@@ -92,7 +92,7 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
     }
   }
 
-  /** It has another address without being told by anything but its own agent. */
+  /** The client gets another address, and only its own agent tells it to. */
   async function getsAnother(client: readonly string[], onLost?: string): Promise<void> {
     const { agent, ip, onTap, end } = await lose(client, onLost)
     try {
@@ -121,7 +121,7 @@ describe('a client whose address went to another node', { skip: kernelMissing('d
       })
     })
     try {
-      // What changed last is told within a second.
+      // The last change is reported within a second.
       await setTimeout(1_200)
       assert.match(seen, /wow0: .*NO-CARRIER[\s\S]*wow0: .*LOWER_UP/)
     } finally {

@@ -1,4 +1,4 @@
-/** Signed changes for tests: what a client would send for a password. */
+/** Signed changes for tests, as a client with a password would send them. */
 
 import { utf8 } from '../../agent/core/bytes.ts'
 import { REMAP } from '../../agent/dht/dht.ts'
@@ -41,7 +41,7 @@ export function signed(kind: 'create' | 'recreate' | 'delete', password: string,
   )
 }
 
-/** The change as a storing node takes it, at the first sub-key of its key. */
+/** The change as a storing node takes it, at one of its key's sub-keys (by default the first). */
 export function proven(change: Change, place = 0): Proven {
   const result = prove(place, change)
   if (result === undefined) throw new Error('the signature does not hold')
@@ -64,7 +64,7 @@ export function offered({ place, change, ...rest }: MovingEntry): Offered {
   return { ...rest, proven: proven(change, place) }
 }
 
-/** A byte other than the one that is there, at each place in turn. */
+/** Copies of `bytes`, each with another byte changed. */
 export function* corruptions(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at++) {
     const broken = bytes.slice()

@@ -1,13 +1,13 @@
 /**
- * Messages made from the codec that reads them: the codec asks for its fields, and gets made-up ones. So what comes out
- * has the structure of a true message, without a second description of it that could differ from the first.
+ * Makes messages from the codec that reads them: the codec asks for its fields and gets made-up ones. The result has a
+ * true message's structure, without a second description that could differ from the first.
  */
 
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { type Codec, DecodeError, Reader } from '../../agent/core/codec.ts'
 import type { SeededRandom } from '../../sim/seeded-random.ts'
 
-/** Bytes in the longest made-up field. */
+/** Length of the longest made-up field, bytes. */
 const MAX_FIELD = 64
 
 class Imagination extends Reader {
@@ -19,12 +19,12 @@ class Imagination extends Reader {
     this.#random = random
   }
 
-  /** Whoever takes what is left, takes so much. */
+  /** A codec that takes the rest of a message gets this much. */
   override get left(): number {
     return this.#random.below(MAX_FIELD)
   }
 
-  /** Small numbers mostly: lengths, kinds and booleans are; sometimes an extreme. */
+  /** Mostly small numbers, like lengths, kinds and booleans; sometimes an extreme. */
   override uint(width: number): number {
     const random = this.#random
     const dice = random.below(16)
@@ -37,13 +37,13 @@ class Imagination extends Reader {
   override raw(length: number): Uint8Array {
     const bytes = this.#random.bytes(Math.min(length, MAX_FIELD))
     for (const byte of bytes) this.made.push(byte)
-    // A length that says more than there is.
+    // A length beyond the message's end.
     if (length > MAX_FIELD) throw new DecodeError('too long to imagine')
     return bytes
   }
 }
 
-/** A message that the codec takes, or the beginning of one that it does not. */
+/** A message that the codec accepts, or the beginning of one that it rejects. */
 export function imagine(codec: Codec<unknown>, random: SeededRandom): Uint8Array {
   const imagination = new Imagination(random)
   try {
@@ -54,7 +54,7 @@ export function imagine(codec: Codec<unknown>, random: SeededRandom): Uint8Array
   return Uint8Array.from(imagination.made)
 }
 
-/** The message with a few bytes changed, cut off, or with some behind it; as it is half of the time. */
+/** The message with a few bytes changed, cut off or added; unchanged half of the time. */
 export function damage(message: Uint8Array, random: SeededRandom): Uint8Array {
   switch (random.below(8)) {
     case 0:

@@ -1,4 +1,4 @@
-/** How much memory is in use when everything that can go has gone. */
+/** How much memory is in use after garbage collection. */
 
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'

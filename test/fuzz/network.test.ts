@@ -13,13 +13,13 @@ import { messages, randomOf } from './volume.ts'
 
 const BATCH = 500
 const BATCH_MS = 50
-/** What may have grown, MB, beside what is bounded by design: a million messages of 100 bytes would be 100. */
+/** Permitted growth, MB, beside what is bounded by design: a million messages of 100 bytes would be 100. */
 const MAY_GROW_MB = 12
 
 const ANY = ip('0.0.0.0')
 const BROADCAST = ip('255.255.255.255')
 
-/** Says `total` messages in batches, and gives how many MB more are in use after the last than after the first third. */
+/** Sends `total` messages in batches; returns by how many MB memory grew from the first third to the end. */
 async function grownBy(lab: Lab, hosts: readonly Host[], total: number, say: () => void): Promise<number> {
   let before: number | undefined
   for (let said = 0; said < total; said += BATCH) {
@@ -68,7 +68,7 @@ describe('a member’s network', () => {
       const inside = damage(somePacket(random), random)
       return Uint8Array.of(...tag, 0, ...random.bytes(4), inside.length >>> 8, inside.length & 255, ...inside)
     }
-    /** Every member's datagram comes again from strangers, as whoever carries it could do. */
+    /** Strangers replay members' datagrams, as any node that relays them could. */
     let overheard: Uint8Array = tag
     const senders = [...strangers, other.overlay]
     const grown = await grownBy(lab, [one, other], messages(150_000), () => {

@@ -29,18 +29,18 @@ import { messages, randomOf } from './volume.ts'
 
 const HOSTS = 8
 const STRANGERS = 40
-/** Frames of one stranger in a tenth of a second: as many as are listened to. */
+/** Frames from one stranger in a tenth of a second: as many as a node listens to. */
 const BATCH = 50
 const BATCH_MS = 100
 const HOUR = 3_600_000
-/** What may have grown, MB, beside what is bounded by design: a million messages of 100 bytes would be 100. */
+/** Permitted growth, MB, beside what is bounded by design: a million messages of 100 bytes would be 100. */
 const MAY_GROW_MB = 12
 
 const KEY = sha256(utf8('the key'))
 const PASSWORD = utf8('password')
 const VALUE = utf8('value')
 
-/** A member with a tap and a lease among others, one of which owns a key. */
+/** A member with a tap, a lease and a key, among other members. */
 async function membersOf(seed: number): Promise<{ sim: SimCluster; victim: SimHost; ip: Ip4; tap: FakeTap }> {
   const sim = new SimCluster(seed)
   for (let i = 0; i < HOSTS; i++) {
@@ -58,7 +58,7 @@ async function membersOf(seed: number): Promise<{ sim: SimCluster; victim: SimHo
   return { sim, victim, ip, tap }
 }
 
-/** What strangers say: every kind of frame with every kind of content, made up, true to form, or damaged. */
+/** What strangers send: every kind of frame with every kind of content, made up, well-formed or damaged. */
 class Babble {
   readonly #random: SeededRandom
   readonly #addresses: readonly Address[]
@@ -92,7 +92,7 @@ class Babble {
     }
   }
 
-  /** What a stranger answers when the victim asks him. */
+  /** A stranger's answer to the victim's request. */
   reply(id: number, from: Address): Frame {
     const codecs: Codec<unknown>[] = [ringAnswerCodec, changeAnswerCodec, getAnswerCodec, pageCodec]
     const body = damage(
@@ -195,10 +195,10 @@ describe('a member among strangers who say whatever they like', () => {
         if (!linked) await meet(place)
       }
       await sim.clock.runFor(BATCH_MS)
-      // A promise that is refused without anybody to hear it ends the test here, as it would the process.
+      // An unhandled rejection ends the test here, as it would end the process.
       await new Promise(setImmediate)
       tap.take()
-      // The first third fills what has a bound.
+      // The first third fills everything that is bounded.
       if (before === undefined && said > total / 3) before = megabytesInUse()
     }
     const grown = megabytesInUse() - (before ?? 0)

@@ -26,7 +26,7 @@ import { arpRequest, echoRequest } from '../packet/frames.ts'
 import { damage, imagine } from './imagine.ts'
 import { messages, randomOf } from './volume.ts'
 
-/** What a reader says to a made-up message. Anything else that it throws fails the test. */
+/** Reads a made-up message; undefined when the codec rejects it. Any other error fails the test. */
 function decoded<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
   try {
     return decode(codec, bytes)

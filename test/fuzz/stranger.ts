@@ -1,4 +1,4 @@
-/** Somebody who is no node of ours: proves an address of his own, and then says on his link whatever he likes. */
+/** A stranger, who is no node of ours: he proves his own address, then sends whatever he likes on his link. */
 
 import { DecodeError, decode, encode } from '../../agent/core/codec.ts'
 import { type DhtRequest, dhtRequestCodec } from '../../agent/dht/messages.ts'
@@ -13,7 +13,7 @@ const PATIENCE_MS = 5_000
 
 export interface Asking {
   readonly target: Address
-  /** In whose name; his own if not said. */
+  /** The address in whose name he asks; by default his own. */
   readonly source?: Address
   readonly delivery?: 'closest' | 'exact'
   readonly hops?: number
@@ -22,7 +22,7 @@ export interface Asking {
 export class Stranger {
   readonly address: Address
   readonly victim: Address
-  /** What he says to a frame that answers none of his requests. */
+  /** Called with each frame that answers none of his requests. */
   onHeard: (frame: Frame) => void = () => {}
   readonly #sim: SimRing
   readonly #link: Link
@@ -71,7 +71,7 @@ export class Stranger {
     })
   }
 
-  /** The body of the answer; undefined when it is refused, or nothing comes. */
+  /** Asks and returns the answer's body; undefined when the request is refused or gets no answer. */
   async ask(request: DhtRequest, asking: Asking): Promise<Uint8Array | undefined> {
     const id = this.#id
     const answer = new Promise<Uint8Array | undefined>((resolve) => {

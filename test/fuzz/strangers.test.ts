@@ -156,7 +156,7 @@ describe('a key is not taken over without its password', () => {
     })
     await assertOwned(sim, owner)
     await assertOwned(sim, owner)
-    // Its new neighbours take over from it, and from honest ones.
+    // Its new neighbours take over from it and from honest hosts.
     sim.boot()
     sim.kill(sim.hosts().find((host) => host !== liar && host !== owner && liar.ring.isNear(host.address))!)
     await sim.clock.runFor(10_000)
@@ -187,7 +187,7 @@ describe('a stranger', () => {
     const mallory = farHost(sim)
     const secretless = deriveKeys('sim', new Uint8Array(32).fill(1))
     assert.notDeepEqual(leaseKey(secretless, ip), leaseKey(sim.keys, ip))
-    // He learned the key of an address that nobody holds, and writes himself in as its owner.
+    // Mallory learned the key of an address that nobody holds, and writes himself in as its owner.
     const free = (ip + 1) as Ip4
     const key = leaseKey(sim.keys, free)
     const claims = [
@@ -215,7 +215,7 @@ describe('a stranger', () => {
       if (!isClosest(subKeyOf(key, 0))) continue
       last = signed('create', 'm', { key, ttlMs: MINUTE, publisher: stranger.address })
       stranger.tell({ kind: 'change', place: 0, change: last }, { target: subKeyOf(key, 0) })
-      // Within what a stranger is listened to.
+      // Stays within the rate at which a node listens to a stranger.
       if (++told % 40 === 0) await sim.clock.runFor(100)
     }
     await sim.clock.runFor(2_000)

@@ -1,4 +1,4 @@
-/** How much is fuzzed: over a million messages in all; `FUZZ=10` says ten times as much, `FUZZ_SEED=7` other ones. */
+/** How much is fuzzed: over a million messages in all. `FUZZ=10` sends ten times as many, `FUZZ_SEED=7` other ones. */
 
 import { SeededRandom } from '../../sim/seeded-random.ts'
 
@@ -9,7 +9,7 @@ export function messages(count: number): number {
   return Math.ceil(count * SCALE)
 }
 
-/** The stream of one test. */
+/** One test's random stream. */
 export function randomOf(test: number): SeededRandom {
   return new SeededRandom(SEED * 1_000 + test)
 }

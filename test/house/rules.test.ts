@@ -107,7 +107,7 @@ describe('the modules of the checkout', () => {
   test('that shape an image are all in the key of its base', async () => {
     const used = [...reachable(await readModules(), 'scripts/appliance/base/base.ts')]
     const shaping = SHAPING.map((folder) => `scripts/${folder}/`)
-    // The cache itself, who may build, and how files are digested change nothing in what is built.
+    // The cache, the user namespace and the way files are hashed do not change what is built.
     const others = ['scripts/appliance/cache.ts', 'scripts/appliance/sha256.ts', 'scripts/appliance/user-namespace.ts']
     const outside = used
       .filter((path) => path.startsWith('scripts/') && !others.includes(path))

@@ -1,9 +1,9 @@
 /**
- * The whole way once: an appliance is built, two copies of it boot side by side, and each reaches the other over the
- * virtual network.
+ * The whole way once: builds an appliance, boots two copies side by side, and has each reach the other over the virtual
+ * network.
  *
  * Everything runs in one network namespace: a bootstrap agent, and two machines on a LAN, one with BIOS and one with
- * UEFI. Commands are typed on the serial console, as a user at the machine would.
+ * UEFI. The test types commands on the serial console, as a user at the machine would.
  */
 
 import assert from 'node:assert/strict'
@@ -21,7 +21,7 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
   const appliance = new TestAppliance('e2e', '10.200.0.0/16')
   const key = join(appliance.scratch, 'key')
   let site: Site
-  /** What `make verify` says, asked before machines need the cores. */
+  /** The result of `make verify`, which runs before machines need the cores. */
   let verified: SpawnSyncReturns<string> | undefined
   let one: Machine
   let two: Machine
@@ -80,7 +80,7 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
   })
 
   test('they ping each other over the virtual network', async () => {
-    // Emulated and side by side on few cores, a machine may need more than the first packet's patience.
+    // Two emulated machines on few cores may need more time than the first packet gets.
     const ping = (address: string) => `for i in $(seq 10); do ping -c 3 -W 10 ${address} && break; done`
     assert.match(await answers(one, ping(addresses[1] ?? '')), / [123] received/)
     assert.match(await answers(two, ping(addresses[0] ?? '')), / [123] received/)

@@ -1,4 +1,4 @@
-/** An appliance for tests: a namespace of its own, baked into dist/, and gone afterwards. */
+/** An appliance for tests: it has its own namespace, is baked into dist/, and is removed afterwards. */
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { packageLayer } from '../../scripts/appliance/base/packages.ts'
 import { type Accelerator, chooseAccelerator, extractKernel } from '../../scripts/lib/accelerator.ts'
 import { agentBundle, distFolder, inRoot } from '../../scripts/lib/paths.ts'
 
-/** Generous: emulated machines boot on whatever this is. */
+/** Generous limits, ms: emulated machines boot on any kind of host. */
 export const BOOT_MS = 15 * 60_000
 export const COMMAND_MS = 3 * 60_000
 
@@ -43,12 +43,12 @@ export class TestAppliance {
     this.run('appliance.ts', { NS: this.id, ...variables })
   }
 
-  /** A file of dist/, by its ending. */
+  /** A file of dist/, by its suffix. */
   file(suffix: string): string {
     return join(this.dist, `wow-${this.name}.${suffix}`)
   }
 
-  /** `flavour`: one whose packages are in the cache, for its kernel. */
+  /** `flavour`: one whose packages are in the cache; its kernel is the probe. */
   async accelerator(flavour = 'minimal'): Promise<Accelerator> {
     const packages = await packageLayer(readFlavour(flavour), process.env.MIRROR || undefined)
     const kernel = join(this.scratch, 'vmlinuz')
@@ -62,7 +62,7 @@ export class TestAppliance {
   }
 }
 
-/** Where the consoles of machines are kept, for whoever looks into a failure. */
+/** Where a machine's console log is kept, for a look into a failure. */
 export function consoleLog(name: string): string {
   const folder = inRoot('build', 'e2e')
   mkdirSync(folder, { recursive: true })

@@ -18,7 +18,7 @@ function make(script: string, variables: Readonly<Record<string, string>>) {
   return spawnSync(process.execPath, argv, { env: { ...env, ...variables }, cwd: inRoot(), encoding: 'utf8' })
 }
 
-/** Ends with exit code 2, one sentence and what to do, before anything was built or written. */
+/** The script exits with code 2, one sentence and a remedy, before it builds or writes anything. */
 function refuses(script: string, variables: Readonly<Record<string, string>>, sentence: RegExp): void {
   const before = existsSync(distFolder) ? readdirSync(distFolder) : []
   const { status, stderr, stdout } = make(script, variables)

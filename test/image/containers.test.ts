@@ -23,7 +23,7 @@ import { storedStream } from '../../scripts/appliance/disks/stream-vmdk.ts'
 const folder = mkdtempSync(join(tmpdir(), 'wow-containers-'))
 after(() => rmSync(folder, { recursive: true }))
 
-/** More than one grain table, so that tables are looked up too; not a whole number of blocks of a VDI. */
+/** Needs more than one grain table, so that tables are looked up too; not a whole number of VDI blocks. */
 const SIZE = 40 * 1024 * 1024 + SLOT_SIZE
 const slotAt = 35 * 1024 * 1024 + SLOT_SIZE
 const raw = join(folder, 'disk.raw')

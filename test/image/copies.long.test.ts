@@ -1,4 +1,4 @@
-/** A disk is booted, copied, and the copy boots in another machine beside the original (docs/appliance.md: a copy is a new node). */
+/** A booted disk is copied, and the copy boots beside the original: it is a new node (docs/appliance.md). */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

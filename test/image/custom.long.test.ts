@@ -1,4 +1,4 @@
-/** A base of somebody's own, made by booting ours under QEMU, and baked from. */
+/** A user's own base, made by booting ours under QEMU, and an image baked from it. */
 
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

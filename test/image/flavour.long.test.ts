@@ -1,4 +1,4 @@
-/** A flavour of somebody's own, built as docs/appliance.md says; and the same bytes when it is built again, whoever builds it. */
+/** A user's own flavour, built as docs/appliance.md says. A second build, by any user, gives the same bytes. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

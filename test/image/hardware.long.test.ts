@@ -1,4 +1,4 @@
-/** Each format boots on the hardware that its descriptor promises: disk controller and network card with drivers. */
+/** Each format boots on the hardware that its descriptor promises: drivers find disk controller and network card. */
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** A user of this machine who is not root, with a copy of the project in its home. */
+/** A user of this machine other than root, with a copy of the project in its home. */
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,28 +11,28 @@ export class OrdinaryUser {
   readonly name: string
   readonly #project: string
 
-  /** Must be root: makes the user, with the range of ids that Debian gives to each. */
+  /** Makes the user, with the range of ids that Debian gives to each; needs root. */
   constructor(name: string) {
     this.name = name
     this.#project = join('/home', name, 'project')
     execFileSync('useradd', ['--create-home', '--home-dir', join('/home', name), name])
   }
 
-  /** Copies these of the project's files and folders. */
+  /** Copies these files and folders of the project. */
   give(paths: readonly string[]): void {
     execFileSync('mkdir', [this.#project])
     execFileSync('cp', ['--recursive', ...paths, this.#project], { cwd: inRoot() })
     execFileSync('chown', ['--recursive', `${this.name}:`, this.#project])
   }
 
-  /** Runs Node.js in the copy with this environment and no more. */
+  /** Runs Node.js in the copy, with this environment and nothing else. */
   run(env: Readonly<Record<string, string>>, argv: readonly string[]): void {
     const settings = Object.entries({ ...env, HOME: join('/home', this.name), PATH }).map((pair) => pair.join('='))
     const command = ['-u', this.name, '--', 'env', '-i', ...settings, process.execPath, ...argv]
     execFileSync('runuser', command, { cwd: this.#project, stdio: ['ignore', 'ignore', 'inherit'] })
   }
 
-  /** A file of the copy. */
+  /** Reads a file of the copy. */
   read(path: string): string {
     return readFileSync(join(this.#project, path), 'utf8')
   }

@@ -1,4 +1,4 @@
-/** One copy is given another namespace at boot, by each way that QEMU has, and says where from. */
+/** A copy gets another namespace at boot, in each way that QEMU has, and says where it came from. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'

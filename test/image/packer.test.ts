@@ -10,7 +10,7 @@ const installed = spawnSync('packer', ['version']).status === 0
 const folder = mkdtempSync(join(tmpdir(), 'wow-packer-'))
 after(() => rmSync(folder, { recursive: true }))
 
-/** Exit code of `packer validate`, and what it said. */
+/** Exit code and output of `packer validate`. */
 function validate(template: string, vars: Readonly<Record<string, string>>, only: string) {
   const argv = Object.entries(vars).flatMap(([name, value]) => ['-var', `${name}=${value}`])
   const env = { ...process.env, CHECKPOINT_DISABLE: '1' }

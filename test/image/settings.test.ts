@@ -16,18 +16,18 @@ afterEach(() => rmSync(folder, { recursive: true }))
 interface Machine {
   readonly cmdline?: string
   readonly vendor?: string
-  /** What vmware-rpctool says to a question; it fails at any other. */
+  /** What vmware-rpctool answers to each key; it fails for any other key. */
   readonly guestinfo?: Readonly<Record<string, string>>
 }
 
-/** Runs the appliance's own script on a machine like this. */
+/** Runs the appliance's own script as on such a machine. */
 function gather({ cmdline = 'quiet', vendor = 'QEMU', guestinfo = {} }: Machine) {
   const at = (name: string) => join(folder, name)
   writeFileSync(at('cmdline'), `${cmdline}\n`)
   mkdirSync(at('dmi'))
   writeFileSync(at('dmi/sys_vendor'), `${vendor}\n`)
   writeFileSync(at('console'), '')
-  // The script's own PATH has no room for a tool of ours, so it runs with another.
+  // The script sets its own PATH, so the test edits it to find our tool.
   const cases = Object.entries(guestinfo).map(
     ([key, value]) => `'info-get guestinfo.${key}') cat <<'END'\n${value}\nEND\n;;`,
   )

@@ -1,4 +1,4 @@
-/** Where copies of an appliance meet: machines on one LAN with a DHCP server, in a network namespace of the lab. */
+/** A site where an appliance's copies meet: machines on one LAN with a DHCP server, in a network namespace. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ export const BOOTSTRAP = `/ip4/${GATEWAY}/tcp/4001`
 
 /** Why there can be no site here; false when there can. */
 export const siteMissing = process.getuid?.() === 0 ? false : 'needs root for network namespaces'
-/** What a site runs, as Debian packages. */
+/** Debian packages that a site runs. */
 export const SITE_PACKAGES = ['dnsmasq-base', 'iproute2', 'qemu-system-x86', 'util-linux']
 
 type SiteBoot = Pick<BootOptions, 'image' | 'accelerator' | 'firmware' | 'memoryMiB' | 'uuid' | 'mac' | 'writes'>
@@ -46,7 +46,7 @@ export class Site {
     agent.stderr.resume()
   }
 
-  /** Puts a machine on the LAN. `console`: the name of its log. */
+  /** Boots a machine on the LAN. `console`: the name of its log. */
   async boot(console: string, options: SiteBoot): Promise<Machine> {
     const count = this.machines.length + 1
     const tap = `port${count}`
@@ -65,7 +65,7 @@ export class Site {
   }
 }
 
-/** What a command that must succeed prints in the shell on a machine's console. */
+/** Runs a command that must succeed in the shell on a machine's console; returns its output. */
 export async function answers(machine: Machine, command: string): Promise<string> {
   const { output, exitCode } = await machine.run(command, COMMAND_MS)
   assert.equal(exitCode, 0, `${command}: ${output}`)

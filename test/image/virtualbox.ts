@@ -1,8 +1,8 @@
 /**
- * VirtualBox as a judge of OVAs: the real one, from Debian sid, in a chroot.
+ * Checks OVAs with the real VirtualBox, from Debian sid, in a chroot.
  *
- * Importing needs no kernel module. The chroot is made once, in .cache, by mmdebstrap; VirtualBox's own package is
- * unpacked and not installed, since its scripts want to build that module.
+ * An import needs no kernel module. mmdebstrap makes the chroot once, in .cache. VirtualBox's own package is unpacked
+ * but not installed, since its scripts want to build that module.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -13,10 +13,10 @@ import { withLock } from '../../scripts/lib/lock.ts'
 import { cacheFolder, lockFile, scratchFolder } from '../../scripts/lib/paths.ts'
 import { step } from '../../scripts/lib/progress.ts'
 
-/** Hosts with VirtualBox 7.2; when sid moves on to another, raise it to make the chroot anew. */
+/** Revision 1 has VirtualBox 7.2; when sid moves to another version, raise it to rebuild the chroot. */
 const REVISION = 1
 const root = join(cacheFolder, `virtualbox-${REVISION}`)
-/** Reads what the package depends on from apt, so that library names may change: then installs those alone. */
+/** Reads the package's dependencies from the package, so that library names may change, and installs only those. */
 const INSTALL = [
   'cd /tmp',
   'apt-get --yes download virtualbox',
@@ -26,7 +26,7 @@ const INSTALL = [
   'rm -f virtualbox_*.deb',
 ].join(' && ')
 
-/** Makes the chroot unless it is there; root only. */
+/** Makes the chroot unless it exists; needs root. */
 export async function ensureVirtualBox(mirror: string | undefined): Promise<void> {
   await ensurePackages(['mmdebstrap', 'debian-archive-keyring'])
   await withLock(lockFile('virtualbox'), 'the chroot of VirtualBox', async () => {
@@ -64,7 +64,7 @@ export interface Verdict {
   readonly output: string
 }
 
-/** One VirtualBox of its own, with no machines in it. */
+/** A VirtualBox with its own home and no machines. */
 export class VirtualBox {
   readonly #home = mkdtempSync(join(root, 'tmp', 'home-'))
   readonly #inside = join('/tmp', basename(this.#home))
@@ -73,14 +73,14 @@ export class VirtualBox {
     this.manage('setproperty', 'machinefolder', join(this.#inside, 'machines'))
   }
 
-  /** Copies a file to where VirtualBox sees it and returns its name there. */
+  /** Copies a file to where VirtualBox sees it, and returns its path there. */
   bring(path: string): string {
     execFileSync('cp', ['--reflink=auto', path, this.#home])
     return join(this.#inside, basename(path))
   }
 
   manage(...argv: string[]): Verdict {
-    // A process namespace takes the daemons along that VBoxManage starts.
+    // The process namespace also ends the daemons that VBoxManage starts.
     const chroot = ['--pid', '--fork', `--mount-proc=${join(root, 'proc')}`, '--kill-child', 'chroot', root]
     const command = ['env', `HOME=${this.#inside}`, '/usr/lib/virtualbox/VBoxManage', ...argv]
     const { status, stdout, stderr } = spawnSync('unshare', [...chroot, ...command], { encoding: 'utf8' })

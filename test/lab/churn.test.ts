@@ -24,7 +24,7 @@ describe('machines that boot while others die', { skip: labMissing() }, () => {
       1_000,
     )
     assert.deepEqual(await duplicatesAmong([...members, ...newcomers]), [])
-    // Whoever is dead may only sleep: its address is its own until the lease ends.
+    // A dead host may only be asleep: it keeps its address until the lease ends.
     for (const { client } of newcomers) assert.ok(!held.includes(await client.address()))
   })
 })

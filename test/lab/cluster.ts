@@ -1,4 +1,4 @@
-/** What most tests of the lab begin with: a bootstrap node, a namespace and some hosts of it. */
+/** The start of most lab tests: a bootstrap node, a namespace and some of its hosts. */
 
 import { type Bootstrap, type Host, Lab, type NamespaceMade } from '../../lab/lab.ts'
 
@@ -22,7 +22,7 @@ export async function openCluster(
   return { lab, bootstrap, namespace, hosts }
 }
 
-/** Hosts that have an agent and an address each. */
+/** Hosts that each have an agent and an address. */
 export async function joinedCluster(
   ...asked: Parameters<typeof openCluster>
 ): Promise<Cluster & { readonly ips: readonly string[] }> {

@@ -1,4 +1,4 @@
-/** The pool with the real thing: HTCondor of Debian 13 on whole machines, over real agents and taps. */
+/** The pool with Debian 13's real HTCondor on whole machines, over real agents and taps. */
 
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { openPoolLab, PoolHost, type PoolLab, settled } from '../../lab/condor-p
 import { labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 
-/** Everything that HTCondor lets a peer ask for. */
+/** All permissions that HTCondor lets a peer ask for. */
 const PERMISSIONS = [
   'READ',
   'WRITE',
@@ -32,7 +32,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
   })
   after(() => pool.lab.close())
 
-  /** The hosts besides the one given. */
+  /** All hosts but those given. */
   const others = (...but: PoolHost[]) => hosts.filter((host) => !but.includes(host))
   const at = (list: readonly PoolHost[], index: number): PoolHost => {
     const host = list[index]
@@ -61,7 +61,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
     for (const { hostname, ip, host } of hosts) {
       const { address } = await host.agent.status()
       assert.ok(shown.includes(`${hostname} ${ip} ${address} ${pool.namespace.id}`), shown)
-      // It fails when any check does.
+      // The doctor fails when any check fails.
       await host.machine.run(...host.machine.wow, 'doctor', '--state', host.agent.options.state)
     }
   })
@@ -102,7 +102,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
         ['STARTD', member],
       ] as const) {
         const ask = `timeout 20 condor_ping -addr '${await addressOf(host, type)}' -type ${type} ${permission} 2>&1; true`
-        // The same question of a member is answered: it is the secret that decides.
+        // A member that asks the same is allowed: only the secret decides.
         assert.match(await host.run('sh', '-c', ask), /SUCCE/i, `${permission} at the ${type} for a member`)
         const said = await stranger.machine.run('sh', '-c', ask)
         assert.match(said, /fail|denied/i, `${permission} at the ${type}: ${said}`)
@@ -133,7 +133,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
     assert.equal(await running.starts(), 1)
     assert.equal(await waiting.output(), 'ran\n')
 
-    // And the old manager comes back as one of the others.
+    // The old manager comes back as an ordinary member.
     await lost.host.machine.powerOn()
     await lost.join()
     assert.equal(await settled(hosts), manager)
@@ -151,7 +151,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
     await settled(others(cut))
     const parted = await terms()
     await cut.host.machine.ip('link', 'set', 'eth0', 'up')
-    // Whoever stays learns of the other side's term with its next renewal, and takes one above it.
+    // The manager that stays learns the other side's term with its next renewal, and takes a higher one.
     await until('the terms go on', async () => (await settled(hosts)) && (await terms()) >= parted)
     manager = await settled(hosts)
     const job = await at(others(manager), 0).submit({
@@ -162,7 +162,7 @@ describe('a pool of three machines', { skip: labMissing() }, () => {
   })
 })
 
-/** Where a daemon of the machine listens (its sinful string). */
+/** Where one of the machine's daemons listens (its sinful string). */
 async function addressOf(host: PoolHost, type: 'COLLECTOR' | 'SCHEDD' | 'STARTD'): Promise<string> {
   if (type === 'COLLECTOR') return `<${host.ip}:9618>`
   return (await host.run('sh', '-c', `head -1 $(condor_config_val ${type}_ADDRESS_FILE)`)).trim()

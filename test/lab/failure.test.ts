@@ -4,7 +4,7 @@ import { type Bootstrap, type Host, type Lab, labMissing } from '../../lab/lab.t
 import { until } from '../../lab/until.ts'
 import { hostNames, joinedCluster } from './cluster.ts'
 
-/** Round trips are tried this long before a host counts as unreachable, s. */
+/** A host that answers no ping for this long counts as unreachable, s. */
 const PATIENCE_S = 20
 
 describe('a cluster of six that loses members', { skip: labMissing() }, () => {

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { formatToken, parseToken } from '../../agent/namespace/token.ts'
 import { type Bootstrap, type Host, Lab, labMissing } from '../../lab/lab.ts'
 
-/** Two usable addresses: every one of them occurs in every full namespace of this pool. */
+/** Only two usable addresses: every full namespace with this pool uses both. */
 const POOL = { pool: '10.77.0.0/29', reserve: '10.77.0.4,10.77.0.5,10.77.0.6' }
 
 describe('two namespaces with the same pool over one ring', { skip: labMissing() }, () => {
@@ -77,7 +77,7 @@ describe('a stranger who knows the id of a namespace, but not its secret', { ski
   after(() => lab.close())
 
   test('takes no lease away from the members', async () => {
-    // Whatever it gets, it gets it in a world of its own, in which nobody else is.
+    // Whatever it leases, it leases in its own world, where it is alone.
     stranger.client.launch()
     await stranger.agent.phase('leased')
     for (const [index, member] of members.entries()) {
@@ -102,7 +102,7 @@ describe('a stranger who knows the id of a namespace, but not its secret', { ski
   })
 })
 
-/** IP packets that came to the tap from the overlay; the kernel counts what a tap is written as received. */
+/** IP packets that came to the tap from the overlay; the kernel counts what is written to a tap as received. */
 async function framesToTap({ netns }: Host): Promise<number> {
   return Number(await netns.run('cat', '/sys/class/net/wow0/statistics/rx_packets'))
 }

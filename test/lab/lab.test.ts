@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { Lab, labMissing } from '../../lab/lab.ts'
 
-/** Makes a lab with a node in it, says where it is, and waits for its end. */
+/** Opens a lab with a node in it, prints where both are, and waits to be ended. */
 const PROGRAM = `
 import { Lab } from './lab/lab.ts'
 const lab = await Lab.open()

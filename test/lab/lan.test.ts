@@ -21,7 +21,7 @@ describe('hosts on one LAN that know no bootstrap node', { skip: labMissing() },
   test('find each other by mDNS, become one ring, and reach each other', async () => {
     const { token } = await lab.drawNamespace({ pool: '10.128.0.0/9' })
     const hosts = await Promise.all(['one', 'two', 'three'].map((name) => lab.host(name, { token, mdns: true })))
-    // Multicast leaves by the default route, which every real LAN has.
+    // Multicast leaves through the default route, which every real LAN has.
     for (const { netns, uplink } of hosts) await netns.ip('route', 'add', 'default', 'dev', uplink.device)
     const ips: string[] = []
     for (const host of hosts) ips.push(await host.join())

@@ -4,7 +4,7 @@ import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 import type { NatKind } from '../../lab/nat-site.ts'
 import { openCluster } from './cluster.ts'
 
-/** A way through a relay may take a few tries, s. */
+/** Finding a route through a relay may take a few tries, s. */
 const PATIENCE_S = 20
 
 for (const kind of ['port-preserving', 'randomising'] satisfies NatKind[]) {

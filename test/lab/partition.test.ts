@@ -4,7 +4,7 @@ import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { hostNames, openCluster } from './cluster.ts'
 
-/** What is promised of two owners after a partition (docs/guarantees.md, P4), and some time for a busy machine, ms. */
+/** The promised time until one owner is left (docs/guarantees.md, P4), and more for a busy machine, ms. */
 const SETTLED_WITHIN_MS = 60_000
 
 describe('a cluster that is parted into two halves, each of which goes on by itself', { skip: labMissing() }, () => {
@@ -12,7 +12,7 @@ describe('a cluster that is parted into two halves, each of which goes on by its
   let hosts: readonly Host[]
   let away: readonly Host[]
   before(async () => {
-    // Five addresses for six hosts: whatever three of them take, the other three take one of these too.
+    // Five addresses for six hosts: any three hosts and the other three must share an address.
     ;({ lab, hosts } = await openCluster(hostNames(6), { pool: '10.128.0.0/29' }))
     await Promise.all(hosts.map((host) => host.startAgent().phase('connected')))
     away = hosts.slice(3)

@@ -56,7 +56,7 @@ describe('a host that starts again', { skip: labMissing() }, () => {
     const { peerId } = await host.agent.status()
     await host.agent.kill()
     await host.startAgent().phase('ready')
-    // The old tap is gone, and the dhclient on it with its socket: whoever looks after it starts another.
+    // The old tap is gone, and with it dhclient's socket: the machine's supervisor would start another dhclient.
     await host.client.stop()
     assert.equal((await host.client.start()).ip, ip)
     assert.equal((await host.agent.status()).peerId, peerId)

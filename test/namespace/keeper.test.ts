@@ -10,7 +10,7 @@ import { SeededRandom } from '../../sim/seeded-random.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { keysOf, sampleNamespace, sampleRecord } from './samples.ts'
 
-/** One entry a key, all five sub-keys in step; counts what is asked of it. */
+/** One entry per key, all five sub-keys in step; records its writes. */
 class OneEntryDht implements Dht {
   onContested = () => {}
   entries = new Map<string, { password: Uint8Array; value: Uint8Array; ttlMs: number }>()

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 
-/** Tells the memory that is pages of files and the memory that is not, before and after, and what the program does then. */
+/** Prints the file-backed memory before and after `giveBack`, and results of code that runs afterwards. */
 const PROGRAM = `
   const { readFileSync } = require('node:fs')
   const mapped = (field) => Number(new RegExp(field + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1])

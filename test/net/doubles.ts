@@ -1,6 +1,6 @@
 /**
- * Stand-ins for what lies on the other side of the data path's faces: a tap that hands frames to a test, a world of nodes
- * linked in virtual time, a DHT that is one table, and leases kept in it.
+ * Test doubles for everything around the data path: a tap that hands frames to a test, a world of nodes linked in
+ * virtual time, a DHT that is one table, and leases kept in it.
  */
 
 import { hex } from '../../agent/core/bytes.ts'
@@ -19,7 +19,7 @@ export class FakeTap implements TapDevice {
   readonly name = 'fake0'
   readonly mac = '02:00:00:00:00:fe' as Mac
   readonly mtu: number
-  /** What the agent gave to the kernel, oldest first. */
+  /** Frames that the agent gave to the kernel, oldest first. */
   written: Uint8Array[] = []
   readonly carrier: boolean[] = []
   readonly removed: Ip4[] = []
@@ -34,7 +34,7 @@ export class FakeTap implements TapDevice {
     this.#handler = handler
   }
 
-  /** As the kernel does: the frames' bytes are used again after the call. */
+  /** Hands frames to the agent as the kernel does: their bytes are reused after the call. */
   inject(...frames: Uint8Array[]): void {
     const copies = frames.map((frame) => frame.slice())
     this.#handler(copies)
@@ -68,7 +68,7 @@ export class FakeTap implements TapDevice {
 export class MemoryWorld {
   readonly clock: Clock
   readonly nodes = new Map<Address, MemoryOverlay>()
-  /** Datagrams that the world swallows. */
+  /** Which datagrams the world drops. */
   lose: (from: Address, to: Address, body: Uint8Array) => boolean = () => false
   /** Everything that was sent. */
   readonly sent: { from: Address; to: Address; body: Uint8Array }[] = []
@@ -83,13 +83,13 @@ export class MemoryWorld {
     return overlay
   }
 
-  /** The link between the two goes down; both hear of it. */
+  /** Cuts the link between two nodes and tells both. */
   cut(a: MemoryOverlay, b: MemoryOverlay): void {
     if (a.links.delete(b.self)) a.unlinked(b.self)
     if (b.links.delete(a.self)) b.unlinked(a.self)
   }
 
-  /** The node is gone, with all its links. */
+  /** Removes the node and all its links. */
   kill(node: MemoryOverlay): void {
     this.nodes.delete(node.self)
     for (const peer of [...node.links]) {
@@ -153,7 +153,7 @@ export class MemoryOverlay implements Overlay {
   }
 }
 
-/** The DHT as one table: what a majority says. */
+/** The DHT as one table of what a majority holds. */
 export class MemoryDht implements Pick<Dht, 'get'> {
   readonly #values = new Map<string, { value: Uint8Array; ttlMs: number }>()
   readonly #clock: Clock
@@ -197,9 +197,9 @@ export class MemoryLeases implements Leases {
   readonly #parts: MemoryLeasesParts
   readonly #held = new Map<Ip4, Lease>()
   #onLost: (lease: Lease) => void = () => {}
-  /** What every operation answers instead of working, while set. */
+  /** While set, what every operation returns instead of working. */
   failure: LeaseFailure | undefined
-  /** Called operations, in order. */
+  /** The operations called, in order. */
   readonly calls: string[] = []
   delayMs = 0
 
@@ -261,7 +261,7 @@ export class MemoryLeases implements Leases {
     this.#onLost = handler
   }
 
-  /** A full lease at once, without a client that asks. */
+  /** Grants a full lease at once, without a client that asks. */
   grant(ip: Ip4, mac: Mac): Lease {
     return this.#grant(`mac:${hex(macBytes(mac))}` as ClientId, mac, ip, undefined)
   }
@@ -272,7 +272,7 @@ export class MemoryLeases implements Leases {
     this.#parts.dht.remove(leaseKey(this.#parts.keys, ip))
   }
 
-  /** Another node turned out to hold it. */
+  /** Another node turned out to hold the address: the lease is lost. */
   lose(ip: Ip4): void {
     const lease = this.#held.get(ip)
     if (lease === undefined) return

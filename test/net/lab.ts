@@ -1,4 +1,4 @@
-/** Two and more virtual networks in one process and virtual time. */
+/** Several virtual networks in one process and virtual time. */
 
 import { type Cidr, type Ip4, type Mac, parseCidr, parseIp4 } from '../../agent/core/ip.ts'
 import { deriveKeys, type NamespaceKeys } from '../../agent/namespace/keys.ts'
@@ -60,7 +60,7 @@ export class Lab {
     return { tap, leases, overlay, network, ip: ip(address), mac }
   }
 
-  /** Sends one echo request from `from`'s client to an address; runs a while; what `to`'s tap got. */
+  /** Sends one echo request from `from`'s client to an address, runs for 100 ms, and returns what `to`'s tap got. */
   async ping(from: Host, to: Host, target: Ip4 = to.ip, source: Ip4 = from.ip): Promise<Uint8Array[]> {
     to.tap.take()
     from.tap.inject(frameOf(echoRequest(source, target), from.mac))

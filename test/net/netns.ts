@@ -1,4 +1,4 @@
-/** Network namespaces for tests that need the real kernel: made here, removed whatever happens. */
+/** Network namespaces for tests that need the real kernel; they are removed whatever happens. */
 
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -33,7 +33,7 @@ export class Netns {
     this.run('ip', 'link', 'set', 'lo', 'up')
   }
 
-  /** Runs a program to its end; its output. @throws when it fails */
+  /** Runs a program to its end and returns its output. @throws when it fails */
   run(program: string, ...args: string[]): string {
     return execFileSync('ip', ['netns', 'exec', this.name, program, ...args], {
       encoding: 'utf8',
@@ -41,7 +41,7 @@ export class Netns {
     })
   }
 
-  /** Whether the program ended well. */
+  /** Whether the program exits with 0. */
   succeeds(program: string, ...args: string[]): boolean {
     try {
       this.run(program, ...args)
@@ -62,11 +62,11 @@ export class Netns {
     process.off('exit', this.#onExit)
     for (const child of this.#children) child.kill('SIGKILL')
     try {
-      // Clients that went to the background are ours too: nobody else is in here.
+      // Clients that went to the background are ours too: no other process is in here.
       const left = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' }).split('\n').filter(Boolean)
       for (const pid of left) process.kill(Number(pid), 'SIGKILL')
     } catch {
-      // Ended meanwhile.
+      // They have ended by themselves.
     }
     try {
       execFileSync('ip', ['netns', 'delete', this.name], { stdio: 'ignore' })
@@ -76,10 +76,10 @@ export class Netns {
   }
 }
 
-/** Beyond this something hangs, and the test shall clean up and say so, ms. */
+/** After this long something hangs: the test cleans up and reports it, ms. */
 const LIMIT_MS = 60_000
 
-/** A child that writes one JSON object a line. */
+/** A child that writes one JSON object per line. */
 export class JsonChild {
   readonly events: Record<string, unknown>[] = []
   readonly #child: ChildProcessWithoutNullStreams

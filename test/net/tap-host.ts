@@ -3,7 +3,7 @@
  *
  *   node --import tsx test/net/tap-host.ts '{"taps":["wow0"],"leaseMs":60000}'
  *
- * Tells one JSON object a line; takes `ready`, `lose <tap>`, `counters <tap>` on stdin, and ends with it.
+ * Prints one JSON object per line; takes `ready`, `lose <tap>` and `counters <tap>` on stdin, and ends with it.
  */
 
 import { createInterface } from 'node:readline'

@@ -1,4 +1,4 @@
-/** A link that carries nothing: for what only looks at who is linked. */
+/** A link that carries nothing, for code that only asks which nodes are linked. */
 
 import type { Address } from '../../agent/overlay/address.ts'
 import type { Link } from '../../agent/overlay/link.ts'

@@ -8,7 +8,7 @@ import { SERVICES } from '../../agent/overlay/overlay.ts'
 import { endpointOf } from '../../sim/sim-link.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
 
-/** A ring of three and a stranger who says whatever he likes on a link to one of them. */
+/** A ring of three, and a stranger who sends whatever he likes on a link to one of them. */
 async function ringWithStranger(seed: number) {
   const sim = new SimRing(seed)
   for (let i = 0; i < 3; i++) sim.join()
@@ -84,7 +84,7 @@ test('an answer that makes no sense counts as none, whatever was asked', async (
     if (i >= 6) ring.serve(SERVICES.ring, () => Uint8Array.of(255))
   }
   await sim.clock.runFor(60_000)
-  // Had a promise been refused without anybody to hear it, it would have ended the process by now.
+  // An unhandled rejection would have ended the process by now.
   await new Promise(setImmediate)
   assert.ok([...sim.nodes.values()].every(({ ring }) => ring.neighbor('left') !== undefined))
 })

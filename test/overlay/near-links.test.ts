@@ -16,7 +16,7 @@ const [SELF, LEFT, RIGHT, NEXT, AFTER] = [0n, -10n, 10n, 20n, 30n].map(toAddress
   Address,
 ]
 
-/** A node that is linked to one neighbour on each side; the right one has told of two nodes behind it. */
+/** A node that is linked to one neighbour on each side; the right one has named two nodes behind it. */
 function setUp() {
   const clock = new VirtualClock()
   const peers = new Peers(SELF, clock)

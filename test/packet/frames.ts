@@ -1,4 +1,4 @@
-/** Frames and packets as a host on the tap makes and reads them. */
+/** Makes and reads frames and packets as a host on the tap does. */
 
 import { type Ip4, ip4Bytes, type Mac, macBytes } from '../../agent/core/ip.ts'
 import { AGENT_MAC } from '../../agent/net/constants.ts'

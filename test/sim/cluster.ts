@@ -1,9 +1,9 @@
-/** The cluster that most tests of the DHT begin with. */
+/** The cluster that most DHT tests start with. */
 
 import assert from 'node:assert/strict'
 import { SimCluster } from '../../sim/sim-cluster.ts'
 
-/** Hosts that came one after another, with the ring whole and every one doing its share of the DHT. */
+/** Hosts that joined one after another; the ring is whole, and every host does its share of the DHT. */
 export async function clusterOf(size: number, seed: number): Promise<SimCluster> {
   const sim = new SimCluster(seed)
   for (let i = 0; i < size; i++) {

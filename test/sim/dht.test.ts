@@ -49,7 +49,7 @@ describe('DHT in virtual time', () => {
   })
 
   test('a node vouches for nothing past a neighbour that answers for what lies there', async () => {
-    // The last ones came in between others, who kept for a minute what they had answered for alone.
+    // The last hosts joined between others, which keep for a minute what they answered for alone.
     const sim = await clusterOf(20, 8)
     for (const host of sim.hosts()) {
       for (const side of ['left', 'right'] as const) {

@@ -6,9 +6,9 @@ import { utf8 } from '../../agent/core/bytes.ts'
 import { parseIp4 } from '../../agent/core/ip.ts'
 import { type PoolHost, type PoolOptions, SimPool } from '../../sim/sim-pool.ts'
 
-/** From a manager's death until another leads and everybody follows it, ms: the entry's life, patience, a campaign, a look. */
+/** From a manager's death until all follow another, ms: the entry's life, patience, a campaign, a look. */
 const SUCCESSION_MS = 45_000
-/** From the first host until all agree, ms: as long as a succession, for a campaign that came to nothing must expire first. */
+/** From the first host until all agree, ms: as long as a succession, because a failed campaign must expire first. */
 const ASSEMBLY_MS = SUCCESSION_MS
 
 async function poolOf(size: number, seed: number, options: (i: number) => PoolOptions = () => ({})): Promise<SimPool> {
@@ -173,7 +173,7 @@ describe('the election of a manager, in virtual time', () => {
     const sim = await poolOf(6, 6, (i) => ({ standing: { onBattery: i !== 3 } }))
     const cabled = sim.poolHosts()[3]!
     if (managerOf(sim).address !== cabled.address) {
-      // Alone at first, a laptop had to lead; the next time it has not.
+      // A laptop that was alone at first had to lead; the next time it does not.
       sim.powerOff(managerOf(sim))
       await successor(sim)
     }

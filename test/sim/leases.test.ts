@@ -92,7 +92,7 @@ describe('leases in virtual time', () => {
   })
 
   test('no two hosts hold one address while hosts come and one after another crashes', async () => {
-    // Of three that die within the two seconds until the first is missed two may be the replicas of one sub-key.
+    // If three died within the two seconds until the first is missed, two could be the replicas of one sub-key.
     const sim = new SimCluster(23, { pool: '10.9.0.0/25', leaseMs: 120_000 })
     for (let i = 0; i < 120; i++) {
       void sim.lease(sim.boot()).catch(() => {})

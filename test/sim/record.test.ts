@@ -11,7 +11,7 @@ import { keysOf, sampleRecord } from '../namespace/samples.ts'
 const HOSTS = 5
 const ROUNDS = 12
 const HOUR = 3_600_000
-/** Hours of the record pass in minutes of its ring: the record does not know, and a day is looked at in seconds. */
+/** An hour of the record is a minute of the ring. The record does not notice, and the test of a day takes seconds. */
 const LAPSE = 60
 
 function lapsed(dht: Dht): Dht {

@@ -22,7 +22,7 @@ function holdersOf(sim: SimCluster, subKey: SubKey): SimHost[] {
   return sim.hosts().filter(({ dht }) => dht.store.get(subKey) !== undefined)
 }
 
-/** Both replicas of a sub-key lose its entry, as if both had gone at the same moment. */
+/** Makes all replicas of a sub-key lose its entry, as if they had died at the same moment. */
 function lose(sim: SimCluster, subKey: SubKey): void {
   for (const { dht } of holdersOf(sim, subKey)) dht.store.restore(subKey, dht.store.snapshot(subKey), undefined)
 }

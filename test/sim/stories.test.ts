@@ -10,13 +10,13 @@ import { play } from '../../sim/play.ts'
 import { stories } from '../../sim/stories.ts'
 import type { Story } from '../../sim/story.ts'
 
-/** `STORIES=1000` for a longer look, `STORY_SEED=7` for other stories. */
+/** `STORIES=10000` plays more stories, `STORY_SEED=7` other ones. */
 const COUNT = process.env.STORIES ?? '1000'
 const SEED = process.env.STORY_SEED ?? '1'
 
 const WOW = fileURLToPath(new URL('../../build/wow.mjs', import.meta.url))
 
-/** The command as it was built: the simulator is a program beside it. */
+/** Runs the built command; the simulator is a program beside it. */
 async function runWow(argv: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [WOW, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
   const code = new Promise<number | null>((resolve) => child.once('exit', resolve))
@@ -43,7 +43,7 @@ describe('stories of faults', () => {
   })
 
   test('a relayed link between two nodes behind NATs outlives attempts to replace it', async () => {
-    // Once the attempt itself went through the relay, took the place of the link that stood, and was closed.
+    // A defect once: the attempt itself went through the relay, replaced the working link, and was closed.
     const fault = { kind: 'boot', count: 1, nat: 'symmetric' } as const
     const story: Story = {
       ...QUIET,

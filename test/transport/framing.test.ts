@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { concat } from '../../agent/core/bytes.ts'
 import { FrameReader, FramingError, frameBytes } from '../../agent/transport/framing.ts'
 
-/** `whole` in pieces of the given sizes; what is left comes last. */
+/** Cuts `whole` into pieces of the given sizes; the rest is the last piece. */
 function cut(whole: Uint8Array, sizes: readonly number[]): Uint8Array[] {
   const pieces: Uint8Array[] = []
   let at = 0

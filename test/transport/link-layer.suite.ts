@@ -1,7 +1,8 @@
 /**
  * The promises of `agent/overlay/link.ts` as tests, for every implementation of `LinkLayer`.
  *
- * An implementation shows up with a `LinkWorld`: libp2p on the loopback lets real time pass, a simulator turns its clock.
+ * Each implementation brings a `LinkWorld`: libp2p on the loopback lets real time pass, the simulator advances its
+ * clock.
  */
 
 import assert from 'node:assert/strict'
@@ -125,7 +126,7 @@ export function linkLayerSuite(name: string, createWorld: () => Promise<LinkWorl
       for (const frame of sent) outgoing.send(frame)
       const back = new Recorder(outgoing)
       incoming.send(pattern(1, 9))
-      // Answers come back in order, so by now the three have had their time.
+      // By the time this frame is back, the three have had time to arrive.
       await world.until(() => back.frames.length === 1)
       const late = new Recorder(incoming)
       await world.until(() => late.frames.length === 3)

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Clock, Timer } from '../../agent/core/clock.ts'
 import { type Attempt, race } from '../../agent/transport/race.ts'
 
-/** A clock that stands still until told. */
+/** A clock that stands still until the test advances it. */
 class HandClock implements Clock {
   #now = 0
   #timers = new Map<object, { at: number; task: () => void }>()
@@ -38,7 +38,7 @@ async function settled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** An attempt in the test's hand. */
+/** An attempt that the test controls. */
 class Try implements Attempt<string> {
   readonly headStart: number
   readonly patient: boolean
@@ -70,7 +70,7 @@ function start(...attempts: Try[]) {
   const discarded: string[] = []
   const result = race(attempts, { clock, signal: outer.signal, discard: (late) => discarded.push(late) })
   result.catch(() => {
-    // Looked at by the tests that expect it.
+    // The tests that expect a rejection check it.
   })
   return { clock, outer, discarded, result }
 }

@@ -1,8 +1,9 @@
 /**
- * A node in a process of its own, for tests that kill it or put it into a network namespace.
+ * A node in its own process, for tests that kill it or put it into a network namespace.
  *
- * The first argument is a JSON object (see `Settings`). It prints one JSON line per event: `{"endpoints":[…]}` at the start and
- * when they change, `{"link":{…}}` for every link, and echoes every frame. On stdin, one endpoint list a line is dialled.
+ * The first argument is a JSON object (see `Settings`). The node prints one JSON line per event: `{"endpoints":[…]}` at
+ * the start and when they change, `{"link":{…}}` for every link. It echoes every frame, and dials each endpoint list
+ * that it reads on a line of stdin.
  */
 
 import { createInterface } from 'node:readline'
@@ -17,7 +18,7 @@ export interface Settings {
   readonly announce?: string[]
   readonly bootstrap?: string[]
   readonly mdns?: boolean
-  /** Start, stop, and be done. */
+  /** Start, stop and exit. */
   readonly stopAtOnce?: boolean
 }
 

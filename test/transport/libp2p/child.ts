@@ -31,7 +31,7 @@ export class Child {
     this.process.on('exit', () => this.#wake())
   }
 
-  /** The first event that `pick` finds something in, past or to come. @throws when the node ends or stays silent */
+  /** What `pick` finds in the first event that has it, past or to come. @throws when the node ends or stays silent */
   async find<T>(what: string, pick: (event: ChildEvent) => T | undefined): Promise<T> {
     const deadline = performance.now() + PATIENCE
     for (let next = 0; ; ) {
@@ -57,7 +57,7 @@ export class Child {
     return this.find('endpoints', (event) => event.endpoints)
   }
 
-  /** Endpoints once a relay has taken the node in. */
+  /** The endpoints, once a relay has accepted the node. */
   relayedEndpoints(): Promise<string[]> {
     const relayed = (list?: string[]) => (list?.some((one) => one.includes('/p2p-circuit/')) ? list : undefined)
     return this.find('relayed endpoint', (event) => relayed(event.endpoints))

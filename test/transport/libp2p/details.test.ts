@@ -178,7 +178,7 @@ describe('a peer that breaks the rules', () => {
     await world.until(() => links.length === 1)
     const [link, recorder] = [links[0]!, new Recorder(links[0]!)]
     const frame = pattern(64 * 1024, 1)
-    // What the kernel and the peer's window take in comes on top of our own limit.
+    // The kernel and the peer's window take in more, on top of our own limit.
     let accepted = 0
     while (link.send(frame, 'bulk')) {
       assert.ok(++accepted < 1000, 'bulk frames are never held back')
@@ -213,7 +213,7 @@ describe('relays', () => {
     await world.until(() => atHidden.length === 1)
     assert.deepEqual([atHidden[0]!.peer, atHidden[0]!.relayed], [other.self, true])
 
-    // The ring may drop its link to the relay; the way through it stays.
+    // The ring may drop its link to the relay; the route through the relay stays.
     const recorder = new Recorder(link)
     up.close()
     await new Promise((resolve) => setTimeout(resolve, IDLE_LIMIT_MS + 1000))

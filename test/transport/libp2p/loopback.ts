@@ -6,7 +6,7 @@ import { createIdentity } from '../../../agent/transport/identity.ts'
 import { createLibp2pLinks, type Libp2pLinks, type Libp2pLinksOptions } from '../../../agent/transport/libp2p/links.ts'
 import type { LinkWorld } from '../link-layer.suite.ts'
 
-/** How long `until` waits before it fails the test, ms: generous, for a loaded machine; nothing is measured by it. */
+/** How long `until` waits before it fails the test, ms: generous, for a loaded machine; it measures nothing. */
 const PATIENCE = 20_000
 
 export class Loopback implements LinkWorld {

@@ -1,7 +1,7 @@
 /**
  * A small Internet of network namespaces: a public segment, and private LANs behind NAT routers.
  *
- * Needs root, `ip` and `nft`. Everything carries the name of this process and is removed by `remove`.
+ * Needs root, `ip` and `nft`. All names contain this process's id, and `remove` removes everything.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -35,7 +35,7 @@ export class Internet {
     this.#run(['ip', '-n', this.#core, 'link', 'set', 'br0', 'up'])
   }
 
-  /** undefined when such networks can be made here, else why not. */
+  /** Why such networks cannot be made here; undefined when they can. */
   static unavailable(): string | undefined {
     if (process.getuid?.() !== 0) return 'needs root'
     const missing = ['ip', 'nft'].filter((tool) => spawnSync(tool, ['-V']).error !== undefined)
@@ -82,7 +82,7 @@ export class Internet {
     return full
   }
 
-  /** A cable from `host` to the bridge of `segment`. */
+  /** Connects `host` to the bridge of `segment` with a cable. */
   #plug(host: string, device: string, segment: string, ip: string, bridge = 'br0'): void {
     const port = `p${this.#ports++}`
     this.#run(['ip', 'link', 'add', device, 'netns', host, 'type', 'veth', 'peer', 'name', port, 'netns', segment])

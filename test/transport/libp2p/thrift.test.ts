@@ -1,4 +1,4 @@
-/** What a link costs on the wire: counted by a wire of our own between two real nodes. */
+/** What a link costs on the wire, counted by our own wire between two real nodes. */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -11,10 +11,10 @@ import type { Libp2pLinks } from '../../../agent/transport/libp2p/links.ts'
 import { arriving, pattern, Recorder } from '../link-layer.suite.ts'
 import { Loopback } from './loopback.ts'
 
-/** Nothing is ever due: no relay slot is asked for while frames are counted. */
+/** A clock whose timers never fire, so that no relay slot is requested while frames are counted. */
 const STILL: Clock = { now: () => performance.now(), after: () => ({ cancel() {} }) }
 
-/** Passes on what it gets, chunk by chunk as the sender wrote it, and counts. */
+/** Forwards what it gets, chunk by chunk as the sender wrote it, and counts. */
 class Wire {
   /** Chunks and bytes from the end that dialled. */
   there = { chunks: 0, bytes: 0 }
@@ -42,7 +42,7 @@ class Wire {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Counts from here. */
+  /** Starts the counts again from zero. */
   reset(): void {
     this.there = { chunks: 0, bytes: 0 }
     this.back = { chunks: 0, bytes: 0 }

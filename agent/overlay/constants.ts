@@ -71,9 +71,11 @@ export const RENDEZVOUS_KEPT = 64
 /** A node not correctly connected for longer than this, ms, was cut off and must verify what it holds. */
 export const CUT_OFF_AFTER_MS = 1_000
 
-/** Peers of a full node, which accepts links only from would-be neighbours. Below libp2p's limit. */
+/** How long a node that does not do a neighbour's share is shunned, ms, and how many such nodes are remembered. */
 export const SHUN_MS = 600_000
 export const MAX_SHUNNED = 64
+
+/** Peers of a full node, which accepts links only from would-be neighbours. Below libp2p's limit. */
 export const MAX_PEERS = 1_500
 /**
  * Frames per second that a node accepts from one peer, answers and datagrams aside, and how many seconds' worth may
@@ -82,6 +84,10 @@ export const MAX_PEERS = 1_500
 export const STRANGER_FRAMES_PER_S = 500
 export const WANTED_FRAMES_PER_S = 5_000
 export const BURST_S = 4
+/** How many nodes are dialled at once on one peer's word, and how many of them may be out of reach in one window, ms. */
+export const MAX_NAMED_DIALS = 4
+export const MAX_FALSE_NAMES = 16
+export const FALSE_NAMES_WINDOW_MS = 60_000
 /** How many dials requested by others may run at once. */
 export const MAX_DIAL_BACKS = 32
 

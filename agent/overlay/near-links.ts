@@ -12,6 +12,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
 import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
+import { Hearsay } from './hearsay.ts'
 import type { Contact } from './link.ts'
 import { estimateSize, isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
@@ -37,6 +38,7 @@ export class NearLinks {
   /** Nodes whose dial takes longer than `HEAD_START_MS`. */
   readonly #slow = new Set<Address>()
   readonly #failures = new Map<Address, Failure>()
+  readonly #hearsay: Hearsay
   left: readonly Address[] = []
   right: readonly Address[] = []
 
@@ -46,6 +48,7 @@ export class NearLinks {
     this.#clock = parts.clock
     this.#connector = parts.connector
     this.#changed = parts.changed
+    this.#hearsay = new Hearsay(parts.clock)
   }
 
   /** Links to both neighbours are up and both agree. False without any link: `Connectivity` decides for a lone node. */
@@ -161,23 +164,25 @@ export class NearLinks {
   }
 
   #dial(address: Address, { via, contact }: Heard): void {
-    if (this.#connector.isTrying(address)) return
+    if (this.#connector.isTrying(address) || (via !== undefined && !this.#hearsay.heeds(via))) return
+    if (via !== undefined) this.#hearsay.onDial(via)
     const patience = this.#clock.after(HEAD_START_MS, () => {
       this.#slow.add(address)
       this.evaluate()
     })
-    const end = () => {
+    const end = (isLinked: boolean) => {
+      if (via !== undefined) this.#hearsay.onDialEnd(via, isLinked)
       patience.cancel()
       this.#slow.delete(address)
       this.#named.delete(address)
     }
     this.#connector.connect(address, via, contact).then(
       () => {
-        end()
+        end(true)
         this.#failures.delete(address)
       },
       () => {
-        end()
+        end(false)
         this.#pause(address)
         this.evaluate()
       },

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { type Accelerator, PROCESSORS } from '../scripts/lib/accelerator.ts'
+import { qmp } from './qmp.ts'
 
 /** A place on a LAN: a tap in a network namespace (`ip netns`). */
 export interface Port {
@@ -129,6 +130,15 @@ export class Machine {
     return { output: stripVTControlCharacters(match[1] ?? '').replaceAll('\r', ''), exitCode: Number(match[2]) }
   }
 
+  /** Pauses the machine with all its clocks, as its host's user might. */
+  async pause(): Promise<void> {
+    await qmp(qmpSocket(this.#scratch), 'stop')
+  }
+
+  async resume(): Promise<void> {
+    await qmp(qmpSocket(this.#scratch), 'cont')
+  }
+
   async stop(): Promise<void> {
     process.off('exit', this.#kill)
     if (this.#ended === undefined) {
@@ -138,6 +148,10 @@ export class Machine {
     }
     rmSync(this.#scratch, { recursive: true, force: true })
   }
+}
+
+function qmpSocket(scratch: string): string {
+  return join(scratch, 'qmp.sock')
 }
 
 function machineArguments(options: BootOptions, scratch: string): string[] {
@@ -157,6 +171,7 @@ function machineArguments(options: BootOptions, scratch: string): string[] {
   const mac = options.mac === undefined ? '' : `,mac=${options.mac}`
   argv.push('-device', `${options.card ?? 'virtio-net-pci'},netdev=uplink${mac}`)
   argv.push('-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-no-reboot', '-serial', 'stdio')
+  argv.push('-qmp', `unix:${qmpSocket(scratch)},server=on,wait=off`)
   argv.push(...(options.more ?? []))
   return argv
 }

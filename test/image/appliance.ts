@@ -21,9 +21,10 @@ export class TestAppliance {
   readonly token: string
   readonly dist: string
 
-  constructor(name: string, pool: string) {
+  /** `more`: further options of `wow namespace create`. */
+  constructor(name: string, pool: string, more: readonly string[] = []) {
     this.name = name
-    const argv = [agentBundle, 'namespace', 'create', '--name', name, '--pool', pool, '--json']
+    const argv = [agentBundle, 'namespace', 'create', '--name', name, '--pool', pool, ...more, '--json']
     const { id, token } = JSON.parse(execFileSync(process.execPath, argv, { env: this.env, encoding: 'utf8' }))
     this.id = id
     this.token = token

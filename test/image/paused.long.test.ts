@@ -1,0 +1,62 @@
+/** A machine is paused by its host past its lease, with every clock that it has (docs/guarantees.md, A4). */
+
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Machine } from '../../lab/qemu.ts'
+import { ensurePackages } from '../../scripts/lib/apt.ts'
+import { BOOT_MS, COMMAND_MS, TestAppliance } from './appliance.ts'
+import { BOOTSTRAP, SITE_PACKAGES, Site, siteMissing } from './site.ts'
+
+const LEASE_MS = 60_000
+/** One address for two machines. */
+const RESERVED = [3, 4, 5, 6].map((host) => `10.207.0.${host}`)
+const ADDRESS = '10.207.0.2'
+/** How long both are watched after the paused machine goes on, ms. */
+const WATCHED_MS = 45_000
+
+describe('a machine that its host pauses past its lease', { skip: siteMissing }, () => {
+  const options = ['--lease', '60s', ...RESERVED.flatMap((ip) => ['--reserve', ip])]
+  const appliance = new TestAppliance('paused', '10.207.0.0/29', options)
+  let site: Site
+  let paused: Machine
+  let heir: Machine
+
+  const leases = async (machine: Machine): Promise<string[]> => {
+    const { output } = await machine.run('sudo wow status --state /var/lib/wow --json', COMMAND_MS)
+    return JSON.parse(output.slice(output.indexOf('{'))).leases.map(({ ip }: { ip: string }) => ip)
+  }
+
+  before(async () => {
+    await ensurePackages(SITE_PACKAGES)
+    appliance.bake({ FORMATS: 'qcow2', BOOTSTRAP })
+    site = await Site.create()
+    site.startBootstrap(appliance)
+    const boot = { image: appliance.file('qcow2'), accelerator: await appliance.accelerator() }
+    paused = await site.boot('paused', boot)
+    const [, ip] = await paused.waitFor(/wow: phase=leased .*ip=([\d.]+)\s/, BOOT_MS)
+    assert.equal(ip, ADDRESS)
+    await paused.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)
+    heir = await site.boot('heir', boot)
+    await heir.waitFor(/wow@wow-[0-9a-f]{8}:/, BOOT_MS)
+    assert.deepEqual(await leases(heir), [])
+  })
+  after(async () => {
+    await site?.close()
+    appliance.remove()
+  })
+
+  test('has its address given to another', async () => {
+    await paused.pause()
+    await heir.waitFor(/wow: phase=leased .*ip=10\.207\.0\.2\s/, LEASE_MS + COMMAND_MS)
+  })
+
+  test('gives it up when it goes on; the machine that got it keeps it', async () => {
+    await paused.resume()
+    await sleep(WATCHED_MS)
+    assert.deepEqual(await leases(heir), [ADDRESS])
+    assert.deepEqual(await leases(paused), [])
+    const { output } = await heir.run('sudo journalctl --unit wow --output cat', COMMAND_MS)
+    assert.doesNotMatch(output, /lease was lost/)
+  })
+})

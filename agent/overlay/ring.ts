@@ -94,6 +94,7 @@ export class Ring implements Overlay {
       peers,
       clock,
       send,
+      isChosen: (peer) => this.#near.isNear(peer) || (peers.get(peer)?.roles.size ?? 0) > 0,
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })

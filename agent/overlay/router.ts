@@ -56,6 +56,7 @@ export class Router {
   readonly #self: Address
   readonly #peers: Peers
   readonly #clock: Clock
+  readonly #isChosen: (peer: Address) => boolean
   readonly #send: (to: Address, frame: Frame, priority?: Priority) => boolean
   readonly #onSilence: (peer: Address) => void
   readonly #onFault: (error: unknown) => void
@@ -70,6 +71,8 @@ export class Router {
     self: Address
     peers: Peers
     clock: Clock
+    /** Whether this node itself wants the link: requests go over no other, or strangers could come and take them. */
+    isChosen: (peer: Address) => boolean
     send: (to: Address, frame: Frame, priority?: Priority) => boolean
     /** No answer came over a link in time. */
     onSilence: (peer: Address) => void
@@ -79,6 +82,7 @@ export class Router {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#clock = parts.clock
+    this.#isChosen = parts.isChosen
     this.#send = parts.send
     this.#onSilence = parts.onSilence
     this.#onFault = parts.onFault
@@ -184,7 +188,8 @@ export class Router {
   #closest(target: Address, start: Address | undefined, seeksPlace: boolean): Address | undefined {
     let [best, suspect] = [start, start]
     for (const { address, status, suspectSince } of this.#peers.all()) {
-      const eligible = address === target ? !seeksPlace : status?.joined === true && !this.#peers.isShunned(address)
+      const isHop = status?.joined === true && this.#isChosen(address) && !this.#peers.isShunned(address)
+      const eligible = address === target ? !seeksPlace : isHop
       if (!eligible) continue
       if (suspectSince === undefined) best = closerOf(target, address, best)
       else suspect = closerOf(target, address, suspect)

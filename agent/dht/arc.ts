@@ -115,9 +115,7 @@ export class Arc {
     this.#extent = maxOf(this.#extent, minOf(distance, bound))
   }
 
-  /**
-   * `neighbor` takes over what lies past it; it knows every entry there up to `extent`. False when that is too little.
-   */
+  /** `neighbor` takes over what lies past it, if it knows every entry that this node knows there (its `extent`). */
   relieveBy(neighbor: Address, extent: bigint): boolean {
     const between = this.distanceTo(neighbor)
     if (this.#extent - between > extent) return false

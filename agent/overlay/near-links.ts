@@ -195,7 +195,7 @@ export class NearLinks {
     const pauseMs = backoff.next()
     this.#failures.set(address, { backoff, until: this.#clock.now() + pauseMs })
     this.#clock.after(pauseMs, () => this.evaluate())
-    // Forgotten when it was not dialled again for long.
+    // Forgotten when no dial has failed again for long.
     this.#clock.after(pauseMs + 2 * REDIAL_MAX_MS, () => {
       const failure = this.#failures.get(address)
       if (failure !== undefined && failure.until + REDIAL_MAX_MS < this.#clock.now()) this.#failures.delete(address)

@@ -1,4 +1,4 @@
-/** Where one client's messages are worked on, one at a time; of what comes meanwhile the latest follows. */
+/** One client's messages: one is processed at a time; of those that arrive meanwhile only the latest is kept. */
 
 import type { Clock } from '../core/clock.ts'
 import type { ClientId } from '../lease/lease.ts'
@@ -22,18 +22,18 @@ export class ClientQueue {
     return this.#current
   }
 
-  /** The client has said something newer than the current job. */
+  /** The client has sent a newer message than the current job. */
   get waiting(): boolean {
     return this.#next !== undefined
   }
 
-  /** Puts a message next in line, in place of one that waited; a pause of the current job ends. */
+  /** Puts a message next in line, replacing one that waits, and ends a pause of the current job. */
   push(job: Job): void {
     this.#next = job
     this.#hurry()
   }
 
-  /** Goes on to what waits; false when nothing does. */
+  /** Moves on to the waiting message; false when none waits. */
   advance(): boolean {
     if (this.#next === undefined) return false
     this.#current = this.#next
@@ -41,7 +41,7 @@ export class ClientQueue {
     return true
   }
 
-  /** Waits `ms`, or until the client has something newer to say. */
+  /** Waits `ms`, or until the client sends a newer message. */
   pause(clock: Clock, ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = clock.after(ms, resolve)

@@ -1,4 +1,4 @@
-/** Who a DHCP client is and what it wants, read off its message. */
+/** Reads from a DHCP message who the client is and what it wants. */
 
 import { hex } from '../core/bytes.ts'
 import type { Ip4 } from '../core/ip.ts'
@@ -13,7 +13,7 @@ export function clientIdOf(packet: DhcpPacket): ClientId {
   return (named ? `id:${hex(id)}` : `mac:${packet.chaddr.replaceAll(':', '')}`) as ClientId
 }
 
-/** The states in which a client sends REQUEST (RFC 2131 section 4.3.2); renewing and rebinding look alike here. */
+/** The states in which a client sends REQUEST (RFC 2131 section 4.3.2); renewing and rebinding look the same here. */
 export type RequestState = 'selecting' | 'init-reboot' | 'renewing'
 
 export interface Wanted {
@@ -23,7 +23,7 @@ export interface Wanted {
   readonly server: Ip4 | undefined
 }
 
-/** undefined when the REQUEST fits none of the states. */
+/** undefined when the REQUEST fits no state. */
 export function wantedBy(packet: DhcpPacket): Wanted | undefined {
   const server = ipOption(packet.options, OPTION.serverId)
   const requested = ipOption(packet.options, OPTION.requestedAddress)
@@ -32,7 +32,7 @@ export function wantedBy(packet: DhcpPacket): Wanted | undefined {
   return { state: server === undefined ? 'init-reboot' : 'selecting', ip: requested, server }
 }
 
-/** Whether `b` only repeats `a`: the client sent it again because no answer came yet. */
+/** Whether `b` only repeats `a`: the client retransmitted because no answer has come yet. */
 export function isRetransmission(a: DhcpPacket, b: DhcpPacket): boolean {
   return (
     a.xid === b.xid &&

@@ -25,7 +25,7 @@ const END = 255
 
 export type Options = ReadonlyMap<number, Uint8Array>
 
-/** undefined when an option runs past the end. Repeated options are one long option (RFC 3396). */
+/** undefined when an option runs past the end. Repeated options are joined into one (RFC 3396). */
 export function parseOptions(bytes: Uint8Array): Options | undefined {
   const options = new Map<number, Uint8Array>()
   let at = 0

@@ -1,8 +1,8 @@
 /**
  * DHCP messages (RFC 2131 section 2) as bytes and as checked values.
  *
- * Strict: Ethernet clients only, the magic cookie, one message type, no option past the end. Option overload (52) is not
- * followed: no client needs the boot-file fields for options in what it sends to a server.
+ * The parser is strict: it requires an Ethernet client, the magic cookie, one message type, and no option past the end.
+ * It ignores option overload (52): no client needs the boot-file fields for the options that it sends to a server.
  */
 
 import { concat } from '../core/bytes.ts'
@@ -19,17 +19,17 @@ export type MessageType = (typeof MESSAGE_TYPES)[number]
 export interface DhcpPacket {
   readonly op: 'request' | 'reply'
   readonly type: MessageType
-  /** Chosen by the client; every answer repeats it. */
+  /** Chosen by the client; every reply repeats it. */
   readonly xid: number
   readonly secs: number
-  /** The client cannot take unicast before it has an address. */
+  /** The client cannot receive unicast before it has an address. */
   readonly broadcast: boolean
-  /** The client's address, if it has one and answers ARP for it; else 0. */
+  /** The client's address, if it has one and answers ARP for it; otherwise 0. */
   readonly ciaddr: Ip4
   /** "Your" address. */
   readonly yiaddr: Ip4
   readonly siaddr: Ip4
-  /** The relay agent; 0 without one. */
+  /** The relay agent's address; 0 without one. */
   readonly giaddr: Ip4
   readonly chaddr: Mac
   readonly options: Options
@@ -43,7 +43,7 @@ const COOKIE = 0x63825363
 const BROADCAST_FLAG = 0x8000
 const ETHERNET = 1
 const ETHERNET_ADDRESS = 6
-/** What BOOTP fixed, and what some clients still expect (RFC 1542 section 2.1). */
+/** BOOTP's fixed length, which some clients still expect (RFC 1542 section 2.1). */
 const MIN_LENGTH = 300
 
 export function parseDhcp(bytes: Uint8Array): DhcpPacket | DhcpFault {

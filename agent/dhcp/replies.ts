@@ -1,4 +1,4 @@
-/** The server's messages: what is in them, and to whom the frame goes (RFC 2131 sections 4.1 and 4.3). */
+/** The server's messages: their contents, and where each frame is sent (RFC 2131 sections 4.1 and 4.3). */
 
 import { utf8 } from '../core/bytes.ts'
 import { broadcastOf, type Cidr, type Ip4, type Mac, netmask } from '../core/ip.ts'
@@ -9,10 +9,10 @@ import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, type DhcpPacket, encodeDhcp, type M
 
 const NOWHERE = 0 as Ip4
 const EVERYWHERE = 0xffffffff as Ip4
-/** Longest lease time that the option holds short of "for ever", s. */
+/** Longest lease time that the option can express short of "for ever", s. */
 const MAX_LEASE_S = 0xfffffffe
 
-/** What every answer tells about the network. No router and no DNS: the uplink's stay in force. */
+/** What every reply says about the network. No router and no DNS: the uplink's stay in force. */
 export interface NetworkFacts {
   readonly server: Ip4
   readonly serverMac: Mac
@@ -40,12 +40,12 @@ export function grant(
   ])
 }
 
-/** The answer to INFORM: no address and no times (section 4.3.5). */
+/** The reply to INFORM: no address and no times (section 4.3.5). */
 export function inform(facts: NetworkFacts, request: DhcpPacket): Uint8Array {
   return reply(facts, request, 'ack', NOWHERE, networkOptions(facts))
 }
 
-/** `why` is for people who read a client's log. */
+/** `why` is for people reading the client's log. */
 export function nak(facts: NetworkFacts, request: DhcpPacket, why: string): Uint8Array {
   return reply(facts, request, 'nak', NOWHERE, [[OPTION.message, utf8(why)]])
 }
@@ -67,7 +67,7 @@ function reply(
   yiaddr: Ip4,
   options: readonly Option[],
 ): Uint8Array {
-  // RFC 6842: a client identifier is repeated, so that clients behind one MAC know their answers.
+  // RFC 6842: the reply repeats the client identifier, so that clients behind one MAC recognize their replies.
   const clientId = request.options.get(OPTION.clientId)
   const echoed: Option[] = clientId === undefined ? [] : [[OPTION.clientId, clientId]]
   const payload = encodeDhcp({

@@ -1,11 +1,14 @@
 /**
- * The DHCP server of one tap (RFC 2131), over the `Leases` face: it decides, the DHT remembers.
+ * One tap's DHCP server (RFC 2131), over the `Leases` interface: the server decides, the DHT remembers.
  *
- * Promise: an address is acknowledged only for as long as its lease in the DHT was granted; what a client may no longer
- * use is answered with NAK, what cannot be known now with silence, so that the client keeps its address and asks again.
- * One message of a client is in work at a time: repetitions are not worked twice, and of what comes meanwhile the latest
- * follows. Messages that come before the ring is ready wait, the latest of each client, and are answered at once then.
- * A DISCOVER that finds the pool exhausted, or no majority in the DHT, is tried again as long as clients commonly listen.
+ * Guarantees:
+ * - an address is acknowledged for no longer than the DHT granted its lease;
+ * - a client that may no longer use its address gets NAK; while the DHT cannot tell, the client gets silence, so it
+ *   keeps its address and asks again;
+ * - one message of a client is processed at a time: retransmissions are dropped, and of other messages that arrive
+ *   meanwhile the latest follows;
+ * - of the messages that come before the ring is ready, each client's latest is kept and answered as soon as it is;
+ * - a DISCOVER that finds the pool exhausted, or no majority in the DHT, is retried as long as clients commonly listen.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -20,29 +23,29 @@ import { ipOption, OPTION } from './options.ts'
 import { type DhcpPacket, parseDhcp } from './packet.ts'
 import { grant, inform, type NetworkFacts, nak } from './replies.ts'
 
-/** Pauses between attempts while the DHT gives no majority, ms; then silence, and the client's own retry. */
+/** Pauses between attempts while the DHT gives no majority, ms; then the server is silent and the client retries. */
 const RETRY_MS = [200, 400, 800, 1_600]
 /** How long a client that got no offer still listens for one (isc dhclient's default, dhclient.conf(5)), ms. */
 const KEEP_MS = 60_000
-/** Pause before a kept DISCOVER is tried again, ms; and at least so many times what the last search of the pool took. */
+/** Pause before a kept DISCOVER is retried: at least this, ms, and at least this multiple of the last pool search. */
 const KEEP_PAUSE_MS = 2_000
 const KEEP_PAUSE_SHARE = 2
-/** Clients that may have messages waiting or in work at once: a flood of made-up MACs stops here. */
+/** How many clients may have messages waiting or in progress at once: a flood of invented MACs stops here. */
 const MAX_CLIENTS = 1_024
 
-/** A client was acknowledged an address. */
+/** An address was acknowledged to a client. */
 export interface Bound {
   readonly lease: Lease
-  /** The client had it already and extended it. */
+  /** The client extended an address that it already had. */
   readonly renewal: boolean
-  /** Addresses that were tried to find this one (paper figure 6); 1 when the client named it. */
+  /** How many addresses were tried to find this one (paper figure 6); 1 when the client named it. */
   readonly tried: number
 }
 
 export interface DhcpServerParts {
   readonly leases: Leases
   readonly facts: NetworkFacts
-  /** What an offer promises, ms; the acknowledgement says what was granted. */
+  /** The lease time that an offer states, ms; the acknowledgement states the time granted. */
   readonly leaseMs: number
   readonly clock: Clock
   readonly counters: Counters
@@ -69,7 +72,7 @@ export class DhcpServer {
     return this.#ready
   }
 
-  /** Why the latest client that asked for an address got none; undefined when it got one. */
+  /** Why the last client that asked for an address got none; undefined when it got one. */
   get problem(): LeaseFailure | undefined {
     return this.#problem
   }
@@ -78,7 +81,7 @@ export class DhcpServer {
     this.#onBound = handler
   }
 
-  /** The DHT can be used (or, with false, cannot): whatever waited is worked off. */
+  /** Whether the DHT can be used. When it can, the messages that waited are processed. */
   setReady(ready: boolean): void {
     this.#ready = ready
     if (!ready) return
@@ -92,12 +95,12 @@ export class DhcpServer {
     this.#kept.clear()
   }
 
-  /** The client will be refused when it next asks to keep this address. */
+  /** The client gets NAK when it next asks to keep this address. */
   leaseLost(lease: Lease): void {
     this.#lost.set(lease.client, lease.ip)
   }
 
-  /** The payload of a UDP packet for port 67; never throws. */
+  /** Handles the payload of a UDP packet for port 67; never throws. */
   receive(payload: Uint8Array): void {
     const { counters } = this.#parts
     const packet = parseDhcp(payload)
@@ -118,7 +121,7 @@ export class DhcpServer {
       this.#inform(packet)
       return
     }
-    // The frame's bytes are the tap's again after this call; its options are views of them.
+    // The tap reuses the frame's bytes after this call, and the options are views of them.
     const options = new Map([...packet.options].map(([code, value]) => [code, value.slice()] as const))
     const job: Job = { packet: { ...packet, options }, client: clientIdOf(packet) }
     if (this.#ready) this.#take(job)
@@ -214,7 +217,7 @@ export class DhcpServer {
     }
     const result = await this.#insist(queue, () => leases.acquire(client, packet.chaddr, wanted.ip))
     if (result.ok) return this.#acknowledge(packet, wanted, result.lease)
-    // Nobody knows whose it is now: silence keeps a renewing client where it is, and it asks again.
+    // The address's owner is unknown now: after silence a renewing client keeps its address and asks again.
     if (result.why === 'unavailable') return counters.add('dhcp-unavailable')
     this.#refuse(packet, 'the address is held by another node')
   }
@@ -235,7 +238,7 @@ export class DhcpServer {
     this.#onBound({ lease, renewal, tried: offer?.ip === lease.ip ? offer.tried : 1 })
   }
 
-  /** The client took another server's offer: ours goes back at once. */
+  /** The client took another server's offer: releases ours at once. */
   async #notChosen(client: ClientId): Promise<void> {
     const offer = this.#parts.leases.held().find((lease) => lease.client === client && lease.offered)
     if (offer !== undefined) await this.#parts.leases.release(client, offer.ip)
@@ -253,7 +256,7 @@ export class DhcpServer {
     this.#send('ack', inform(this.#parts.facts, packet))
   }
 
-  /** Repeats what the DHT could not answer, until the client has something newer to say. */
+  /** Retries an attempt that the DHT could not answer, unless the client sends a newer message. */
   async #insist<T>(queue: ClientQueue, attempt: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     let result = await attempt()
     for (const pause of RETRY_MS) {
@@ -264,7 +267,7 @@ export class DhcpServer {
     return result
   }
 
-  /** A lease may end, or the DHT find its majority: until then, or until the client stops listening or says something newer. */
+  /** Retries until a lease ends or the DHT finds a majority, the client stops listening, or sends a newer message. */
   async #keepTrying<T>(queue: ClientQueue, ask: () => Promise<LeaseResult<T>>): Promise<LeaseResult<T>> {
     const { clock } = this.#parts
     const end = clock.now() + KEEP_MS

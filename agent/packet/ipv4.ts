@@ -1,7 +1,7 @@
 /**
  * IPv4 packets (RFC 791), checked once and then read in place.
  *
- * `openIpv4` is the gate: whoever holds a packet that came out of it may read its header without further checks.
+ * `openIpv4` is the gate: the header of a packet that it returned may be read without further checks.
  */
 
 import { type Ip4, ip4FromBytes } from '../core/ip.ts'
@@ -42,7 +42,7 @@ export function destinationOf(packet: Uint8Array): Ip4 {
   return ip4FromBytes(packet, 16)
 }
 
-/** In units of 8 bytes; 0 for a whole packet and for the first fragment, which alone carries the ports. */
+/** In units of 8 bytes; 0 for a whole packet and for the first fragment, the only one that carries the ports. */
 export function fragmentOffset(packet: Uint8Array): number {
   return ((packet[6]! & 0x1f) << 8) | packet[7]!
 }

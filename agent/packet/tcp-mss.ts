@@ -1,6 +1,6 @@
 /**
- * Clamps the maximum segment size that a TCP SYN announces to what one tap frame carries (RFC 879, RFC 6691), so that no
- * segment is ever too long for the tunnel, whatever MTU the client's own interface has.
+ * Clamps the maximum segment size in a TCP SYN to what one tap frame carries (RFC 879, RFC 6691), so no segment is ever
+ * too long for the tunnel, whatever the MTU of the client's interface.
  */
 
 import { updateChecksum } from './checksum.ts'
@@ -12,7 +12,7 @@ const OPTION_END = 0
 const OPTION_NOP = 1
 const OPTION_MSS = 2
 
-/** Changes `packet`, which `openIpv4` let through, in place; leaves alone whatever is no well-formed SYN. */
+/** Changes `packet`, which `openIpv4` returned, in place; leaves anything but a well-formed SYN alone. */
 export function clampMss(packet: Uint8Array, mtu: number): void {
   if (protocolOf(packet) !== PROTOCOL_TCP || fragmentOffset(packet) !== 0) return
   const tcp = headerLength(packet)
@@ -42,7 +42,7 @@ function replaceMss(packet: Uint8Array, tcp: number, at: number, before: number,
   packet[at] = after >>> 8
   packet[at + 1] = after & 0xff
   const old = (packet[tcp + 16]! << 8) | packet[tcp + 17]!
-  // An option may start at an odd place: then its bytes are the halves of two words, and both sums see them swapped.
+  // An option at an odd offset straddles two checksum words, so the sum sees its bytes swapped.
   const odd = (at - tcp) % 2 === 1
   const sum = odd ? updateChecksum(old, swap(before), swap(after)) : updateChecksum(old, before, after)
   packet[tcp + 16] = sum >>> 8

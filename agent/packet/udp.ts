@@ -1,4 +1,4 @@
-/** UDP over IPv4 (RFC 768): a strict opener, and a builder of whole Ethernet frames. */
+/** UDP over IPv4 (RFC 768): a strict parser, and a builder of whole Ethernet frames. */
 
 import { type Ip4, type Mac, macBytes } from '../core/ip.ts'
 import { checksum, onesSum } from './checksum.ts'
@@ -9,7 +9,7 @@ export const UDP_HEADER = 8
 
 export type UdpFault = 'udp-fragment' | 'udp-short' | 'udp-length' | 'udp-checksum'
 
-/** The payload of a UDP packet that `openIpv4` let through, or what is wrong with it. */
+/** The payload of a UDP packet that `openIpv4` returned, or what is wrong with it. */
 export function openUdp(packet: Uint8Array): Uint8Array | UdpFault {
   if (isFragment(packet)) return 'udp-fragment'
   const at = headerLength(packet)
@@ -24,8 +24,8 @@ export function openUdp(packet: Uint8Array): Uint8Array | UdpFault {
 }
 
 /**
- * Whether the packet is, or could be put together to, a UDP packet from or to one of the DHCP ports (67, 68). A first
- * fragment too short to show its ports counts as one.
+ * Whether the packet is a UDP packet from or to a DHCP port (67, 68), or a fragment that could be reassembled into one.
+ * A first fragment too short to show its ports counts as one.
  */
 export function looksLikeDhcp(packet: Uint8Array): boolean {
   if (protocolOf(packet) !== PROTOCOL_UDP || fragmentOffset(packet) !== 0) return false
@@ -76,7 +76,7 @@ export function buildUdpFrame(fields: UdpFrame): Uint8Array {
   return frame
 }
 
-/** Addresses (eight bytes at `at`), protocol and length, as RFC 768 adds them in. */
+/** The sum over RFC 768's pseudo-header: addresses (eight bytes at `at`), protocol and length. */
 function pseudoHeaderSum(bytes: Uint8Array, at: number, length: number): number {
   return onesSum(bytes, at, at + 8, PROTOCOL_UDP + length)
 }

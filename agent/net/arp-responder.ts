@@ -1,9 +1,9 @@
 /**
- * ARP on the tap (RFC 826, RFC 5227): every address of the pool that is not on this tap answers with the agent's MAC, so
- * that its packets come to the agent. Nothing of it is ever carried to a peer.
+ * ARP on the tap (RFC 826, RFC 5227): for every pool address that is not on this tap, the agent answers with its own
+ * MAC, so packets for it come to the agent. ARP is never carried to a peer.
  *
- * Never answered: addresses leased on this tap (they answer for themselves, also to their neighbours behind a bridge),
- * announcements, and a client's own duplicate-address probe.
+ * Never answered: requests for addresses leased on this tap (their clients answer, even to neighbours behind a bridge),
+ * announcements, and probes for any address but the service address.
  */
 
 import { broadcastOf, type Cidr, contains, type Ip4, type Mac, macBytes, serviceAddressOf } from '../core/ip.ts'
@@ -39,8 +39,8 @@ export class ArpResponder {
     const { senderIp, targetIp } = arp
     if (senderIp === targetIp) return 'arp-announcement'
     if (targetIp !== this.#service) {
-      // A probe (RFC 5227) asks "is it in use?" without an address of its own. The DHT has answered that already, and
-      // an answer from here would make the client decline the very address it was given.
+      // A probe (RFC 5227) asks whether an address is in use, without a sender address. The DHT has already answered
+      // that, and an answer from here would make the client decline the address it was just given.
       if (senderIp === 0) return 'arp-probe'
       if (!contains(this.#pool, targetIp) || targetIp === this.#pool.base || targetIp === broadcastOf(this.#pool)) {
         return 'arp-outside-pool'

@@ -2,66 +2,66 @@
 
 import type { Mac } from '../core/ip.ts'
 
-/** The agent's own station on every tap (locally administered, "WOW"): answers ARP and DHCP, takes packets for peers. */
+/** The agent's MAC on every tap (locally administered, "WOW"): it answers ARP and DHCP and takes packets for peers. */
 export const AGENT_MAC = '02:57:4f:57:00:01' as Mac
 
-/** How long a resolved address is believed, ms. A peer that says "not mine" or cannot be reached ends it at once. */
+/** How long a resolved address is believed, ms, unless the peer says "not mine" or cannot be reached. */
 export const POSITIVE_TTL_MS = 60_000
-/** An entry in use is asked for again when this much of its life has passed. */
+/** An entry in use is refreshed when this share of its lifetime has passed. */
 export const REFRESH_AT = 0.75
 /** How long "nobody holds it" is believed, ms: short, because the address may be leased the next moment. */
 export const NEGATIVE_TTL_MS = 2_000
-/** While the DHT cannot answer, an address that worked is believed on, up to this age, ms. */
+/** While the DHT cannot answer, an address that worked stays valid up to this age, ms. */
 export const STALE_LIMIT_MS = 300_000
 /** Pause before asking again when the DHT could not answer, ms. */
 export const REFRESH_RETRY_MS = 5_000
-/** Addresses remembered at most; beyond it the dead ones are swept out. */
+/** The most addresses remembered; when it is reached, the dead ones are swept out. */
 export const RESOLVER_ENTRIES = 16_384
-/** Gets under way at once: a port scan of the pool must not become a flood on the ring. */
+/** The most Gets in flight: a scan of the pool must not become a flood on the ring. */
 export const RESOLVER_CONCURRENCY = 64
 
-/** Packets that wait for a resolution, a handshake or a check of their source, per address or peer (issue: briefly). */
+/** How many packets wait for a resolution, a handshake or a source check, per address or peer, and how long, ms. */
 export const HOLD_PACKETS = 32
 export const HOLD_MS = 3_000
-/** Addresses that packets may wait for at once. */
+/** The most addresses that packets wait for at once. */
 export const HOLD_ADDRESSES = 256
 
-/** Longest batch for one peer, bytes: under the link's largest frame, small enough to be fair. */
+/** Longest batch for one peer, bytes: below the link's largest frame, small enough to be fair. */
 export const BATCH_BYTES = 60_000
 
-/** A hello is repeated this often, ms, up to HELLO_TRIES times; then the peer counts as unreachable. */
+/** Pause before a hello is repeated, ms. After `HELLO_TRIES` hellos the peer counts as unreachable. */
 export const HELLO_RETRY_MS = 400
 export const HELLO_TRIES = 6
-/** A peer begins no handshake sooner after its last one, ms: it has a reason to only every `BACKOFF_MIN_MS`. */
+/** Shortest interval between handshakes that a peer begins, ms: it has reason to only every `BACKOFF_MIN_MS`. */
 export const HANDSHAKE_SPACING_MS = 100
 /** How long the carrier may take to reach the peer, ms. */
 export const CONNECT_TIMEOUT_MS = 6_000
-/** Pause before the next attempt after a peer was unreachable, ms: doubles from the first to the last. */
+/** First and longest pause before the next attempt to reach an unreachable peer, ms. */
 export const BACKOFF_MIN_MS = 500
 export const BACKOFF_MAX_MS = 5_000
 /** Pause after a peer failed to prove membership, ms. */
 export const REFUSED_BACKOFF_MS = 10_000
 
-/** Heartbeat while traffic flows, ms; silence this long then counts as unreachable. */
+/** Heartbeat period while traffic flows, ms, and the silence after which the peer counts as unreachable, ms. */
 export const HEARTBEAT_MS = 2_000
 export const SILENCE_MS = 7_000
-/** Traffic older than this is not "flowing", ms. */
+/** Traffic "flows" until this long after the last packet sent, ms. */
 export const ACTIVE_MS = 10_000
 /** A tunnel without traffic is forgotten after this, ms. */
 export const TUNNEL_IDLE_MS = 600_000
-/** Tunnels at most: one per peer with which packets flow. */
+/** The most tunnels: one per peer with which packets flow. */
 export const TUNNELS = 4_096
-/** "Not mine" and "unknown session" go to one peer at most this often, ms. */
+/** Shortest interval between complaints ("not mine", "unknown session") to one peer, ms. */
 export const COMPLAINT_MS = 200
 
-/** Bytes under way to one peer: from a window that starts any connection to one that fills 300 Mbit/s over 100 ms. */
+/** Bytes in flight to one peer: from a window that starts any connection to one that fills 300 Mbit/s over 100 ms. */
 export const WINDOW_MIN_BYTES = 128 * 1024
 export const WINDOW_MAX_BYTES = 4 * 1024 * 1024
-/** Growth of the window in each round trip, bytes, once it has found its size. */
+/** Growth of the window per round trip after slow start, bytes. */
 export const WINDOW_STEP_BYTES = 32 * 1024
-/** Queueing that is tolerated on the way to a peer, ms: under the ring's patience with a neighbour, over Node's jitter. */
+/** Queueing tolerated on the way to a peer, ms: below the ring's patience with a neighbour, above Node's jitter. */
 export const WINDOW_TARGET_MS = 100
 /** The best round trip is measured anew after this, ms: the path may have become longer. */
 export const WINDOW_BASE_LIFE_MS = 60_000
-/** Data is acknowledged each time this much arrived, bytes. */
+/** Data is acknowledged each time this many bytes have arrived. */
 export const ACK_BYTES = 32 * 1024

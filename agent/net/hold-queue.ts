@@ -1,6 +1,6 @@
 /**
- * Packets that wait a moment for a resolution or a handshake: a few, and not for long. What waited too long is dropped
- * rather than delivered late, because its sender has sent it again by then.
+ * A few packets that wait briefly for a resolution or a handshake. A packet that waited too long is dropped rather than
+ * delivered late, because its sender has retransmitted it by then.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -26,7 +26,7 @@ export class HoldQueue {
     return this.#held.length
   }
 
-  /** Keeps a copy; the oldest gives way when it is full. */
+  /** Keeps a copy; when the queue is full, drops the oldest. */
   push(packet: Uint8Array): void {
     if (this.#held.length >= HOLD_PACKETS) {
       this.#held.shift()
@@ -35,7 +35,7 @@ export class HoldQueue {
     this.#held.push({ packet: packet.slice(), since: this.#clock.now() })
   }
 
-  /** Everything that did not wait too long, oldest first; the queue is empty afterwards. */
+  /** Empties the queue and returns the packets that did not wait too long, oldest first. */
   take(): Uint8Array[] {
     const held = this.#held
     this.#held = []
@@ -45,7 +45,7 @@ export class HoldQueue {
     return fresh.map(({ packet }) => packet)
   }
 
-  /** Gives everything up, counted under `reason`. */
+  /** Drops everything, counted under `reason`. */
   drop(reason: string): void {
     if (this.#held.length > 0) this.#counters.drop(reason, this.#held.length)
     this.#held = []

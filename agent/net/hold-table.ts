@@ -1,6 +1,6 @@
 /**
- * Packets held for a key (an address, a peer and an address) until a question about it is answered: one question at a time
- * for each key, and no more than `HOLD_ADDRESSES` keys, so that a scan of the pool costs no more than that.
+ * Holds packets for a key (an address, or a peer and an address) until a question about it is answered. Each key has
+ * one question at a time, and there are at most `HOLD_ADDRESSES` keys, which bounds the cost of a scan of the pool.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -18,7 +18,7 @@ export class HoldTable<Key, Answer> {
     this.#counters = counters
   }
 
-  /** Keeps a copy of `packet`. The first packet of a key calls `ask`; `answered` gets what was held by then. */
+  /** Keeps a copy of `packet`. A key's first packet calls `ask`; `answered` gets the packets held by then. */
   hold(
     key: Key,
     packet: Uint8Array,
@@ -44,7 +44,7 @@ export class HoldTable<Key, Answer> {
     })
   }
 
-  /** Gives everything up, counted under `reason`; answers that come later find nothing. */
+  /** Drops everything, counted under `reason`; later answers find nothing. */
   drop(reason: string): void {
     for (const held of this.#held.values()) held.drop(reason)
     this.#held.clear()

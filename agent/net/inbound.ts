@@ -1,8 +1,9 @@
 /**
  * The last steps of a packet that a peer sent: tunnel -> checks -> tap.
  *
- * Delivered are only well-formed IPv4 packets that fit the tap, for an address with a live lease on this tap, from an
- * address of the pool that the DHT says this very peer holds, and never anything that looks like DHCP.
+ * Guarantees: a packet is delivered only if it is well-formed IPv4, fits the tap, and does not look like DHCP; its
+ * destination has a live lease on this tap; and its source is a pool address that, according to the DHT, this peer
+ * holds.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -34,9 +35,9 @@ export interface InboundParts {
 
 export class Inbound {
   readonly #parts: InboundParts
-  /** Packets whose source is being asked for, by peer and address. */
+  /** Packets whose source is being looked up, by peer and address. */
   readonly #unproven: HoldTable<string, Address | undefined>
-  /** Peer and address that the DHT refuted, and until when the next packet of it is dropped unasked. */
+  /** Pairs of peer and address that the DHT refuted, and until when their packets are dropped without asking again. */
   readonly #refuted = new Map<string, number>()
 
   constructor(parts: InboundParts) {
@@ -73,7 +74,7 @@ export class Inbound {
         return
       }
       counters.drop('not-mine')
-      // Only addresses that one node holds can be asked for again.
+      // The peer can look up only an address of the pool again.
       if (contains(pool, destination)) tunnels.notMine(peer, destination)
       return
     }
@@ -87,7 +88,7 @@ export class Inbound {
     this.#parts.tunnels.received(peer, source, packet.length)
   }
 
-  /** Unknown source, or one that was somewhere else: it may have moved to this peer, so the DHT is asked. */
+  /** The source is unknown or was at another node. It may have moved to this peer, so this asks the DHT. */
   #proveSource(peer: Address, source: Ip4, packet: Uint8Array): void {
     const { leases, resolver, counters, clock } = this.#parts
     if (leases.holder(source) !== undefined || resolver.isAbsent(source)) {

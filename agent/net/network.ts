@@ -1,10 +1,10 @@
 /**
- * The virtual network of one namespace on one tap: everything between the kernel and the overlay.
+ * One namespace's virtual network on one tap: everything between the kernel and the overlay.
  *
  *   tap -> switch -> arp | dhcp | service address | tunnel        (switch.ts)
  *   tunnel -> checks -> tap                                       (inbound.ts)
  *
- * The only place that knows all of its parts; whoever starts it hands in a tap, a ring, a DHT and leases.
+ * Only this file knows all the parts; its creator passes in a tap, a ring, a DHT and leases.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -28,11 +28,11 @@ import { TapWriter } from './tap/tap-writer.ts'
 import { type Carrier, LinkCarrier } from './tunnel/carrier.ts'
 import { type TunnelReport, Tunnels } from './tunnel/tunnels.ts'
 
-/** What an offer says when the namespace does not: 12 hours, the paper's choice (section 6), ms. */
+/** Lease time when the namespace gives none, ms: 12 hours, the paper's choice (section 6). */
 const DEFAULT_LEASE_MS = 12 * 3_600_000
 /**
- * How long the carrier is off when a lease is lost, ms. Linux tells changes of all links of a machine together, at most
- * once a second (net/core/link_watch.c); what went and came back between two times was seen by nobody.
+ * How long the carrier is off when a lease is lost, ms. Linux reports the changes of all links together, at most once a
+ * second (net/core/link_watch.c); nobody sees a carrier that goes and comes back between two reports.
  */
 const BOUNCE_MS = 1_500
 
@@ -60,9 +60,9 @@ export class VirtualNetwork {
   readonly #tunnels: Tunnels
   readonly #switch: Switch
   #carrierTimer: Timer | undefined
-  /** Leases that were lost while the carrier is off. */
+  /** Lost leases to report when the carrier is back. */
   readonly #untold: Lease[] = []
-  /** Of clients that have no other lease yet. */
+  /** Lost leases of clients that have no other lease yet. */
   readonly #lostLeases = new Map<ClientId, Lease>()
   #onBound: (bound: Bound) => void = () => {}
   #onLost: (lease: Lease) => void = () => {}
@@ -98,7 +98,7 @@ export class VirtualNetwork {
     tunnels.onPacket = (peer, packet) => inbound.fromPeer(peer, packet)
   }
 
-  /** Frames are taken from now on; DHCP waits for `setReady`. */
+  /** Handles frames from now on; DHCP waits for `setReady`. */
   start(): void {
     if (this.#running) return
     this.#running = true
@@ -110,7 +110,7 @@ export class VirtualNetwork {
     this.#tunnels.start()
   }
 
-  /** Leaves the tap open: it belongs to whoever made it. */
+  /** Leaves the tap open: it belongs to its creator. */
   stop(): void {
     this.#running = false
     this.#carrierTimer?.cancel()
@@ -118,51 +118,51 @@ export class VirtualNetwork {
     this.#dhcp.stop()
   }
 
-  /** Whether the DHT can be used, as `setReady` was told. */
+  /** The last value given to `setReady`. */
   get ready(): boolean {
     return this.#dhcp.ready
   }
 
-  /** The node is correctly connected and its DHT answers: clients that waited are served. */
+  /** The node is correctly connected and its DHT answers: serves the clients that waited. */
   setReady(ready = true): void {
     this.#dhcp.setReady(ready)
   }
 
-  /** A client was acknowledged an address (the paper's T2 for the first). */
+  /** An address was acknowledged to a client (for the first one, the paper's T2). */
   set onBound(handler: (bound: Bound) => void) {
     this.#onBound = handler
   }
 
-  /** A lease turned out to be somebody else's; told when the carrier is back, so that a client can be made to ask at once. */
+  /** A lease turned out to be another's; called when the carrier is back, so a client can be made to ask at once. */
   set onLost(handler: (lease: Lease) => void) {
     this.#onLost = handler
   }
 
-  /** Addresses that went to other nodes, of clients that have no other yet and may still believe in them. */
+  /** Addresses lost to other nodes whose clients have no other address yet and may still use the lost one. */
   get lost(): readonly Ip4[] {
     const now = this.#parts.clock.now()
     return [...this.#lostLeases.values()].filter(({ expiresAt }) => expiresAt > now).map(({ ip }) => ip)
   }
 
-  /** Why the latest client got no address; undefined when it got one. */
+  /** Why the last client got no address; undefined when it got one. */
   get dhcpProblem(): LeaseFailure | undefined {
     return this.#dhcp.problem
   }
 
-  /** Virtual addresses with which packets were exchanged. */
+  /** One report for each virtual address with which packets were exchanged. */
   tunnels(): TunnelReport[] {
     return this.#tunnels.reports()
   }
 
-  /** Frames and packets by what became of them; `drop-*` names the reason. */
+  /** Frames and packets counted by their fate; `drop-*` names the reason. */
   counters(): Record<string, number> {
     return this.#counters.snapshot()
   }
 
   /**
-   * NAK on the next renewal is hours too late. From here on no packet with the address leaves this node (switch.ts) or
-   * reaches the tap (inbound.ts); if the machine itself has it, it has it no longer; and clients that watch the carrier
-   * ask again when it comes back.
+   * A NAK on the next renewal would come hours too late. From here on no packet with the address leaves this node
+   * (switch.ts) or reaches the tap (inbound.ts). If the machine itself has the address, it loses it. Clients that watch
+   * the carrier ask again when it comes back.
    */
   #lost(lease: Lease): void {
     this.#log.warn('a lease was lost to another node', { ip: formatIp4(lease.ip), mac: lease.mac })

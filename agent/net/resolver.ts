@@ -1,9 +1,9 @@
 /**
  * Virtual IP -> node ("Brunet-ARP", paper section 5.3).
  *
- * Promise: one Get answers however many ask at once; an answer in use is refreshed before it runs out, so that the
- * established path never waits; `invalidate` takes effect at once; while the DHT cannot answer, what worked is believed
- * on for a while. `peek` is synchronous and is all that a packet of an established flow needs.
+ * Guarantees: one Get answers all simultaneous questions about an address. An answer in use is refreshed before it
+ * expires, so an established flow never waits. `invalidate` takes effect at once. While the DHT cannot answer, an owner
+ * that worked stays valid for a while. `peek` is synchronous and is all that a packet of an established flow needs.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -24,13 +24,13 @@ import {
 } from './constants.ts'
 
 interface Entry {
-  /** undefined: nobody holds the address, as far as the last answer says. */
+  /** undefined: according to the last answer, nobody holds the address. */
   owner: Address | undefined
-  /** Clock time at which `owner` (or its absence) was learned, must be asked for again, and is no longer believed. */
+  /** When `owner` (or its absence) was learned, must be asked for again, and is no longer believed; `Clock` time. */
   learnedAt: number
   refreshAt: number
   expiresAt: number
-  /** A node that said "not mine" or was not reached: not believed again until then, whatever the DHT still says. */
+  /** A node that said "not mine": until then it is not believed to be the owner, whatever the DHT says. */
   rejected: { owner: Address; until: number } | undefined
   lookup: Promise<Address | undefined> | undefined
 }
@@ -51,7 +51,7 @@ export class Resolver {
     this.#parts = parts
   }
 
-  /** The owner if it is known now; asks for it again in the background when its time is nearly up. */
+  /** The owner if it is known now; refreshes it in the background when its time is nearly up. */
   peek(ip: Ip4): Address | undefined {
     const entry = this.#entries.get(ip)
     if (entry?.owner === undefined) return undefined
@@ -61,7 +61,7 @@ export class Resolver {
     return entry.owner
   }
 
-  /** Whether it is known, freshly, that nobody holds the address. */
+  /** Whether a recent answer says that nobody holds the address. */
   isAbsent(ip: Ip4): boolean {
     const entry = this.#entries.get(ip)
     return entry !== undefined && entry.owner === undefined && this.#parts.clock.now() < entry.expiresAt
@@ -74,12 +74,12 @@ export class Resolver {
     return this.#lookup(ip)
   }
 
-  /** Asks the DHT whatever is remembered, and resolves to what is known then. Never rejects. */
+  /** Asks the DHT even if the owner is known, and resolves to what is known then. Never rejects. */
   refresh(ip: Ip4): Promise<Address | undefined> {
     return this.#lookup(ip)
   }
 
-  /** `owner` does not hold `ip` after all, or cannot be reached: forget it now, and do not take it again for a moment. */
+  /** `owner` does not hold `ip` after all: forgets it now, and does not accept it again for a moment. */
   invalidate(ip: Ip4, owner: Address): void {
     const entry = this.#entries.get(ip)
     if (entry?.owner !== owner) return
@@ -88,7 +88,7 @@ export class Resolver {
     entry.rejected = { owner, until: this.#parts.clock.now() + NEGATIVE_TTL_MS }
   }
 
-  /** The same for every address of a node that cannot be reached; the DHT may still point to it, rightly. */
+  /** Forgets every address of a node that cannot be reached; the DHT may still rightly point to it. */
   forget(owner: Address): void {
     for (const entry of this.#entries.values()) {
       if (entry.owner !== owner) continue
@@ -97,7 +97,7 @@ export class Resolver {
     }
   }
 
-  /** The way to `owner` broke: go on believing, but ask now whether its addresses have moved. */
+  /** The way to `owner` broke: still believes it, but asks now whether its addresses have moved. */
   suspect(owner: Address): void {
     const now = this.#parts.clock.now()
     for (const [ip, entry] of this.#entries) {
@@ -147,7 +147,7 @@ export class Resolver {
     return best.owner
   }
 
-  /** The DHT gave no majority: that says nothing about the owner. */
+  /** The DHT gave no majority, which says nothing about the owner: the last answer stays valid a little longer. */
   #believeOn(entry: Entry, now: number): void {
     if (entry.owner === undefined) return
     entry.refreshAt = now + REFRESH_RETRY_MS
@@ -175,7 +175,7 @@ export class Resolver {
     for (const [ip, entry] of this.#entries) {
       if (entry.lookup === undefined && now >= entry.expiresAt) this.#entries.delete(ip)
     }
-    // All of it alive: the oldest must go.
+    // All entries are alive: the oldest must go.
     for (const ip of this.#entries.keys()) {
       if (this.#entries.size < RESOLVER_ENTRIES) return
       this.#entries.delete(ip)
@@ -184,7 +184,7 @@ export class Resolver {
 }
 
 /**
- * The node that most sub-keys name. A renewal seals the same owner anew, so two values may be one answer: votes are
+ * The node that most sub-keys name. A renewal seals the same owner again, so two values may name one owner: votes are
  * counted by owner. Values that no member wrote do not count.
  */
 function ownerOf(keys: NamespaceKeys, ip: Ip4, found: readonly Found[]): { owner: Address; ttlMs: number } | undefined {

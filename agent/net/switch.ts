@@ -1,6 +1,6 @@
 /**
- * Where each frame from the tap goes: tap -> arp | dhcp | service address | neighbour on the same tap | tunnel, or a
- * counted drop. No frame makes it throw.
+ * Decides where each frame from the tap goes: tap -> arp | dhcp | service address | neighbour on the same tap | tunnel,
+ * or a counted drop. No frame makes it throw.
  */
 
 import type { Counters } from '../core/counters.ts'
@@ -50,7 +50,7 @@ export class Switch {
     this.#broadcast = broadcastOf(parts.pool)
   }
 
-  /** One wake-up's frames, valid only during the call. */
+  /** Handles one wake-up's frames, which are valid only during the call. */
   fromTap(frames: readonly Uint8Array[]): void {
     this.#parts.counters.add('tap-frames-in', frames.length)
     for (const frame of frames) this.#sort(frame)
@@ -64,7 +64,7 @@ export class Switch {
       counters.drop('frame-short')
       return
     }
-    // A bridge floods what it cannot place; what is for another station is none of ours.
+    // A bridge floods frames for unknown stations; frames for another station are not for us.
     if (!isAddressedTo(frame, this.#mac)) {
       counters.drop('other-station')
       return
@@ -119,7 +119,7 @@ export class Switch {
     else writer.packet(neighbour.mac, packet)
   }
 
-  /** DHCP goes to the agent's server or nowhere: never into a tunnel. */
+  /** DHCP goes only to the agent's server, never into a tunnel. */
   #dhcp(packet: Uint8Array): void {
     const { counters, dhcp } = this.#parts
     const destination = destinationOf(packet)

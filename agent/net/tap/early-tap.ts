@@ -1,5 +1,5 @@
 /**
- * Keeps what a DHCP client sends in the moment between the tap's creation and the network that answers on it.
+ * Keeps the frames that a DHCP client sends between the tap's creation and the start of the network that answers on it.
  *
  * A client that saw the tap come up sends its DISCOVER at once and the next one seconds later: dropping the first would
  * cost more than the whole boot.
@@ -36,7 +36,7 @@ export class EarlyTap implements TapDevice {
     return this.#tap.mtu
   }
 
-  /** From here on frames go straight to `handler`; what was kept goes first. */
+  /** Hands the kept frames to `handler` first; from then on frames go straight to it. */
   set onFrames(handler: (frames: readonly Uint8Array[]) => void) {
     this.#tap.onFrames = handler
     const kept = this.#kept ?? []

@@ -1,9 +1,9 @@
 /**
  * The kernel's tap device, through the addon `tap.node`.
  *
- * Promise: the device exists from `KernelTap.open` to `close`, is up, has the MTU and MAC that were asked for, and is
- * nobody else's: an interface of that name that already stands is refused, never taken over. Whatever can be the user's
- * fault ends in one sentence (`InputError`).
+ * Guarantees: from `KernelTap.open` to `close` the device exists, is up, and has the requested MTU and MAC. It is this
+ * process's own: an existing interface of that name is an error, never taken over. Every failure that can be the user's
+ * fault is one sentence (`InputError`).
  */
 
 import { accessSync, constants, readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import type { TapDevice } from './tap-device.ts'
 const TUN = '/dev/net/tun'
 /** Fits a 1500-byte underlay with room for every carrier's headers. */
 export const DEFAULT_MTU = 1400
-/** What every IPv4 host must take (RFC 791), and what fits the addon's buffers. */
+/** What every IPv4 host must accept (RFC 791), and what fits the addon's buffers. */
 const MIN_MTU = 576
 const MAX_MTU = 65_521
 /** CAP_NET_ADMIN's bit in /proc/self/status (linux/capability.h). */
@@ -45,7 +45,7 @@ interface Addon {
 export interface TapOptions {
   /** 1 to 15 characters, no slash, blank, colon or per cent sign. */
   readonly name: string
-  /** Bytes of IP payload in a frame, 576 to 65521; 1400 unless told otherwise. */
+  /** Bytes of IP payload in a frame, 576 to 65521; 1400 by default. */
   readonly mtu?: number
   /** The kernel side's MAC: unicast, locally administered. The kernel draws one if absent. */
   readonly mac?: Mac
@@ -95,7 +95,7 @@ export class KernelTap implements TapDevice {
     this.#onFrames = handler
   }
 
-  /** Somebody deleted the device; no frame will come any more. `code` is the errno's name. */
+  /** The device was deleted from outside; no more frames will come. `code` is the errno's name. */
   set onGone(handler: (code: string) => void) {
     this.#onGone = handler
   }
@@ -126,7 +126,9 @@ export class KernelTap implements TapDevice {
 }
 
 /**
- * Says beforehand, and without a trace, whether `KernelTap.open` can work: name, MTU, /dev/net/tun, rights, name free.
+ * Checks in advance, without side effects, whether `KernelTap.open` can work: name, MTU, MAC, /dev/net/tun, rights, and
+ * that the name is free.
+ *
  * @throws InputError
  */
 export function checkTap(options: TapOptions): void {
@@ -140,7 +142,7 @@ export function checkTap(options: TapOptions): void {
   if (interfaceExists(options.name)) throw nameTaken(options.name)
 }
 
-/** What keeps this machine from making any tap; undefined when nothing does. */
+/** What keeps this machine from creating any tap; undefined when nothing does. */
 export function tapProblem(): InputError | undefined {
   try {
     checkTap({ name: 'wow-doctor' })
@@ -221,7 +223,7 @@ function hasNetAdmin(): boolean {
   }
 }
 
-/** /proc/net follows the process into its network namespace; a /sys mounted by somebody else does not. */
+/** Reads /proc/net, which follows the process into its network namespace; a /sys mounted elsewhere does not. */
 function interfaceExists(name: string): boolean {
   try {
     return readFileSync('/proc/net/dev', 'utf8')

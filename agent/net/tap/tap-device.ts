@@ -1,14 +1,14 @@
 /**
  * The tap as the switch sees it: whole Ethernet frames in both directions, in batches.
  *
- * `KernelTap` (the addon) is the real one; tests may hand frames in directly.
+ * `KernelTap` (the addon) is the real one; tests may pass frames in directly.
  */
 
 import type { Ip4, Mac } from '../../core/ip.ts'
 
 export interface TapDevice {
   readonly name: string
-  /** The MAC of the kernel's side of the tap. */
+  /** The MAC of the tap's kernel side. */
   readonly mac: Mac
   /** Bytes of IP payload in one frame. */
   readonly mtu: number
@@ -18,7 +18,7 @@ export interface TapDevice {
   write(frame: Uint8Array): boolean
   /** Carrier off makes DHCP clients drop or recheck their lease; carrier on wakes them. */
   setCarrier(on: boolean): void
-  /** Takes an address off the kernel's side, if it is there: nobody on this machine sends from it any more. */
+  /** Removes an address from the kernel's side, if it is there, so that this machine no longer sends from it. */
   removeAddress(ip: Ip4): void
   close(): void
 }

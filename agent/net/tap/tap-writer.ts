@@ -20,7 +20,7 @@ export class TapWriter {
     this.#frame = new Uint8Array(ETHERNET_HEADER + 65_535)
   }
 
-  /** Puts one IP packet into a frame from the agent to `to`. */
+  /** Writes one IP packet in a frame from the agent to `to`. */
   packet(to: Mac, packet: Uint8Array): void {
     if (to !== this.#lastMac) {
       this.#lastMac = to

@@ -1,6 +1,6 @@
 /**
- * What carries datagrams between two nodes. One stands: the overlay's own link (libp2p, direct or relayed). The place is
- * kept for faster ones: `Tunnels` takes a carrier by this face and knows nothing else of it.
+ * What carries datagrams between two nodes. There is one today: the overlay's own link (libp2p, direct or relayed). The
+ * interface leaves room for faster ones: `Tunnels` knows nothing else of its carrier.
  */
 
 import type { Address } from '../../overlay/address.ts'
@@ -11,7 +11,7 @@ export interface Carrier {
   readonly name: string
   /** Makes sure that datagrams can reach `peer`. @throws when they cannot */
   open(peer: Address, signal: AbortSignal): Promise<void>
-  /** False when there is no way to `peer` or it is full; the datagram is gone then. Keeps a reference to the bytes. */
+  /** False when there is no way to `peer` or it is full: the datagram is dropped. Keeps a reference to the bytes. */
   send(peer: Address, datagram: Uint8Array): boolean
   /** The bytes come from the node that owns `peer`'s key, unaltered. */
   set onDatagram(handler: (peer: Address, datagram: Uint8Array) => void)

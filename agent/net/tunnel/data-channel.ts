@@ -1,8 +1,9 @@
 /**
- * The open part of a tunnel: packets in batches, how much may be under way, and whether the peer is still there.
+ * The open part of a tunnel: sends packets in batches, limits the bytes in flight, and watches whether the peer is
+ * alive.
  *
- * Promise: no promise and no allocation per packet: `append` copies into the batch, `flush` sends it. What it counts is of
- * the session that `open` began last.
+ * Guarantees: a packet costs no promise and no allocation: `append` copies it into the batch, `flush` sends the batch.
+ * All counts belong to the session that `open` began last.
  */
 
 import type { Clock } from '../../core/clock.ts'
@@ -20,7 +21,7 @@ export interface DataChannelParts {
   readonly carrier: Carrier
   readonly clock: Clock
   readonly counters: Counters
-  /** Everything but data. */
+  /** Sends any message but data. */
   readonly send: (message: TunnelMessage) => void
 }
 
@@ -30,7 +31,7 @@ export class DataChannel {
   readonly #batch = new PacketBatch()
   #session = 0
   #window = new SendWindow()
-  /** Bytes of data messages of this session that arrived, and how many of them the peer knows of. */
+  /** Bytes of this session's data messages that arrived, and how many of them were acknowledged. */
   #received = 0
   #acknowledged = 0
   #rttMs: number | null = null
@@ -48,12 +49,12 @@ export class DataChannel {
     return this.#rttMs
   }
 
-  /** Clock time of the last packet sent or datagram heard, or of its making. */
+  /** Clock time of the last packet sent or datagram heard, at first of the channel's creation. */
   get lastUsed(): number {
     return Math.max(this.#createdAt, this.#lastSent, this.#lastHeard)
   }
 
-  /** Both ends proved their membership for `session`. What the one before it gathered is sent first. */
+  /** Both ends proved their membership for `session`. The former session's batch is sent first. */
   open(session: number): void {
     this.flush()
     this.#session = session
@@ -64,7 +65,7 @@ export class DataChannel {
     this.#batch.reset(dataPrefix(this.#parts.tag, session))
   }
 
-  /** Takes one IP packet (a copy); says whether the batch has begun, so that the caller flushes it. */
+  /** Copies one IP packet into the batch. Returns whether the batch holds packets, which the caller must flush. */
   append(packet: Uint8Array): boolean {
     if (this.#batch.lengthWith(packet.length) > BATCH_BYTES) this.flush()
     if (!this.#window.admits(this.#batch.length)) {
@@ -86,18 +87,18 @@ export class DataChannel {
     this.#lastSent = now
   }
 
-  /** Gives up what waits to be sent. */
+  /** Drops the packets that wait to be sent. */
   drop(): void {
     if (this.#batch.packets > 0) this.#parts.counters.drop('peer-unreachable', this.#batch.packets)
     this.#batch.clear()
   }
 
-  /** Something of the session, or of the one before it, came. */
+  /** A message of this session or the one before it came. */
   heard(): void {
     this.#lastHeard = this.#parts.clock.now()
   }
 
-  /** A data message of the session with `bytes` of packets came: now and then the peer is told how much arrived. */
+  /** A data message of this session with `bytes` of packets came: sends an acknowledgement every `ACK_BYTES`. */
   got(bytes: number): void {
     this.#received += this.#batch.prefixLength + bytes
     if (this.#received - this.#acknowledged < ACK_BYTES) return
@@ -119,14 +120,14 @@ export class DataChannel {
     this.measured(now - at)
   }
 
-  /** A question of this node was answered after `roundTrip` ms. */
+  /** The peer answered this node after `roundTrip` ms. */
   measured(roundTrip: number): void {
     this.heard()
     if (roundTrip < 0 || roundTrip > SILENCE_MS) return
     this.#rttMs = this.#rttMs === null ? roundTrip : this.#rttMs * 0.75 + roundTrip * 0.25
   }
 
-  /** Pings while packets flow, when it is time; `silent`: the peer has not answered for too long. */
+  /** Pings when it is time and packets flow. `silent`: the peer has not answered for too long. */
   beat(): 'well' | 'silent' {
     const now = this.#parts.clock.now()
     if (now - this.#lastSent > ACTIVE_MS || now - this.#lastPing < HEARTBEAT_MS) return 'well'

@@ -1,6 +1,6 @@
 /**
- * The two ends of a handshake, without timers and without a wire: what to say, and whether what the peer said proves that
- * it knows the namespace's secret (tunnel-messages.ts has the messages and the proof).
+ * Both ends of a handshake, without timers or I/O: what to send, and whether the peer's message proves that it knows
+ * the namespace's secret (messages.ts has the messages and the proof).
  */
 
 import { equal } from '../../core/bytes.ts'
@@ -43,7 +43,7 @@ export function confirmWelcome(parts: HandshakeParts, nonce: Uint8Array, welcome
   }
 }
 
-/** The responder: remembers the one handshake that its peer began last. */
+/** The responder: remembers the last handshake that its peer began. */
 export class Responder {
   readonly #parts: HandshakeParts
   #open: (Transcript & { readonly id: number }) | undefined
@@ -52,7 +52,7 @@ export class Responder {
     this.#parts = parts
   }
 
-  /** Whether a hello with this nonce belongs to the handshake under way. */
+  /** Whether a hello with this nonce belongs to the current handshake. */
   knows(nonce: Uint8Array): boolean {
     return this.#open !== undefined && equal(this.#open.initiatorNonce, nonce)
   }
@@ -69,7 +69,7 @@ export class Responder {
     }
   }
 
-  /** `stale`: it belongs to no handshake under way. Whatever it is, a handshake is judged once. */
+  /** `stale`: it does not belong to the current handshake. Each handshake is judged once, whatever the verdict. */
   judge(confirm: Confirm): 'proven' | 'refused' | 'stale' {
     const open = this.#open
     if (open === undefined || open.id !== confirm.session) return 'stale'

@@ -1,10 +1,10 @@
 /**
- * What two members of a namespace say to each other, and how each proves to be one.
+ * The messages between two members of a namespace, and how each proves its membership.
  *
- * Every datagram starts with the namespace's tag, so that several namespaces can share a link. The handshake has three
+ * Every datagram starts with the namespace's tag, so several namespaces can share a link. The handshake has three
  * messages: hello (my nonce), welcome (your nonce, mine, my proof), confirm (my proof). A proof is an HMAC with the
- * namespace's membership key over both ring addresses, which the link proved, both nonces and the role: it cannot be
- * replayed, reflected, or carried over to another pair of nodes.
+ * namespace's membership key over both ring addresses, which the link proved, both nonces and the role. So it cannot be
+ * replayed, reflected, or reused by another pair of nodes.
  */
 
 import { EMPTY, equal, hmac, sha256, utf8 } from '../../core/bytes.ts'
@@ -17,7 +17,7 @@ export const NONCE_BYTES = 16
 const PROOF_BYTES = 32
 const TAG_BYTES = 8
 
-/** All that is left. */
+/** All remaining bytes. */
 const rest: Codec<Uint8Array> = {
   write: (writer, value) => writer.raw(value),
   read: (reader) => reader.raw(reader.left),
@@ -26,9 +26,9 @@ const nonce = fixed(NONCE_BYTES)
 const proof = fixed(PROOF_BYTES)
 const ip4 = u32 as Codec<Ip4>
 
-/** Everything behind the tag. */
+/** Everything after the tag. */
 export const tunnelMessageCodec = union({
-  /** IP packets, each with its length (u16) in front. */
+  /** IP packets, each prefixed with its length (u16). */
   data: struct({ session: u32, packets: rest }),
   hello: struct({ nonce }),
   welcome: struct({ yours: nonce, mine: nonce, proof }),
@@ -37,17 +37,17 @@ export const tunnelMessageCodec = union({
   unknown: struct({ session: u32 }),
   /** The receiver of data does not hold the address. */
   notMine: struct({ ip: ip4 }),
-  /** Heartbeat; `at` comes back as it was. */
+  /** Heartbeat; the pong returns `at` unchanged. */
   ping: struct({ session: u32, at: u48 }),
   pong: struct({ session: u32, at: u48, received: u48 }),
-  /** Bytes of data messages of this session that arrived, in all. */
+  /** `received`: total bytes of this session's data messages that arrived. */
   ack: struct({ session: u32, received: u48 }),
 })
 const datagram = struct({ tag: fixed(TAG_BYTES), message: tunnelMessageCodec })
 
 export type TunnelMessage = Decoded<typeof tunnelMessageCodec>
 
-/** The tag of a namespace; public, like its id. */
+/** The namespace's tag; public, like its id. */
 export function tagOf(keys: NamespaceKeys): Uint8Array {
   return sha256(utf8('wow tunnel tag 1'), utf8(keys.id)).subarray(0, TAG_BYTES)
 }
@@ -62,7 +62,7 @@ export function decodeMessage(tag: Uint8Array, bytes: Uint8Array): TunnelMessage
   return decode(datagram, bytes).message
 }
 
-/** What stands before the packets in every data message of one session. */
+/** The bytes before the packets in every data message of a session. */
 export function dataPrefix(tag: Uint8Array, session: number): Uint8Array {
   return encodeMessage(tag, { kind: 'data', session, packets: EMPTY })
 }
@@ -97,7 +97,7 @@ export function provesMembership(
   return equal(proveMembership(keys, role, transcript), claimed)
 }
 
-/** Tells data of this session from data of an earlier one between the same nodes; no secret. */
+/** Distinguishes this session's data from that of an earlier one between the same nodes; not a secret. */
 export function sessionId(keys: NamespaceKeys, transcript: Transcript): number {
   const bytes = hmac(keys.membership, utf8(`wow tunnel session 1 ${keys.id} `), encode(transcriptCodec, transcript))
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)

@@ -1,9 +1,9 @@
-/** IP packets one behind the other, as a data message carries them: each with its length (u16) in front. */
+/** A batch of IP packets as a data message carries it: each packet is prefixed with its length (u16). */
 
 const LENGTH_BYTES = 2
 const FIRST_SIZE = 2048
 
-/** What one wake-up gathers for one peer. Copies, and allocates only while it grows and when it is taken. */
+/** The packets of one wake-up for one peer. Copies packets; allocates only to grow and in `take`. */
 export class PacketBatch {
   #bytes = new Uint8Array(FIRST_SIZE)
   #prefixLength = 0
@@ -24,7 +24,7 @@ export class PacketBatch {
     return this.#packets
   }
 
-  /** Begins anew, every datagram with `prefix`. */
+  /** Clears the batch; every datagram now begins with `prefix`. */
   reset(prefix: Uint8Array): void {
     this.#bytes.set(prefix)
     this.#prefixLength = prefix.length
@@ -36,7 +36,7 @@ export class PacketBatch {
     this.#packets = 0
   }
 
-  /** How long the datagram becomes with one more packet of `length` bytes. */
+  /** The datagram's length with one more packet of `length` bytes. */
   lengthWith(length: number): number {
     return this.#length + LENGTH_BYTES + length
   }
@@ -55,7 +55,7 @@ export class PacketBatch {
     this.#packets++
   }
 
-  /** The datagram, in memory of its own: the carrier keeps it until it is on the wire. */
+  /** The datagram, in its own memory: the carrier keeps it until it is on the wire. */
   take(): Uint8Array {
     const datagram = this.#bytes.slice(0, this.#length)
     this.clear()
@@ -63,7 +63,7 @@ export class PacketBatch {
   }
 }
 
-/** Calls `each` with a view of every packet; false when the last one is cut off or empty. */
+/** Calls `each` with a view of every packet, up to one that is cut off or empty; returns false if there is one. */
 export function eachPacket(bytes: Uint8Array, each: (packet: Uint8Array) => void): boolean {
   let at = 0
   while (at < bytes.length) {

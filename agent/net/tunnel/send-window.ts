@@ -1,10 +1,11 @@
 /**
- * How much may be under way to one peer, so that a carrier that queues without end (TCP does, by megabytes) never holds
- * seconds of packets: inner connections must see loss, and the ring's own heartbeats on the same link must get through.
+ * Limits the bytes in flight to one peer, so that a carrier that queues without limit (TCP does, by megabytes) never
+ * holds seconds of packets: inner connections must see loss, and the ring's heartbeats on the same link must get
+ * through.
  *
- * Promise: at most a window of bytes is unacknowledged. The window grows while acknowledgements come back promptly and
- * shrinks when they come more than `TARGET_DELAY_MS` later than the best seen, as LEDBAT does (RFC 6817). Bytes that the
- * carrier lost do not stay in the count for ever: the answer to a heartbeat accounts for all that was sent before it.
+ * Guarantees: at most a window of bytes is unacknowledged. The window grows while acknowledgements come back promptly
+ * and shrinks when they come more than `WINDOW_TARGET_MS` later than the best seen, as LEDBAT does (RFC 6817). Bytes
+ * that the carrier lost do not count for ever: the answer to a heartbeat accounts for all bytes sent before it.
  */
 
 import {
@@ -16,7 +17,7 @@ import {
 } from '../constants.ts'
 
 interface Mark {
-  /** Bytes sent up to and with this datagram. */
+  /** Bytes sent up to and including this datagram. */
   readonly end: number
   readonly at: number
 }
@@ -25,7 +26,7 @@ export class SendWindow {
   #size = WINDOW_MIN_BYTES
   #sent = 0
   #acked = 0
-  /** Bytes that were sent and never arrived: what the peer's count is behind for good. */
+  /** Bytes that were sent and never arrived, by which the peer's count stays behind. */
   #lost = 0
   #marks: Mark[] = []
   #pingMark: Mark | undefined
@@ -33,10 +34,10 @@ export class SendWindow {
   #baseSince = 0
   #slowStart = true
   #shrunkAt = Number.NEGATIVE_INFINITY
-  /** Whether the window kept something back since the last acknowledgement: only then does it grow. */
+  /** Whether the window held a packet back since it last grew: only then does it grow again. */
   #limited = false
 
-  /** Bytes that may be under way. */
+  /** The most bytes in flight. */
   get size(): number {
     return this.#size
   }
@@ -61,12 +62,12 @@ export class SendWindow {
     this.#pingMark = { end: this.#sent, at }
   }
 
-  /** The peer has got `received` bytes in all. */
+  /** The peer has received `received` bytes in total. */
   acknowledged(received: number, now: number): void {
     this.#advance(received + this.#lost, now)
   }
 
-  /** The peer answered the heartbeat sent at `at`: what was sent before it and is not in `received` is lost. */
+  /** The peer answered the heartbeat sent at `at`: bytes sent before it that are not in `received` are lost. */
   ponged(at: number, received: number, now: number): void {
     const mark = this.#pingMark
     if (mark === undefined || mark.at !== at) return
@@ -92,7 +93,7 @@ export class SendWindow {
       this.#baseSince = now
     }
     if (roundTrip - this.#base > WINDOW_TARGET_MS) {
-      // One step down for each round trip: the acknowledgements of the old window are still to come.
+      // One step down per round trip: the acknowledgements of the old window are still to come.
       if (now - this.#shrunkAt < roundTrip) return
       this.#slowStart = false
       this.#shrunkAt = now

@@ -1,8 +1,9 @@
 /**
- * One peer of one namespace: the handshake, then the data channel; how both are begun again when they break.
+ * The tunnel to one peer of one namespace: the handshake, then the data channel, and the restart of both when they
+ * break.
  *
- * Promise: no packet is handed up before the peer proved that it knows the namespace's secret, for this pair of nodes and
- * these nonces; none is sent to a peer that did not. Packets that come before that wait in a short queue.
+ * Guarantees: no packet is handed up, and none is sent, before the peer proved that it knows the namespace's secret,
+ * for this pair of nodes and these nonces. Until then outgoing packets wait in a short queue.
  */
 
 import { Backoff } from '../../core/backoff.ts'
@@ -37,11 +38,11 @@ export interface TunnelParts {
   readonly clock: Clock
   readonly random: Random
   readonly counters: Counters
-  /** The peer cannot be reached now, or proved to be no member. */
+  /** The peer cannot be reached now, or failed to prove membership. */
   readonly onUnreachable: (peer: Address) => void
 }
 
-/** `idle`: nothing under way; `linking`: the carrier looks for the peer; `greeting`: hello sent; `open`: both proved. */
+/** `idle`: nothing in progress; `linking`: the carrier opens a way; `greeting`: hello sent; `open`: both proved. */
 type Phase =
   | { readonly name: 'idle' }
   | { readonly name: 'linking'; readonly abort: AbortController }
@@ -54,7 +55,7 @@ export class Tunnel {
   readonly #held: HoldQueue
   readonly #data: DataChannel
   #phase: Phase = { name: 'idle' }
-  /** Data of the session before this one may still be under way. */
+  /** The session before this one: its data may still be in flight. */
   #previousId: number | undefined
   #timer: Timer | undefined
   #tries = 0
@@ -62,7 +63,7 @@ export class Tunnel {
   #notBefore = 0
   readonly #handshake: HandshakeParts
   readonly #responder: Responder
-  /** Of handshakes that the peer begins: each costs three HMACs. */
+  /** Limits handshakes that the peer begins: each costs three HMACs. */
   readonly #handshakes: Throttle
   readonly #complaints: Throttle
 
@@ -98,7 +99,7 @@ export class Tunnel {
 
   // ---- packets out -----------------------------------------------------------------------------------------------
 
-  /** Takes one IP packet (a copy); says whether the batch has begun, so that the caller flushes it. */
+  /** Copies one IP packet. Returns whether the batch holds packets, which the caller must flush. */
   append(packet: Uint8Array): boolean {
     if (this.#phase.name !== 'open') {
       this.#hold(packet)
@@ -129,7 +130,7 @@ export class Tunnel {
     this.#enter(phase)
     this.#timer = clock.after(CONNECT_TIMEOUT_MS, () => {
       abort.abort()
-      // The carrier may take its time to notice.
+      // Does not wait for the carrier to notice the abort.
       this.#fail('peer-unreachable')
     })
     try {
@@ -192,7 +193,7 @@ export class Tunnel {
 
   // ---- messages in -----------------------------------------------------------------------------------------------
 
-  /** The IP packets of a data message, when the peer may send them; everything else is worked off here. */
+  /** Returns a data message's IP packets if the peer may send them; handles all other messages itself. */
   receive(message: TunnelMessage): Uint8Array | undefined {
     switch (message.kind) {
       case 'data':
@@ -219,7 +220,7 @@ export class Tunnel {
         if (this.#isCurrent(message.session)) this.#data.onAck(message.received)
         return undefined
       case 'notMine':
-        return undefined // The tunnels' matter: it concerns an address, not the session.
+        return undefined // `Tunnels` handles it: it concerns an address, not the session.
     }
   }
 
@@ -241,7 +242,7 @@ export class Tunnel {
 
   #onHello(nonce: Uint8Array): void {
     if (this.#phase.name === 'greeting') {
-      // Both began: the lower address goes on, the other one answers and only resumes if nothing comes of it.
+      // Both began: the node with the lower address goes on; the other answers and resumes only if no confirm comes.
       if (this.#parts.self < this.peer) return
       this.#awaitWelcome(this.#phase.nonce)
     }
@@ -286,19 +287,19 @@ export class Tunnel {
 
   // ---- watching --------------------------------------------------------------------------------------------------
 
-  /** Called about twice a heartbeat: pings while packets flow, and gives up a peer that went silent. */
+  /** Called about twice per heartbeat: pings while packets flow, and gives up on a silent peer. */
   tick(): void {
     if (this.#phase.name !== 'open' || this.#data.beat() === 'well') return
     this.#data.drop()
     this.#fail('peer-silent')
   }
 
-  /** The way to the peer broke: the next packet looks for another and greets anew. */
+  /** The way to the peer broke: the next packet opens another and starts a new handshake. */
   down(): void {
-    if (this.#phase.name === 'linking') return // It is being looked for already.
+    if (this.#phase.name === 'linking') return // Another way is being opened already.
     this.#data.drop()
     this.#responder.forget()
-    // A new link has its own handshake, at once.
+    // A new link may begin a handshake at once.
     this.#handshakes.reset()
     this.#enter({ name: 'idle' })
     if (this.#held.size > 0) void this.#link()
@@ -316,7 +317,7 @@ export class Tunnel {
     this.#data.drop()
   }
 
-  /** A stranger must not make us talk much. */
+  /** Throttled: a stranger must not make us talk much. */
   #complain(message: TunnelMessage): void {
     if (this.#complaints.admits()) this.#send(message)
   }

@@ -1,9 +1,9 @@
 /**
- * The tunnels of one namespace: virtual IP -> node -> tunnel, in both directions.
+ * One namespace's tunnels: virtual IP -> node -> tunnel, in both directions.
  *
- * Out: `send` finds the owner of an address (waiting briefly while it is asked for), hands the packet to that node's
- * tunnel, and `flush` sends what one wake-up gathered for each peer as one datagram. In: only packets of an open
- * tunnel come up, through `onPacket`.
+ * Out: `send` finds an address's owner (a packet waits briefly during the lookup) and hands the packet to that node's
+ * tunnel; `flush` sends the packets of one wake-up as one datagram per peer. In: `onPacket` gets only packets of an
+ * open tunnel.
  */
 
 import { type Clock, every, type Timer } from '../../core/clock.ts'
@@ -56,7 +56,7 @@ export class Tunnels {
   readonly #tag: Uint8Array
   readonly #tunnels = new Map<Address, Tunnel>()
   readonly #routes = new Map<Ip4, Route>()
-  /** Packets whose destination is being asked for. */
+  /** Packets whose destination is being looked up. */
   readonly #unresolved: HoldTable<Ip4, Address | undefined>
   readonly #dirty = new Set<Tunnel>()
   #onPacket: (peer: Address, packet: Uint8Array) => void = () => {}
@@ -70,7 +70,7 @@ export class Tunnels {
     parts.carrier.onDown = (peer) => this.#down(peer)
   }
 
-  /** A packet of a proven member, valid only during the call; neither its header nor its addresses are checked yet. */
+  /** A packet of a proven member, valid only during the call. Its header and addresses are not checked yet. */
   set onPacket(handler: (peer: Address, packet: Uint8Array) => void) {
     this.#onPacket = handler
   }
@@ -90,7 +90,7 @@ export class Tunnels {
     this.#dirty.clear()
   }
 
-  /** Sends one packet towards `ip`; it is copied. Follow a batch of these with `flush`. */
+  /** Sends a copy of one packet towards `ip`. Call `flush` after a batch of these. */
   send(ip: Ip4, packet: Uint8Array): void {
     const owner = this.#parts.resolver.peek(ip)
     if (owner === undefined) this.#resolveFirst(ip, packet)
@@ -102,18 +102,18 @@ export class Tunnels {
     this.#dirty.clear()
   }
 
-  /** Tells `peer` that the address it sent to is not on this tap. */
+  /** Tells `peer` that `ip`, to which it sent a packet, is not on this tap. */
   notMine(peer: Address, ip: Ip4): void {
     this.#tunnels.get(peer)?.refuseAddress({ kind: 'notMine', ip })
   }
 
-  /** Counts bytes of a packet that was delivered, under the virtual IP that it came from. */
+  /** Counts a delivered packet's bytes under the virtual IP it came from. */
   received(peer: Address, ip: Ip4, bytes: number): void {
     const tunnel = this.#tunnels.get(peer)
     if (tunnel !== undefined) this.#routeTo(tunnel, ip).rxBytes += bytes
   }
 
-  /** Addresses with which packets were exchanged, in order. */
+  /** One report for each address with which packets were exchanged, in order of address. */
   reports(): TunnelReport[] {
     return [...this.#routes.values()]
       .sort((a, b) => a.ip - b.ip)
@@ -132,7 +132,7 @@ export class Tunnels {
 
   #sendTo(owner: Address, ip: Ip4, packet: Uint8Array): void {
     if (owner === this.#parts.self) {
-      // The DHT says that it is ours, yet nobody on this tap has it: a lease that a client has not taken up again.
+      // The DHT says that it is ours, but no client on this tap has it: a client has not taken its lease up again.
       this.#parts.counters.drop('owner-is-self')
       return
     }

@@ -1,14 +1,14 @@
 /**
  * What this machine is.
  *
- * `machineFingerprint` tells a copied disk from the machine it was copied from (docs/appliance.md: a copy is a new node). It reads
- * the two sources that systeminformation's `uuid` reads, itself: loading that library and its shell take 400 ms, which
- * nothing on the way to the first lease can afford. `machineFacts` asks systeminformation, once the node is up.
+ * `machineFingerprint` tells a copied disk from the original machine's (docs/appliance.md: a copy is a new node). It
+ * reads the two sources that systeminformation's `uuid` reads, but directly: that library and its shell take 400 ms to
+ * load, too long before the first lease. `machineFacts` asks systeminformation once the node is up.
  */
 
 import { readFileSync } from 'node:fs'
 
-/** For people, in `wow status`; null: the machine does not say. */
+/** Shown by `wow status`; null: the machine does not say. */
 export interface MachineFacts {
   readonly hostname: string | null
   readonly os: string | null
@@ -20,10 +20,10 @@ export interface MachineFacts {
   readonly virtual: string | null
 }
 
-/** Vendors that do not care give every machine one of these. */
+/** Some vendors give every machine one of these. */
 const MEANINGLESS_UUIDS = new Set(['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'])
 
-/** `os:<machine-id> hardware:<DMI UUID>`, as much of it as the machine tells; null when it tells nothing. */
+/** `os:<machine-id> hardware:<DMI UUID>`, or only one of the two; null when the machine gives neither. */
 export function machineFingerprint(root = '/'): string | null {
   const machineId = readWord(`${root}etc/machine-id`) ?? readWord(`${root}var/lib/dbus/machine-id`)
   const uuid = readWord(`${root}sys/class/dmi/id/product_uuid`)
@@ -38,11 +38,11 @@ function readWord(path: string): string | undefined {
     const text = readFileSync(path, 'utf8').trim().toLowerCase()
     return text === '' ? undefined : text
   } catch {
-    return undefined // Absent in containers, and the DMI UUID is for root only.
+    return undefined // Absent in containers; only root may read the DMI UUID.
   }
 }
 
-/** Slow (a second on a small machine): not before the node is up. */
+/** Slow (a second on a small machine): do not call it before the node is up. */
 export async function machineFacts(): Promise<MachineFacts> {
   const { default: system } = await import('systeminformation')
   const [os, cpu, memory, hardware] = await Promise.all([system.osInfo(), system.cpu(), system.mem(), system.system()])

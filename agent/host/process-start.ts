@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * When a process started, in the kernel's ticks (proc(5), field 22); undefined when there is no such process. Its id alone
- * names nobody: it may have been given away again.
+ * When a process started, in kernel ticks (proc(5), field 22); undefined when there is no such process. A process id
+ * alone does not identify a process: the kernel may have reused it.
  */
 export function startOf(pid: number): string | undefined {
   try {

@@ -1,8 +1,8 @@
 /**
- * The folder where one agent keeps what must survive a restart: identity, leases, peers to ask next time.
+ * The folder where an agent keeps what must survive a restart: its identity, its leases, and peers to dial next time.
  *
- * Promise: one agent at a time; every file is whole and 0600; a file that is corrupt is an error that names it, since
- * going on without it would silently make another node of this one.
+ * Guarantees: one agent uses it at a time. Every file is whole and 0600. A corrupt file is an error that names it,
+ * because going on without it would silently turn this node into another.
  */
 
 import { accessSync, chmodSync, constants, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -12,14 +12,14 @@ import { codeOf, InputError, messageOf } from '../core/errors.ts'
 import { writeWhole } from '../core/files.ts'
 import { startOf } from './process-start.ts'
 
-/** Of all nodes met, these many are asked first after a restart. */
+/** How many nodes are remembered, to be asked first after a restart. */
 export const MAX_REMEMBERED = 32
 /** Room in `sun_path` (unix(7)) less the terminating zero. */
 const MAX_SOCKET_PATH = 107
 
 const rememberedSchema = v.object({
   version: v.literal(1),
-  /** The TCP port listened on last, so that others who remember this node find it again; 0: none. */
+  /** The TCP port last listened on, so that nodes that remember this one find it again; 0: none. */
   port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
   peers: v.array(v.string()),
 })
@@ -49,7 +49,7 @@ export class StateFolder {
     return join(this.path, 'agent.pid')
   }
 
-  /** Whether the folder is there, or could be made, and may be written; changes nothing. @throws InputError */
+  /** Checks that the folder exists, or could be made, and is writable; changes nothing. @throws InputError */
   check(): void {
     if (Buffer.byteLength(this.socket) > MAX_SOCKET_PATH) {
       throw new InputError(
@@ -71,7 +71,7 @@ export class StateFolder {
     }
   }
 
-  /** Makes the folder and takes it for this process. @throws InputError when another agent has it, or it cannot be written. */
+  /** Makes the folder and locks it for this process. @throws InputError if another agent has it or it is unwritable. */
   claim(): void {
     try {
       mkdirSync(this.path, { recursive: true, mode: 0o700 })
@@ -115,11 +115,11 @@ export class StateFolder {
     }
     const [id = '', start = ''] = text.trim().split(' ')
     const pid = Number(id)
-    // Another process may have got the number since: the time it started tells.
+    // Another process may have this id now: its start time tells.
     return Number.isInteger(pid) && pid > 0 && startOf(pid) === start ? pid : undefined
   }
 
-  /** Gives the folder back. */
+  /** Unlocks the folder. */
   release(): void {
     if (!this.#locked) return
     this.#locked = false
@@ -128,8 +128,8 @@ export class StateFolder {
   }
 
   /**
-   * Forgets who this node was, and its leases with it; the next start makes it anew. The marker tells the appliance
-   * (/usr/lib/wow/wake) to make its other parts anew as well when it boots.
+   * Forgets this node's identity and leases; the next start makes a new identity. The marker `copied` tells the
+   * appliance (/usr/lib/wow/wake) to renew its other parts too when it boots.
    */
   disown(): void {
     for (const file of ['identity.json', 'leases.json']) rmSync(join(this.path, file), { force: true })
@@ -152,7 +152,7 @@ export class StateFolder {
     }
   }
 
-  /** @throws the system's error when the folder cannot be written any more. */
+  /** @throws the system's error when the folder can no longer be written. */
   remember({ port, peers }: Remembered): void {
     const content: v.InferOutput<typeof rememberedSchema> = { version: 1, port, peers: peers.slice(0, MAX_REMEMBERED) }
     writeWhole(this.#peersFile, `${JSON.stringify(content, null, 2)}\n`)

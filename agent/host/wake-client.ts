@@ -1,7 +1,6 @@
 /**
- * Makes a DHCP client ask again that does not see the carrier come and go: isc dhclient and udhcpc sleep until half of
- * their lease is over. How to wake one depends on who runs it (`systemctl restart …`, `pkill -USR1 udhcpc`), so it is the
- * user's command.
+ * Wakes a DHCP client that does not watch the carrier: isc dhclient and udhcpc sleep until half of their lease is over.
+ * How to wake one depends on what runs it (`systemctl restart …`, `pkill -USR1 udhcpc`), so the user gives the command.
  */
 
 import { execFile } from 'node:child_process'
@@ -9,10 +8,10 @@ import { formatIp4 } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { Lease } from '../lease/lease.ts'
 
-/** A command that takes longer is ended, ms. */
+/** A command that runs longer is killed, ms. */
 const LIMIT_MS = 30_000
 
-/** Does not wait for it. The command finds WOW_TAP, WOW_IP (the address that was lost) and WOW_MAC in its environment. */
+/** Runs `command` without waiting for it, with WOW_TAP, WOW_IP (the lost address) and WOW_MAC in its environment. */
 export function wakeClient(command: string, { tap, lease, log }: { tap: string; lease: Lease; log: Log }): void {
   const env = { ...process.env, WOW_TAP: tap, WOW_IP: formatIp4(lease.ip), WOW_MAC: lease.mac }
   execFile('/bin/sh', ['-c', command], { env, timeout: LIMIT_MS }, (error, _stdout, stderr) => {

@@ -2,63 +2,63 @@
 
 /** The stream that carries a link's frames. */
 export const LINK_PROTOCOL = '/wow/link/1'
-/** A stream that is opened and closed again: proves that a connection without a link is still alive. */
+/** A stream that is opened and closed at once, to prove that a connection without a link is still alive. */
 export const ALIVE_PROTOCOL = '/wow/alive/1'
 
-/** Bulk frames are dropped while more than this waits in a link: a third of a second at 12 Mbit/s; more would only be late. */
+/** Bulk frames are dropped while a link's backlog exceeds this: a third of a second at 12 Mbit/s; more is only late. */
 export const BULK_BACKLOG = 512 * 1024
-/** A link in which this much control traffic waits is stuck; it closes. */
+/** A link whose backlog would exceed this with a control frame is stuck; it is closed. */
 export const CONTROL_BACKLOG = 4 * 1024 * 1024
-/** Frames kept for a link whose owner has not yet said where they go. */
+/** Frames kept for a link whose owner has not set `onFrame` yet. */
 export const EARLY_BACKLOG = 4 * 1024 * 1024
 /** How long a closing link may take to hand over what was sent before `close`. */
 export const FLUSH_LIMIT_MS = 1000
 
-/** The whole of one `dial`, over all endpoints. */
+/** How long one `dial` may take, over all endpoints. */
 export const DIAL_LIMIT_MS = 5000
-/** How long a connection that already stands may take to open a link before new ones are tried. */
+/** How long an existing connection may take to open a link before new connections are tried. */
 export const REUSE_LIMIT_MS = 1000
-/** The next endpoint is tried when the one before has not answered for this long (RFC 8305 section 5 recommends 250 ms). */
+/** Head start of one endpoint before the next is tried (RFC 8305 section 5 recommends 250 ms). */
 export const NEXT_ENDPOINT_AFTER_MS = 250
-/** Relays are tried when no direct endpoint has answered for this long, or at once when all have failed. */
+/** Head start of direct endpoints before relays are tried; relays start at once when all direct ones have failed. */
 export const RELAY_HEAD_START_MS = 600
 
 /** Endpoints in one contact; more are not worth their bytes, and a stranger must not make us dial hundreds. */
 export const MAX_ENDPOINTS = 8
-/** Of these at most so many direct ones while relays have to fit as well. */
+/** The most direct endpoints among these when there are relayed ones too. */
 export const MAX_DIRECT_ENDPOINTS = 6
 /** The machine's addresses are read again when the last reading is older than this. */
 export const INTERFACES_FOR_MS = 2000
 
-/** Links that one peer may hold with us; two arise when both dial at once, the rest would be a fault or an attack. */
+/** Links that one peer may hold with us. Two exist when both dial at once; more would be a fault or an attack. */
 export const MAX_LINKS_PER_PEER = 4
 /** Incoming links kept until the ring listens. */
 export const MAX_WAITING_LINKS = 64
 
-/** A connection without a link is closed when it has had no use for this long. */
+/** A connection without a link is closed when it has been unused for this long. */
 export const IDLE_LIMIT_MS = 3000
-/** How often connections without a link are looked through: dropped when useless, probed when a relay slot lives on them. */
+/** How often connections without a link are checked: closed when unused, probed when a relay slot lives on them. */
 export const SWEEP_PERIOD_MS = 30_000
 /** How long such a probe may take. */
 export const PROBE_LIMIT_MS = 10_000
 
 /** Relays that know how to reach us. */
 export const RELAY_SLOTS = 2
-/** After the first link, so that reserving never slows a join down; also between attempts. */
+/** Pause before reserving after a link came up, so that it never slows a join, or after a slot was lost. */
 export const RESERVE_AFTER_MS = 1000
-/** After an attempt that found no relay. */
+/** Pause before reserving again after a relay refused. */
 export const RESERVE_AGAIN_AFTER_MS = 30_000
-/** Reservations that this node grants. */
+/** The most reservations that this node grants. */
 export const MAX_RESERVATIONS = 1000
 /** Relayed connections that one peer may have open through, from or to us. */
 export const MAX_RELAY_STREAMS = 300
 
-/** libp2p refuses newcomers above this; the ring decides much earlier whom to keep. */
+/** libp2p refuses new connections above this; the ring decides much earlier which links to keep. */
 export const MAX_CONNECTIONS = 2000
 /** New connections per second from one IP address: many nodes may share a NAT, or a test machine. */
 export const INBOUND_PER_HOST = 100
 /** Incoming connections in the middle of their handshake. */
 export const MAX_PENDING = 200
 
-/** The whole of `stop`. */
+/** How long libp2p may take to stop; before that the links get half as long to flush. */
 export const STOP_LIMIT_MS = 1000

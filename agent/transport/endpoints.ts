@@ -1,8 +1,8 @@
 /**
  * Endpoints: where a node listens, as multiaddr text outside the transport and as checked values inside.
  *
- * Two forms exist: `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly; with `/p2p-circuit/p2p/<peer>` behind it,
- * the first peer relays to the second. The peer may be left out of a direct endpoint that a user types.
+ * There are two forms. `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly. With `/p2p-circuit/p2p/<peer>` after
+ * it, the first peer relays to the second. A user may omit the peer of a direct endpoint.
  */
 
 import { networkInterfaces } from 'node:os'
@@ -17,13 +17,13 @@ export interface Endpoint {
   readonly text: string
   readonly multiaddr: Multiaddr
   readonly relayed: boolean
-  /** The node at the end of the way; undefined when the endpoint does not say. */
+  /** The node that the endpoint leads to; undefined when the endpoint does not say. */
   readonly peer?: PeerId
 }
 
 const HOSTS = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
 
-/** undefined when `text` is none of the two forms. */
+/** undefined when `text` has neither form. */
 export function readEndpoint(text: string): Endpoint | undefined {
   try {
     const address = multiaddr(text)
@@ -35,7 +35,7 @@ export function readEndpoint(text: string): Endpoint | undefined {
     if (last?.name !== 'p2p' || last.value === undefined) return { text, multiaddr: address, relayed }
     return { text, multiaddr: address, relayed, peer: peerIdFromString(last.value) }
   } catch {
-    // The multiaddr and peer id parsers throw a different error for every way of being wrong; all mean the same here.
+    // The multiaddr and peer id parsers throw different errors for each mistake; all mean the same here.
     return undefined
   }
 }
@@ -62,14 +62,14 @@ export function parseListen(text: string, field = 'listen'): Multiaddr {
   )
 }
 
-/** The place on the ring of the key inside a peer id; undefined for kinds of keys that our nodes do not use. */
+/** The ring address of the key in a peer id; undefined for kinds of keys that our nodes do not use. */
 export function addressOfPeer(peer: PeerId): Address | undefined {
   return peer.type === 'Ed25519' ? addressOfPublicKey(peer.publicKey.raw) : undefined
 }
 
 type Reach = 'public' | 'private' | 'loopback'
 
-/** How far away the host of a multiaddr can be used; names count as public. */
+/** From how far away a multiaddr's host can be reached; names count as public. */
 export function reachOf(address: Multiaddr): Reach {
   const host = address.getComponents()[0]
   const ip = host?.value ?? ''
@@ -87,21 +87,21 @@ export function reachOf(address: Multiaddr): Reach {
 }
 
 /**
- * What others should try, best first: what the user announces, public addresses, private ones, ways through relays, and
- * last the loopback, which serves only the same machine but costs the others no more than a refused connection.
+ * The endpoints that others should try, best first: announced ones, public addresses, private addresses, relayed ones,
+ * and last the loopback, which works only on the same machine but costs others no more than a refused connection.
  */
 export function orderEndpoints(announced: string[], listening: Multiaddr[], relayed: string[], self: string): string[] {
   const own = (...reaches: Reach[]) =>
     reaches.flatMap((reach) => listening.filter((address) => reachOf(address) === reach).map(String))
   const direct = [...announced, ...own('public', 'private')].map((text) => `${text}/p2p/${self}`)
   const loopback = own('loopback').map((text) => `${text}/p2p/${self}`)
-  // A node that has nothing but the loopback lives in a world of one machine.
+  // A node with only the loopback lives in a world of one machine.
   if (direct.length === 0) direct.push(...loopback)
   const room = relayed.length > 0 ? MAX_DIRECT_ENDPOINTS : MAX_ENDPOINTS
   return [...new Set([...direct.slice(0, room), ...relayed, ...loopback])].slice(0, MAX_ENDPOINTS)
 }
 
-/** Addresses of interfaces whose names are `hidden`: the overlay's own taps, which must never carry the overlay. */
+/** The addresses of hidden interfaces: the overlay's own taps, which must never carry the overlay. */
 export class HiddenAddresses {
   readonly #hidden: ReadonlySet<string>
   readonly #now: () => number

@@ -3,8 +3,9 @@
 import { WowError } from '../core/errors.ts'
 
 /**
- * `unreachable`: no endpoint answered in time. `wrong-peer`: somebody else lives there. `self`: this node, or a copy of it.
- * `refused`: the node is there but takes no link of ours, or the relay does not know it. `stopped`: this node is going down.
+ * `unreachable`: no endpoint answered in time. `wrong-peer`: another node answered. `self`: the endpoint leads to this
+ * node, or to a copy of it. `refused`: the node answered but accepts no link from us, or the relay does not know it.
+ * `stopped`: this node is stopping.
  */
 export type LinkFailure = 'unreachable' | 'wrong-peer' | 'self' | 'refused' | 'stopped'
 

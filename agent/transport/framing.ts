@@ -1,7 +1,7 @@
 /**
- * Frames on a byte stream: four bytes of length, big-endian, then so many bytes.
+ * Frames on a byte stream: four bytes of length, big-endian, then that many bytes.
  *
- * `FrameReader` hands out whole frames, in order, as views of what came in whenever a frame lies in one piece, and
+ * Guarantees: `FrameReader` hands out whole frames in order, without copying a frame that arrives in one piece. It
  * throws `FramingError` on a length above the limit before it keeps a byte of that frame.
  */
 
@@ -21,7 +21,7 @@ export function frameBytes(frame: Uint8Array): Uint8Array {
 export class FrameReader {
   readonly #maxFrame: number
   readonly #onFrame: (frame: Uint8Array) => void
-  /** What has come of a header or frame that is not complete. */
+  /** The pieces of a header or frame that is not complete yet. */
   #parts: Uint8Array[] = []
   #have = 0
   /** The length of the frame whose header has been read; undefined while a header is awaited. */
@@ -32,7 +32,7 @@ export class FrameReader {
     this.#onFrame = onFrame
   }
 
-  /** @throws FramingError; the reader is of no use afterwards. */
+  /** @throws FramingError, after which the reader is unusable. */
   push(chunk: Uint8Array): void {
     let rest = chunk
     while (rest.length > 0) {

@@ -1,8 +1,8 @@
 /**
- * Who a node is: an Ed25519 key in `identity.json` of its state folder, bound to the machine it was made on.
+ * A node's identity: an Ed25519 key in `identity.json` in its state folder, bound to the machine it was made on.
  *
- * The file is private (0600) and written whole. On another machine (a copied disk) the key is not used again: a copy is a
- * new node, so a new identity replaces it and `replaced` says so.
+ * The file is private (0600) and written whole. On another machine (a copied disk) the key is not used again: a copy is
+ * a new node, so it gets a new identity, and `replaced` is true.
  */
 
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
@@ -22,7 +22,7 @@ export interface Identity {
 }
 
 export interface LoadedIdentity extends Identity {
-  /** There was an identity, made on another machine; it was left behind and this one is new. */
+  /** The stored identity was made on another machine and has been replaced by this new one. */
   readonly replaced: boolean
 }
 
@@ -32,11 +32,11 @@ const schema = v.strictObject({
   version: v.literal(1),
   /** libp2p's protobuf form, base64. */
   privateKey: v.pipe(v.string(), v.base64()),
-  /** Fingerprint of the machine; null when it had none, which binds to nothing. */
+  /** The machine's fingerprint; null when it had none: the identity is then bound to no machine. */
   machine: v.nullable(v.string()),
 })
 
-/** A new identity that is written nowhere. */
+/** A new identity, not written to disk. */
 export async function createIdentity(): Promise<Identity> {
   return identityOf(await generateKeyPair('Ed25519'))
 }
@@ -44,8 +44,8 @@ export async function createIdentity(): Promise<Identity> {
 /**
  * The identity in `stateDir`, made on the first run.
  *
- * @param machine fingerprint of this machine, null when it cannot be told
- * @throws InputError when the file is damaged or the folder cannot be used; nothing has been written then
+ * @param machine this machine's fingerprint; null when it has none
+ * @throws InputError when the file is damaged or the folder cannot be used; then nothing was written
  */
 export async function loadOrCreateIdentity(stateDir: string, machine: string | null): Promise<LoadedIdentity> {
   const path = join(stateDir, FILE)
@@ -116,7 +116,7 @@ async function write(stateDir: string, path: string, stored: v.InferOutput<typeo
   }
 }
 
-/** Not `mkdir` with `recursive`: that one never returns for a folder below /proc, where making one says ENOENT for ever. */
+/** Not `mkdir` with `recursive`, which never returns for a folder below /proc, where each `mkdir` fails with ENOENT. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 })

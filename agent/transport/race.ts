@@ -1,14 +1,14 @@
 /**
- * Trying several ways to one goal, in the manner of Happy Eyeballs (RFC 8305): in order, each a little after the one
- * before or as soon as that one has failed; the first that succeeds wins and the others are called off.
+ * Tries several ways to one goal, like Happy Eyeballs (RFC 8305): in order, each a little after the one before or as
+ * soon as one has failed. The first to succeed wins, and the others are aborted.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
 
 export interface Attempt<T> {
-  /** Milliseconds that the attempts before this one are given, counted from the last of their starts. */
+  /** How long this attempt waits after the start of the one before it, ms. */
   readonly headStart: number
-  /** Waits its head start out while any attempt is still under way; others start as soon as one has failed. */
+  /** Waits out its head start while any attempt is still running; other attempts start as soon as one has failed. */
   readonly patient?: boolean
   run(signal: AbortSignal): Promise<T>
 }
@@ -16,14 +16,14 @@ export interface Attempt<T> {
 export interface RaceOptions<T> {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Takes back what an attempt achieved after another had won. */
+  /** Disposes of an attempt's result that came after another had won. */
   readonly discard: (late: T) => void
 }
 
-/** @throws AggregateError of every attempt's error, in order of failing; or the signal's reason */
+/** @throws AggregateError of all attempts' errors, in the order in which they failed; or the signal's reason */
 export function race<T>(attempts: readonly Attempt<T>[], options: RaceOptions<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    // One each: what a winner was given must stay valid, for it may be used after this.
+    // One controller for each attempt: the winner's signal must stay valid, since it may be used later.
     const running = new Set<AbortController>()
     const errors: unknown[] = []
     let next = 0

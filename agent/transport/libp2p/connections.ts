@@ -1,9 +1,9 @@
 /**
- * When a libp2p connection may go: as soon as no link, no relayed connection and no relay slot lives on it.
+ * Closes libp2p connections that no link, no relayed connection and no relay slot uses.
  *
- * A link that ends hands its connection in here; a slow sweep catches the rest (a relay's connection after the relayed
- * one has ended, a stranger who connects and says nothing) and probes those kept for a slot alone, which nobody's
- * heartbeat watches.
+ * When a link ends, its connection is released here. A slow sweep finds the rest: a relay's connection after the
+ * relayed one has ended, or a stranger that connects and says nothing. The sweep also probes connections kept only for
+ * a slot, which no heartbeat watches.
  */
 
 import type { Connection, Libp2p } from '@libp2p/interface'
@@ -16,7 +16,7 @@ export interface ConnectionsParts {
   readonly libp2p: Libp2p
   readonly clock: Clock
   readonly log: Log
-  /** Whether a relay slot, ours or the peer's, lives on it. */
+  /** Whether a relay slot, ours or the peer's, lives on this connection. */
   readonly holdsSlot: (connection: Connection) => boolean
 }
 
@@ -38,7 +38,7 @@ export class Connections {
     this.#scheduleSweep()
   }
 
-  /** The connection has one use less. */
+  /** One user of the connection is gone: closes it after `IDLE_LIMIT_MS` if nothing uses it then. */
   readonly release = (connection: Connection): void => {
     if (connection.status !== 'open' || this.#idle.has(connection)) return
     const timer = this.#clock.after(IDLE_LIMIT_MS, () => {
@@ -89,14 +89,14 @@ function hasLink(connection: Connection): boolean {
   return connection.streams.some((stream) => stream.protocol === LINK_PROTOCOL)
 }
 
-/** Streams without a protocol are being negotiated, and may become anything. */
+/** Whether a link or relayed connection uses it. A stream without a protocol is being negotiated and may become one. */
 function carries(connection: Connection): boolean {
   return connection.streams.some(
     ({ protocol }) => protocol === '' || protocol === LINK_PROTOCOL || RELAY_PROTOCOLS.test(protocol),
   )
 }
 
-/** Whether no relay carries it. */
+/** Whether no relay carries the connection. */
 export function isDirect(connection: Connection): boolean {
   return !connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
 }

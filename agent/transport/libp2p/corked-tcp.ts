@@ -1,15 +1,15 @@
 /**
- * libp2p's TCP, with what a node says to a peer in one turn of the event loop put into as few segments as it needs.
+ * libp2p's TCP, but all bytes that a node sends to a peer in one turn of the event loop go into as few segments as fit.
  *
- * Noise writes the length of a message and the message one after the other, and Yamux has something to add of its own:
- * without Nagle's algorithm each is a packet, eleven of them for a ping and its answer.
+ * Noise writes a message's length and the message separately, and Yamux adds writes of its own. Without Nagle's
+ * algorithm each write is a packet: eleven for a ping and its answer.
  */
 
 import type { Socket } from 'node:net'
 import type { Listener, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import { type TCPComponents, type TCPOptions, tcp } from '@libp2p/tcp'
 
-/** What this code uses of a connection of @libp2p/tcp, which its types leave out. */
+/** The members of a @libp2p/tcp connection that this code uses and its types omit. */
 interface OverSocket {
   readonly socket: Socket
   sendData(data: unknown): unknown

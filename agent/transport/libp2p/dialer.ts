@@ -1,6 +1,6 @@
 /**
- * From endpoints to a connection: direct ways raced in order, ways through relays behind them, one error that says why
- * when none worked. Opens no links; a connection that stands already is the caller's business.
+ * Turns endpoints into a connection: races direct endpoints in order, then relayed ones; when none works, throws one
+ * error that says why. It opens no links, and leaves existing connections to its caller.
  */
 
 import type { Connection } from '@libp2p/interface'
@@ -17,7 +17,7 @@ export interface DialerParts {
   readonly node: Libp2pNode
   readonly self: Address
   readonly clock: Clock
-  /** Gives up a connection that lost the race, unless something uses it. */
+  /** Releases a connection that lost the race; it is closed unless something uses it. */
   readonly release: (connection: Connection) => void
 }
 
@@ -35,8 +35,8 @@ export class Dialer {
   }
 
   /**
-   * A connection to the node at the end of `endpoints`; they are taken to name one and the same node.
-   * @param standing a relayed connection to it: serves instead of a new one through a relay when no direct way works
+   * A connection to the node that `endpoints` lead to; they are assumed to lead to the same node.
+   * @param standing an existing connection to it: used instead of a new one through a relay when no direct way works
    * @throws LinkError
    */
   async connect(endpoints: readonly Endpoint[], signal: AbortSignal, standing?: Connection): Promise<Connection> {
@@ -68,13 +68,13 @@ export class Dialer {
     }
   }
 
-  /** @throws whatever libp2p throws; `connect` explains */
+  /** @throws any error from libp2p; `connect` explains it */
   async #dial(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
     return await this.#node.transports.dial(endpoint.multiaddr, { signal })
   }
 
   async #dialRelayed(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
-    // Left to itself libp2p would ask its dial queue for the relay, which tries stale addresses in turn.
+    // By itself libp2p would dial the relay through its dial queue, which tries stale addresses in turn.
     const relay = relayOf(endpoint)
     if (relay?.peer !== undefined && this.#node.libp2p.getConnections(relay.peer).length === 0) {
       await this.#dial(relay, signal)
@@ -87,7 +87,7 @@ export class Dialer {
   }
 }
 
-/** The direct endpoint of the relay in a relayed one. */
+/** The relay's direct endpoint in a relayed one. */
 function relayOf(endpoint: Endpoint): Endpoint | undefined {
   const [text = ''] = endpoint.text.split('/p2p-circuit')
   return readEndpoint(text)
@@ -101,7 +101,7 @@ function explain(endpoints: readonly Endpoint[], error: unknown): LinkError {
   return new LinkError(worst(reasons), `No link to ${where}: ${why}.`, { cause: error })
 }
 
-/** What the user should hear of when several ways failed in several manners. */
+/** The failure to report when several ways failed for different reasons. */
 function worst(reasons: readonly unknown[]): LinkFailure {
   const messages = reasons.map(messageOf)
   if (messages.some((message) => /can not dial self/i.test(message))) return 'self'

@@ -1,4 +1,4 @@
-/** Nodes on the same LAN find each other by multicast DNS. Loaded and started off the path of the first link. */
+/** Finds nodes on the same LAN by multicast DNS. Its library is loaded here, so it does not delay the first link. */
 
 import type { ComponentLogger, PeerInfo } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -13,9 +13,9 @@ export interface LanDiscovery {
   stop(): Promise<void>
 }
 
-/** Asking also happens at the start; every node answers each question, so asking more often would fill a large LAN. */
+/** Pause between questions, ms; the first comes at the start. Every node answers each one: more would flood a LAN. */
 const ASK_PERIOD = 60_000
-/** Of our own, so that other users of libp2p on the LAN neither see us nor are dialled. */
+/** Our own name, so that other libp2p nodes on the LAN neither see us nor are dialled. */
 const SERVICE = '_wow._udp.local'
 
 type MdnsComponents = Parameters<ReturnType<typeof import('@libp2p/mdns')['mdns']>>[0]
@@ -27,7 +27,7 @@ export async function startLanDiscovery(parts: LanDiscoveryParts): Promise<LanDi
       .endpoints()
       .filter((endpoint) => !endpoint.includes('/p2p-circuit'))
       .map((endpoint) => multiaddr(endpoint))
-  // The service asks its address manager for nothing else.
+  // The service uses nothing else of its address manager.
   const addressManager = { getAddresses } as MdnsComponents['addressManager']
   const service = mdns({ serviceTag: SERVICE, interval: ASK_PERIOD })({ addressManager, logger: parts.logger })
   service.addEventListener('peer', (event: CustomEvent<PeerInfo>) => {
@@ -42,7 +42,7 @@ interface Startable {
   stop?: () => void | Promise<void>
 }
 
-/** What libp2p would call on a service of its own; its type for discovery leaves it out. */
+/** The methods that libp2p calls on its own services; the type of a discovery service omits them. */
 function startOf(service: object): Startable {
   return service as Startable
 }

@@ -1,8 +1,8 @@
 /**
- * From a contact or an endpoint to a link: over a connection that stands already where one does, else over a new one.
+ * Turns a contact or an endpoint into a link: over an existing connection if there is one, otherwise over a new one.
  *
- * Guarantees that a dial ends: with the caller's signal, when the node stops, or after `DIAL_LIMIT_MS`; that a link leads to
- * the node that was meant; and that a connection on which no link came up is given back.
+ * Guarantees: a dial ends with the caller's signal, when the node stops, or after `DIAL_LIMIT_MS`. A link leads to the
+ * intended node. A connection on which no link came up is released.
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
@@ -25,12 +25,12 @@ export interface LinkDialerParts {
   readonly clock: Clock
   readonly log: Log
   readonly self: Address
-  /** Links that stand, each with its connection. */
+  /** The open links, each with its connection. */
   readonly open: ReadonlyMap<Libp2pLink, Connection>
   /** Ends every dial. */
   readonly stopping: AbortSignal
   readonly counters: { failedDials: number }
-  /** Gives up a connection, unless something uses it. */
+  /** Releases a connection; it is closed unless something uses it. */
   readonly release: (connection: Connection) => void
   readonly adopt: (stream: Stream, connection: Connection, peer: Address) => Link
 }
@@ -79,7 +79,7 @@ export class LinkDialer {
     })
   }
 
-  /** Links that stand to `peer`. */
+  /** How many links to `peer` are open. */
   linksTo(peer: Address | undefined): number {
     return [...this.#parts.open.keys()].filter((link) => link.peer === peer).length
   }
@@ -100,7 +100,7 @@ export class LinkDialer {
     }
   }
 
-  /** @param mayRelay whether a relayed connection that stands may serve when no endpoint answers */
+  /** @param mayRelay whether an existing relayed connection may be used when no endpoint answers */
   async #linkTo(
     endpoints: readonly Endpoint[],
     expected: Address | undefined,
@@ -125,7 +125,7 @@ export class LinkDialer {
     return await this.#openLink(connection, limit)
   }
 
-  /** undefined when the connection is dead, as far as one can tell without waiting long: then a new one is needed. */
+  /** undefined when no link opens within `REUSE_LIMIT_MS`: the connection is probably dead, and a new one is needed. */
   async #reuse(connection: Connection, limit: AbortSignal): Promise<Link | undefined> {
     const late = new LinkError('unreachable', 'The connection is silent.')
     const deadline = { clock: this.#parts.clock, limitMs: REUSE_LIMIT_MS, signals: [limit], late }
@@ -141,7 +141,7 @@ export class LinkDialer {
     }
   }
 
-  /** A connection to the node that stands already; a direct one if there is a choice. */
+  /** An existing connection to the node, preferably a direct one. */
   #standing(endpoints: readonly Endpoint[], address: Address | undefined): Connection | undefined {
     const linked = [...this.#parts.open].find(([link]) => link.peer === address)?.[1]
     const peer = linked?.remotePeer ?? endpoints.find((endpoint) => endpoint.peer !== undefined)?.peer
@@ -164,7 +164,7 @@ export class LinkDialer {
   }
 }
 
-/** What a contact's endpoints say, without those of other nodes. @throws LinkError when all are of other nodes */
+/** A contact's endpoints, without those of other nodes. @throws LinkError when all belong to other nodes */
 function endpointsOf(contact: Contact): Endpoint[] {
   const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
   const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)

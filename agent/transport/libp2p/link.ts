@@ -1,9 +1,9 @@
 /**
  * One link: our frames on one long-lived libp2p stream.
  *
- * libp2p's `send` never holds back (it queues without end), so this is where backlog is bounded: bulk frames are dropped
- * when they would wait too long, and a link whose control frames pile up is closed. `onFrame` and `onClose` are always
- * called from the event loop, never from inside `send`, `close` or a setter.
+ * libp2p's `send` queues without limit, so this file bounds the backlog: bulk frames that would wait too long are
+ * dropped, and a link whose control frames pile up is closed. `onFrame` and `onClose` are always called from the event
+ * loop, never from inside `send`, `close` or a setter.
  */
 
 import type { Stream } from '@libp2p/interface'
@@ -32,7 +32,7 @@ export interface LinkParts {
   readonly counters: LinkCounters
 }
 
-/** `closing`: one side said close and the stream is winding up; the owner is told without waiting for that. */
+/** `closing`: one side closed the link and the stream is being flushed; the owner learns it at once. */
 type State = 'open' | 'closing' | 'closed'
 
 export class Libp2pLink implements Link {
@@ -52,7 +52,7 @@ export class Libp2pLink implements Link {
   #early: Uint8Array[] = []
   #earlyBytes = 0
   #flushTimer: Timer | undefined
-  /** Settles when the stream is gone for good, so that the connection under it may go too. */
+  /** Resolves when the stream has ended, so that its connection may be closed too. */
   readonly released: Promise<void>
   #resolveReleased: () => void = () => {}
 
@@ -102,13 +102,13 @@ export class Libp2pLink implements Link {
       this.#stream.send(frameBytes(frame))
       return true
     } catch (error) {
-      // The stream ended under us, and its close event is on the way or has said so.
+      // The stream has ended; its close event is under way or has been handled.
       this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
       return false
     }
   }
 
-  /** Frames sent before are still handed over, if that takes less than `FLUSH_LIMIT_MS`. */
+  /** Frames sent before are still delivered, if that takes less than `FLUSH_LIMIT_MS`. */
   close(): void {
     if (this.#state !== 'open') return
     this.#early = []
@@ -127,15 +127,15 @@ export class Libp2pLink implements Link {
         this.#stream.abort(error)
       }
     })
-    // The peer sends no more: a link is both directions or none.
+    // The peer sends no more: a link has both directions or none.
     this.#stream.addEventListener('remoteCloseWrite', () => this.#end())
     this.#stream.addEventListener('close', () => this.#streamClosed())
-    // Between the handshake and now the stream may have ended without anybody listening.
+    // The stream may have ended between the handshake and now, before these listeners existed.
     if (this.#stream.status !== 'open') this.#streamClosed()
     else if (this.#stream.remoteWriteStatus === 'closed') this.#end()
   }
 
-  /** No more frames in either direction; the stream itself goes when both sides have closed it, or by force. */
+  /** Stops frames in both directions; the stream ends when both sides have closed it, or is aborted. */
   #end(): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
@@ -165,7 +165,7 @@ export class Libp2pLink implements Link {
     if (this.#earlyBytes > EARLY_BACKLOG) this.#stream.abort(new Error('nobody takes the frames'))
   }
 
-  /** Tells the owner what has happened so far: first the frames, then the end. */
+  /** Delivers to the owner what has happened so far: first the frames, then the end. */
   #deliver(): void {
     const handler = this.#frameHandler
     while (handler !== undefined && this.#early.length > 0 && !this.#closeTold) {

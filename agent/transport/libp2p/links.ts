@@ -1,9 +1,9 @@
 /**
- * The link layer of the agent: `LinkLayer` over libp2p.
+ * The agent's link layer: `LinkLayer` over libp2p.
  *
- * A link is one stream; several may share a connection, which stands as long as a link, a relayed connection or a relay
- * slot lives on it. Who is linked to whom, and which of two links to one peer stays, is the ring's business; how a link is
- * dialled is `LinkDialer`'s.
+ * A link is one stream. Several links may share a connection, which stays open as long as a link, a relayed connection
+ * or a relay slot lives on it. The ring decides which nodes are linked and which of two links to one peer stays;
+ * `LinkDialer` dials.
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
@@ -36,25 +36,25 @@ export interface Libp2pLinksOptions {
   readonly identity: Identity
   /** Where to listen, such as `/ip4/0.0.0.0/tcp/4001`; empty for a node that only dials. */
   readonly listen: readonly string[]
-  /** Where others reach this node when that is not where it listens (a public address with port forwarding). */
+  /** Where others reach this node besides the addresses it listens on (a public address with port forwarding). */
   readonly announce: readonly string[]
-  /** Find nodes on the LAN, and be found. */
+  /** Whether to find nodes on the LAN, and to be found. */
   readonly mdns: boolean
   readonly log: Log
   readonly clock?: Clock
-  /** Network interfaces that others must not be told of: the overlay's own taps. */
+  /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
 }
 
 export interface Counters extends LinkCounters {
-  /** Links that others wanted and did not get. */
+  /** Incoming links that were refused. */
   refused: number
   /** Dials that ended without a link. */
   failedDials: number
 }
 
 /**
- * A node that listens.
+ * Starts a node and listens.
  * @throws InputError when an address in `listen` or `announce` is malformed, or cannot be listened on
  */
 export async function createLibp2pLinks(options: Libp2pLinksOptions): Promise<Libp2pLinks> {
@@ -188,7 +188,7 @@ export class Libp2pLinks implements LinkLayer {
     return this.#dialer.dialThrough(relay, contact, signal)
   }
 
-  /** Closes everything; what was sent before is handed over where the peer still answers. Takes `STOP_LIMIT_MS` at most twice. */
+  /** Closes everything; frames sent before reach peers that still answer. Takes about 1.5 `STOP_LIMIT_MS` at most. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped

@@ -1,4 +1,4 @@
-/** Opening the ports of a node, with reasons that a user can act on. */
+/** Opens a node's ports, with error reasons that a user can act on. */
 
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { codeOf, InputError, messageOf } from '../../core/errors.ts'
@@ -11,12 +11,12 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'only root may use this port',
 }
 
-/** A machine without IPv6 is no fault of an IPv6 address in the list. @throws InputError */
+/** Listens on `address`. An IPv6 address on a machine without IPv6 is only a warning. @throws InputError */
 export async function listenOn(transports: TransportManager, address: Multiaddr, log: Log): Promise<void> {
   try {
     await transports.listen([address])
   } catch (error) {
-    // libp2p wraps the system's error into text of its own.
+    // libp2p wraps the system's error in its own text.
     const code = /\bE[A-Z]{4,}\b/.exec(messageOf(error))?.[0] ?? codeOf(error) ?? 'unknown reason'
     if (code === 'EAFNOSUPPORT') {
       log.warn('this machine has no IPv6', { listen: address.toString() })

@@ -1,6 +1,6 @@
 /**
  * The libp2p node under the links: TCP, Noise, Yamux, and both ends of circuit relay v2, with defaults that suit a ring
- * of many small nodes. Nothing here decides whom to dial or keep.
+ * of many small nodes. It does not decide which nodes to dial or keep.
  */
 
 import './polyfill.ts'
@@ -17,9 +17,9 @@ import { corkedTcp } from './corked-tcp.ts'
 type RelayComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0]
 export type TransportManager = RelayComponents['transportManager']
 
-/** What this code uses of libp2p's client-side store of relay reservations, which its types leave out. */
+/** The members of libp2p's client-side store of relay reservations that this code uses and its types omit. */
 export interface ReservationStore {
-  /** Reserves a slot and keeps it fresh while the connection stands. @throws when the relay refuses */
+  /** Reserves a slot and keeps it fresh while the connection is up. @throws when the relay refuses */
   addRelay(relay: PeerId, type: 'configured'): Promise<{ details: { connection: string } }>
   addEventListener(type: 'relay:removed', listener: (event: CustomEvent<{ relay: PeerId }>) => void): void
 }
@@ -27,9 +27,9 @@ export interface ReservationStore {
 export interface Libp2pNode {
   readonly libp2p: Libp2p
   readonly transports: TransportManager
-  /** Reservations that others have with us. */
+  /** Reservations that others hold with us. */
   readonly granted: CircuitRelayService['reservations']
-  /** Reservations that we have with others. */
+  /** Reservations that we hold with others. */
   readonly reserved: ReservationStore
 }
 
@@ -51,7 +51,7 @@ export async function startLibp2pNode(privateKey: PrivateKey, log: Log): Promise
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    // The ring has its own heartbeats, and repairs by itself: libp2p shall neither ping nor dial again.
+    // The ring has its own heartbeats and repairs itself: libp2p must neither ping nor redial.
     connectionMonitor: { enabled: false },
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
@@ -60,7 +60,7 @@ export async function startLibp2pNode(privateKey: PrivateKey, log: Log): Promise
       reconnectRetries: 0,
     },
     services: {
-      // Answers who asks, but asks nobody: our nodes know what they speak, and each question costs a round trip of the join.
+      // Answers questions but asks none: our nodes know each other's protocols, and a question costs a round trip.
       identify: identify({ runOnConnectionOpen: false }),
       relay: circuitRelayServer({
         maxInboundHopStreams: MAX_RELAY_STREAMS,
@@ -83,8 +83,9 @@ export async function startLibp2pNode(privateKey: PrivateKey, log: Log): Promise
 }
 
 /**
- * The client side of circuit relay, minus its own choice of relays: left alone it reserves a slot with whoever it meets
- * and listens through whichever relay it is dialled by, and each such listener stays for good. `relay-slots.ts` chooses.
+ * The client side of circuit relay, without its own choice of relays. By itself it would reserve a slot with every node
+ * it meets and listen through every relay that dials it, and each such listener would stay for good. `relay-slots.ts`
+ * chooses instead.
  */
 function createRelayTransport(components: RelayComponents): Transport {
   const transportManager: TransportManager = Object.create(components.transportManager, {
@@ -95,7 +96,7 @@ function createRelayTransport(components: RelayComponents): Transport {
     maxOutboundStopStreams: MAX_RELAY_STREAMS,
     discoveryFilter: { has: () => true, add() {}, remove() {} },
   })({
-    // One by one, for libp2p hands its components over as a proxy that a spread finds empty.
+    // One by one: libp2p passes its components as a proxy, and a spread of it is empty.
     peerId: components.peerId,
     peerStore: components.peerStore,
     connectionManager: components.connectionManager,
@@ -116,7 +117,7 @@ function hasReservations(transport: Transport): transport is Transport & { reser
   return typeof store === 'object' && store !== null && 'addRelay' in store && typeof store.addRelay === 'function'
 }
 
-/** libp2p reports every refused dial as an error; for us it is detail. */
+/** libp2p reports every refused dial as an error; for us that is debug detail. */
 function quietLogger(log: Log): ComponentLogger {
   const quiet = (name: string): Logger => {
     const logger = (): void => {}

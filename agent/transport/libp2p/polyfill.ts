@@ -1,4 +1,4 @@
-/** `Promise.withResolvers` for Node 20: libp2p calls it unguarded. Import this before anything of libp2p. */
+/** `Promise.withResolvers` for Node 20: libp2p calls it unconditionally. Import this before any part of libp2p. */
 
 interface Resolvers<T> {
   promise: Promise<T>

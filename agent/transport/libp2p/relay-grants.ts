@@ -1,8 +1,8 @@
 /**
- * Whom this node relays to: everybody who reserved a slot, and every node that it is linked to directly.
+ * The nodes that this node relays to: every node that reserved a slot, and every node with a direct link to this one.
  *
- * The second is what makes a common neighbour a relay without any arrangement: libp2p's relay serves only peers with a
- * reservation, so a link is given one for as long as it stands.
+ * The second rule makes a common neighbour a relay without any arrangement. libp2p's relay serves only peers with a
+ * reservation, so a directly linked peer is given one for as long as the link is up.
  */
 
 import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
@@ -13,14 +13,14 @@ type Reservation = NonNullable<ReturnType<Reservations['get']>>
 
 export class RelayGrants {
   readonly #reservations: Reservations
-  /** Reservations made here and not by the peer itself. */
+  /** Reservations that this node made on a peer's behalf. */
   readonly #given = new Map<string, Reservation>()
 
   constructor(reservations: Reservations) {
     this.#reservations = reservations
   }
 
-  /** Call when the first direct link to a peer stands. */
+  /** Call when the first direct link to a peer is up. */
   give(connection: Connection): void {
     const peer = connection.remotePeer
     if (this.#reservations.has(peer)) return
@@ -28,7 +28,7 @@ export class RelayGrants {
       addr: connection.remoteAddr,
       expiry: new Date(Number.MAX_SAFE_INTEGER),
       signal: Object.assign(new AbortController().signal, {
-        // libp2p calls this when the peer reserves a slot itself; from then on the slot is the peer's.
+        // libp2p calls this when the peer reserves a slot itself; from then on the slot belongs to the peer.
         reset: () => this.#given.delete(peer.toString()),
         clear: () => {},
       }),
@@ -44,13 +44,13 @@ export class RelayGrants {
     if (given !== undefined && this.#reservations.get(peer) === given) this.#reservations.delete(peer)
   }
 
-  /** Call when no connection to a peer is left: libp2p alone would keep its slot for two hours. */
+  /** Call when no connection to a peer is left: libp2p itself would keep the slot for two hours. */
   forget(peer: PeerId): void {
     this.#given.delete(peer.toString())
     this.#reservations.delete(peer)
   }
 
-  /** Whether the peer reserved a slot itself, and relies on its connection staying up. */
+  /** Whether the peer reserved a slot itself and so relies on its connection. */
   reservedBy(peer: PeerId): boolean {
     return this.#reservations.has(peer) && !this.#given.has(peer.toString())
   }

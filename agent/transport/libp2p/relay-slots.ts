@@ -1,9 +1,9 @@
 /**
- * Our slots at relays: how nodes that cannot dial us find a way.
+ * Our slots at relays, through which nodes that cannot dial us reach us.
  *
- * Up to `RELAY_SLOTS` of the nodes that we dialled directly hold a reservation for us. They are chosen a moment after the
- * first link, so that reserving never slows a join down, and replaced when their connection goes. A slot lives on its
- * connection, which therefore stays up even when the ring has no more use for a link to that node.
+ * Up to `RELAY_SLOTS` of the nodes that we dialled directly hold a reservation for us. They are chosen a moment after
+ * the first link, so that reserving never slows a join, and replaced when their connection is lost. A slot lives on its
+ * connection, which therefore stays up even when the ring no longer wants a link to that node.
  */
 
 import type { Connection, PeerId } from '@libp2p/interface'
@@ -25,7 +25,7 @@ export interface RelaySlotsParts {
 
 interface Slot {
   readonly connection: Connection
-  /** An endpoint of ours. */
+  /** Our endpoint through this relay. */
   readonly endpoint: string
 }
 
@@ -50,12 +50,12 @@ export class RelaySlots {
     this.#store.addEventListener('relay:removed', (event) => this.#lost(event.detail.relay))
   }
 
-  /** There may be a relay to be had: a link was opened. */
+  /** A link was opened: its peer may serve as a relay. */
   linkOpened(): void {
     if (this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AFTER_MS)
   }
 
-  /** Whether a slot of ours lives on this connection. */
+  /** Whether one of our slots lives on this connection. */
   holds(connection: Connection): boolean {
     return this.#slots.get(connection.remotePeer.toString())?.connection.id === connection.id
   }
@@ -87,11 +87,11 @@ export class RelaySlots {
       if (!(await this.#reserveAt(candidate))) failed.add(candidate.remotePeer.toString())
     }
     this.#reserving = false
-    // Without a failure there is nobody left to ask, and the next link will call again.
+    // Without a failure no candidate is left to ask, and the next link schedules this again.
     if (failed.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER_MS)
   }
 
-  /** Relays with a public address first: those that others can reach too. */
+  /** The best candidate: relays with a public address first, because others can reach them too. */
   #best(failed: ReadonlySet<string>): Connection | undefined {
     const free = this.#candidates().filter((connection) => {
       const peer = connection.remotePeer.toString()
@@ -109,7 +109,7 @@ export class RelaySlots {
       return false
     }
     if (connection.status !== 'open' || this.#stopped) return false
-    // We dialled this address, so it is one that can be dialled; what the relay says about itself need not be.
+    // We dialled this address, so it works; an address that the relay names itself may not.
     const endpoint = `${connection.remoteAddr.toString()}/p2p-circuit/p2p/${this.#self}`
     this.#slots.set(relay.toString(), { connection, endpoint })
     this.#log.debug('a relay took us in', { relay: relay.toString(), endpoint })

@@ -1,6 +1,6 @@
 /**
- * Yamux may tell a peer how much it took once half of the window is used; the library tells it after every frame, which
- * doubles the packets of a link that is used for a small frame now and then.
+ * Sends Yamux window updates only once half of the window is used. The library sends one after every frame, which
+ * doubles the packets on a link with a small frame now and then.
  *
  * The peer always has room for at least half a window (128 KiB), and the library still widens the window of a peer that
  * fills one within four round trips.
@@ -8,14 +8,14 @@
 
 import type { Stream } from '@libp2p/interface'
 
-/** What this code uses of a stream of @chainsafe/libp2p-yamux, which its types keep private. */
+/** The members of a @chainsafe/libp2p-yamux stream that this code uses and its types keep private. */
 interface YamuxStream {
   readonly recvWindow: number
   readonly recvWindowCapacity: number
   sendWindowUpdate(): void
 }
 
-/** The stream must be established at both ends. Streams of other muxers are left alone. */
+/** Patches `stream`, which must be established at both ends. Leaves streams of other muxers alone. */
 export function updateWindowSeldom(stream: Stream): void {
   if (!isYamux(stream)) return
   const update = stream.sendWindowUpdate.bind(stream)

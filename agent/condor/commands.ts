@@ -1,19 +1,19 @@
-/** Runs programs of the system with a limit in time: one that hangs is killed, and never holds up the agent. */
+/** Runs system programs with a time limit: a program that hangs is killed and never holds up the agent. */
 
 import { execFile } from 'node:child_process'
 
 export type CommandResult =
   | { readonly kind: 'ok'; readonly stdout: string }
-  /** It ended with an error: the first line of what it said. */
+  /** The program ended with an error; `said` is the first line of its output. */
   | { readonly kind: 'failed'; readonly said: string }
   | { readonly kind: 'hung'; readonly said: string }
 
 export interface CommandOptions {
-  /** It is killed after this, ms. */
+  /** The program is killed after this, ms. */
   readonly limitMs: number
-  /** So it is when nobody wants to know any more. */
+  /** Kills the program when the result is no longer wanted. */
   readonly signal?: AbortSignal
-  /** Is written to it. */
+  /** Written to the program's stdin. */
   readonly input?: string
 }
 
@@ -38,7 +38,7 @@ export class SystemCommands implements Commands {
           else resolve({ kind: 'failed', said: firstLine(stderr || stdout || error.message) })
         },
       )
-      child.stdin?.on('error', () => {}) // It ended without reading; its exit code says the rest.
+      child.stdin?.on('error', () => {}) // The program ended without reading; its exit code says why.
       child.stdin?.end(input ?? '')
     })
   }

@@ -1,8 +1,8 @@
 /**
- * What HTCondor on this machine is told: a pure function from the facts to the values of the templates.
+ * This machine's HTCondor configuration: a pure function from the facts to the templates' values.
  *
- * Whatever comes from outside (the DMI tables of a hypervisor, a host's name) is made harmless here: a line of a
- * configuration cannot be ended, and no macro begun, by a value.
+ * Guarantees: text from outside (a hypervisor's DMI tables, a host name) is made harmless: no value can end a line of
+ * the configuration or begin a macro.
  */
 
 import { formatIp4, type Ip4 } from '../core/ip.ts'
@@ -15,13 +15,13 @@ export interface CondorPaths {
   readonly passwords: string
   readonly tokens: string
   readonly userTokens: string
-  /** Templates of the machine's owner. */
+  /** The machine owner's templates. */
   readonly templates: string
   readonly hosts: string
   readonly machineAd: string
-  /** Where the host reports what its owner does. */
+  /** Where the host reports its owner's activity. */
   readonly owner: string
-  /** The program that tells whether HTCondor is installed. */
+  /** HTCondor counts as installed when this program exists. */
   readonly master: string
 }
 
@@ -53,25 +53,25 @@ export interface ConfigurationFacts {
   readonly node: Address
   readonly manager: Ip4
   readonly leading: boolean
-  /** Hosts of the pool. */
+  /** Number of hosts in the pool. */
   readonly hosts: number
-  /** Managers of the pools to flock to, in the order of the settings. */
+  /** The managers of the pools to flock to, in the order of the settings. */
   readonly flock: readonly Ip4[]
   readonly hardware: Hardware | undefined
 }
 
 /** A machine's owner counts as away after this, s. */
 const OWNER_AWAY_S = 300
-/** Up to so many hosts the intervals are at their shortest; they double with the pool, so that hosts rarely change it. */
+/** Up to this many hosts the intervals are shortest; they double with the pool, so a new host rarely changes them. */
 const QUICK_HOSTS = 100
-/** HTCondor's own defaults, s: what the intervals grow to. */
+/** HTCondor's own defaults, s, to which the intervals grow. */
 const SLOWEST = { updateS: 300, collectorS: 900, negotiatorS: 60, cycleDelayS: 20, minCycleS: 5, leaseS: 2_400 }
-/** Ads of one machine are about 38 KB, so one a minute is 0.6 KB/s; whatever changes is told at once anyway. */
+/** One machine's ads are about 38 KB: once a minute, that is 0.6 KB/s. Changes are sent at once anyway. */
 const QUICKEST = { updateS: 60, collectorS: 60, negotiatorS: 10, cycleDelayS: 2, minCycleS: 1, leaseS: 120 }
 /** An ad may be missed twice before its machine counts as gone. */
 const LIFETIME_UPDATES = 3
 
-/** A host's name says its address, so that nobody has to be asked for either. */
+/** A host's name contains its address, so neither needs a lookup. */
 export function hostNameOf(ip: Ip4): string {
   return `n${formatIp4(ip).replaceAll('.', '-')}`
 }
@@ -112,7 +112,7 @@ function attributesOf({ namespaceId, ip, node, hardware }: ConfigurationFacts): 
   return [...known, { name: 'WOW_HasBattery', value: hardware.hasBattery ? 'True' : 'False' }]
 }
 
-/** Printable ASCII without what means something to ClassAds or to HTCondor's macros. */
+/** Keeps printable ASCII, without characters that are special in ClassAds or HTCondor's macros. */
 export function classAdString(text: string): string {
   const plain = text.replace(/[^\x20-\x7e]|["\\$]/g, ' ').trim()
   return `"${plain.slice(0, 100)}"`
@@ -120,7 +120,7 @@ export function classAdString(text: string): string {
 
 export type Pace = typeof QUICKEST & { readonly hosts: number; readonly lifetimeS: number }
 
-/** Intervals for a pool of about so many hosts. */
+/** The intervals for a pool of about `hosts` hosts. */
 export function paceOf(hosts: number): Pace {
   const factor = 2 ** Math.ceil(Math.log2(Math.max(1, hosts / QUICK_HOSTS)))
   const grown = (name: keyof typeof QUICKEST) => Math.min(QUICKEST[name] * factor, SLOWEST[name])

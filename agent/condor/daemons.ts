@@ -1,21 +1,22 @@
 /**
- * HTCondor's daemons as the agent drives them: start, read the configuration again, ask, each with a limit in time.
+ * Controls HTCondor's daemons: starts them, makes them reread their configuration, and queries them, all with time
+ * limits.
  *
- * Running daemons are never restarted because of another manager: `condor_reconfig` starts and stops what a role needs.
- * Only when this machine's own address changed there is no other way, for they listen on it.
+ * Running daemons are never restarted because of a new manager: `condor_reconfig` starts and stops what a role needs.
+ * They are restarted only when this machine's own address changed, because they listen on it.
  */
 
 import { existsSync } from 'node:fs'
 import { WowError } from '../core/errors.ts'
 import type { CommandOptions, Commands } from './commands.ts'
 
-/** A healthy tool answers within half a second; a machine that is emulated or starved needs more, ms. */
+/** Time limits of commands, ms. A healthy tool needs half a second; an emulated or starved machine needs more. */
 const COMMAND_LIMIT_MS = 20_000
 const START_LIMIT_MS = 30_000
-/** A question, ms. */
+/** Time limit for a query, ms. */
 export const QUESTION_LIMIT_MS = 10_000
 const QUESTION: CommandOptions = { limitMs: QUESTION_LIMIT_MS }
-/** There when systemd runs (sd_booted(3)). */
+/** Exists when systemd runs (sd_booted(3)). */
 const SYSTEMD = '/run/systemd/system'
 const NO_MASTER = /can't find address|failed to connect|connection refused|can't connect/i
 
@@ -31,7 +32,7 @@ export class Daemons {
     this.#commands = commands
   }
 
-  /** Makes running daemons read their configuration; false when none run. @throws WowError when they do not answer. */
+  /** Makes running daemons reread their configuration; false if none run. @throws WowError when they do not answer. */
   async reconfigure(): Promise<boolean> {
     const result = await this.#commands.run('condor_reconfig', [], { limitMs: COMMAND_LIMIT_MS })
     if (result.kind === 'ok') return true
@@ -43,7 +44,7 @@ export class Daemons {
     )
   }
 
-  /** Starts the daemons, or all of them anew. @throws WowError */
+  /** Starts or restarts all daemons. @throws WowError */
   async start(how: 'start' | 'restart'): Promise<void> {
     const [program, ...args] = existsSync(SYSTEMD)
       ? ['systemctl', how, 'condor.service']
@@ -59,25 +60,25 @@ export class Daemons {
     )
   }
 
-  /** Whether the collector of the machine with this address answers within the limit. */
+  /** Whether the collector at `ip` answers within the limit. */
   async collectorAnswers(ip: string, limit: CommandOptions): Promise<boolean> {
     const asked = await this.#ask('condor_status', ['-pool', ip, '-collector', '-af', 'Name'], limit)
     return asked !== undefined && asked.trim() !== ''
   }
 
-  /** Whether the pool shows within the limit a slot of the machine with this name. */
+  /** Whether, within the limit, the pool shows a slot of the machine `hostname`. */
   async showsSlot(hostname: string, limit: CommandOptions): Promise<boolean> {
     const which = ['-constraint', `Machine == "${hostname}"`, '-limit', '1']
     const asked = await this.#ask('condor_status', [...which, '-af', 'Name'], limit)
     return asked !== undefined && asked.trim() !== ''
   }
 
-  /** Jobs that wait are looked at now. It takes long where the queue's daemon still waits for a manager that died. */
+  /** Matches waiting jobs now. This takes long while the queue's daemon still waits for a manager that died. */
   async reschedule(): Promise<void> {
     await this.#ask('condor_reschedule', [])
   }
 
-  /** As the manager's collector knows it; undefined when it does not answer. */
+  /** The pool's size according to the manager's collector; undefined when it does not answer. */
   async poolSize(): Promise<PoolSize | undefined> {
     const [masters, slots] = await Promise.all([
       this.#ask('condor_status', ['-master', '-af', 'MyType']),

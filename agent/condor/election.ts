@@ -1,14 +1,14 @@
 /**
- * Who manages the pool (docs/condor.md): whoever holds the DHT entry for it.
+ * Elects the pool's manager (docs/condor.md): the node that holds the pool's DHT entry.
  *
  * Guarantees:
- * - a manager holds a majority of the entry's sub-keys with its own password, and stops being one before its replicas let
- *   go of it: who cannot renew demotes itself first, so demotion comes before promotion;
- * - every manager has a term of its own, greater than any before: the term is drawn while the role is held, from a second
- *   entry that outlives managers and from what members remember. Only when a partition let two sides count on their own
- *   can they have counted alike; the one that stays then takes a new term within a renewal;
- * - who restarts, was cut off or slept begins as a member: it never goes on with a term that it had;
- * - machines that are up for long and not on battery offer themselves first;
+ * - a manager holds a majority of the entry's sub-keys with its own password. One that cannot renew demotes itself
+ *   before its replicas let go of the entry, so demotion comes before the next promotion;
+ * - every manager has its own term, greater than any before. It draws the term while it holds the role, from a second
+ *   entry that outlives managers and from what members remember. Only two sides of a partition can draw equal terms;
+ *   the manager that stays then takes a new term within one renewal;
+ * - a node that restarted, was cut off or slept begins as a member: it never resumes a term that it had;
+ * - machines that have been up for long and are not on battery offer themselves first;
  * - the fewer hosts, the sooner a change is seen; traffic does not grow with the pool.
  */
 
@@ -42,9 +42,9 @@ import { TermRegister } from './term-register.ts'
 
 const PASSWORD_BYTES = 32
 
-/** Whether and how willingly this machine leads; asked at the moment of deciding. */
+/** Whether this machine may lead, and how readily; asked when it decides. */
 export interface Standing {
-  /** It may lead: by its settings, and because its daemons work. */
+  /** Its settings allow it to lead, and its daemons work. */
   readonly fit: boolean
   readonly onBattery: boolean
   readonly uptimeMs: number
@@ -55,7 +55,7 @@ export interface Load {
   readonly slots: number
 }
 
-/** `leading`: this node is the manager. Undefined `manager`: none is known yet. */
+/** `leading`: this node is the manager. `manager` undefined: none is known yet. */
 export interface View {
   readonly leading: boolean
   readonly manager: Mandate | undefined
@@ -65,7 +65,7 @@ export interface ElectionParts {
   readonly dht: Dht
   readonly clock: Clock
   readonly random: Random
-  /** Seconds since 1970, by this machine. */
+  /** This machine's wall clock, seconds since 1970. */
   readonly wallS: () => number
   readonly keys: NamespaceKeys
   readonly pool: string
@@ -75,14 +75,14 @@ export interface ElectionParts {
   readonly standing: () => Standing
   /** No other node of the ring is known now. */
   readonly alone: () => boolean
-  /** What is wrong with a manager of this address, in words that go after "the entry of the manager"; undefined: nothing. */
+  /** What is wrong with a manager at `ip`, as words that follow "the entry of the manager"; undefined: nothing. */
   readonly fault: (ip: Ip4) => string | undefined
 }
 
 interface Office {
   readonly password: Uint8Array
   mandate: Mandate
-  /** When this node must have stopped, in the clock's time. */
+  /** When this node must have stopped managing, in `Clock` time. */
   endsAt: number
 }
 
@@ -110,18 +110,18 @@ export class Election {
     this.#terms = new TermRegister(parts)
   }
 
-  /** While there is no manager, the one before stays in view until the next is known. */
+  /** While there is no manager, shows the last one until the next is known. */
   get view(): View {
     const leading = this.#office !== undefined && this.#parts.clock.now() < this.#office.endsAt
     return { leading, manager: this.#office?.mandate ?? this.#manager }
   }
 
-  /** What the last look ran into; undefined when it went well. */
+  /** What went wrong in the last look; undefined when nothing did. */
   get problem(): string | undefined {
     return this.#problem
   }
 
-  /** How far this machine's wall clock is ahead of the manager's, s; within a second or two it means nothing. */
+  /** How far this machine's wall clock is ahead of the manager's, s; a second or two is noise. */
   get skewS(): number {
     return this.#skewS
   }
@@ -130,17 +130,17 @@ export class Election {
     this.#wake(0)
   }
 
-  /** What the manager counts; others learn it with the next renewal. */
+  /** Sets the pool's size as the manager counted it; others learn it with the next renewal. */
   setLoad(load: Load): void {
     this.#load = load
   }
 
-  /** Looks, or renews, now: after a time in which this node was cut off, things may have changed. */
+  /** Looks or renews now: things may have changed while this node was cut off. */
   verify(): void {
     this.#wake(0)
   }
 
-  /** Gives the role back, if this node has it, so that another takes it at once. */
+  /** Resigns if this node is the manager, so that another takes over at once. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#next?.cancel()
@@ -168,7 +168,7 @@ export class Election {
     this.#wake(pauseMs)
   }
 
-  /** A member's turn; ms until the next. */
+  /** A member's turn. Returns the ms until the next. */
   async #look(): Promise<number> {
     const { dht, keys, pool, self, fault, wallS } = this.#parts
     const holder = holderOf(await dht.get(managerKey(keys, pool)), keys, pool)
@@ -182,12 +182,12 @@ export class Election {
       return againMs
     }
     this.#problem = undefined
-    // What this node wrote in an earlier run, or before it slept, is its role no more.
+    // An entry that this node wrote in an earlier run, or before it slept, no longer gives it the role.
     if (mandate.node === self) return againMs
     if (mandate.term === 0) return CAMPAIGN_LOOK_MS
     this.#skewS = Math.round(wallS() - mandate.wallS - (MANAGER_TTL_MS - ttlMs) / 1000)
     if (this.#terms.note(mandate)) {
-      // It counts on from before a partition: nobody follows it back; it takes a new term with its next renewal.
+      // This manager's terms come from the other side of a partition: no member follows it until it takes a new term.
       await this.#terms.remind()
       return CAMPAIGN_LOOK_MS
     }
@@ -195,7 +195,7 @@ export class Election {
     return this.#nextLookMs(mandate.hosts, ttlMs)
   }
 
-  /** Nobody holds the role: this node takes it when its patience is over. */
+  /** No node holds the role: this node campaigns when its patience is over. */
   async #vacant(): Promise<number> {
     const { clock, random, standing, alone } = this.#parts
     const { fit, onBattery, uptimeMs } = standing()
@@ -216,7 +216,7 @@ export class Election {
     return (await this.#campaign()) ? RENEW_PERIOD_MS : REPEAT_MS * random.float()
   }
 
-  /** Of a large pool only as many as a full-rate pool has look when the entry would expire; the others now and then. */
+  /** In a large pool only about `FULL_RATE_HOSTS` look when the entry would expire; the others look now and then. */
   #nextLookMs(hosts: number, ttlMs: number): number {
     const { random } = this.#parts
     const jitter = 0.9 + 0.2 * random.float()
@@ -230,7 +230,7 @@ export class Election {
     if (before === undefined || !sameOffice(before, mandate)) this.onChange()
   }
 
-  /** Takes the role, then a term. What came to nothing is taken back. */
+  /** Takes the role, then a term. Deletes the entry when that fails. */
   async #campaign(): Promise<boolean> {
     const { dht, clock, random, keys, pool } = this.#parts
     const password = random.bytes(PASSWORD_BYTES)
@@ -260,7 +260,7 @@ export class Election {
     return true
   }
 
-  /** A manager's turn; ms until the next. */
+  /** A manager's turn. Returns the ms until the next. */
   async #renew(office: Office): Promise<number> {
     const { dht, clock, random, keys, pool, standing } = this.#parts
     if (!standing().fit) {
@@ -273,7 +273,7 @@ export class Election {
     const key = managerKey(keys, pool)
     const outcome = await dht.recreate(key, password, password, this.#sealed(term), MANAGER_TTL_MS)
     if (this.#office !== office) {
-      // Too late: this node demoted itself meanwhile and must not keep others from the role.
+      // Too late: this node has demoted itself meanwhile and must not keep others from the role.
       if (outcome.won) void dht.delete(key, password)
       return 0
     }

@@ -1,11 +1,11 @@
-/** What status, doctor and `wow condor` may ask of a machine's part in its pool. */
+/** A machine's part in its pool, as status, doctor and `wow condor` read it. */
 
 import type { WowError } from '../core/errors.ts'
 import type { Ip4 } from '../core/ip.ts'
 import type { Mandate } from './manager-entry.ts'
 import type { CondorSettings } from './settings.ts'
 
-/** `waiting`: for an address or a manager. `joining`: for daemons. `failed`: `problem` says why; it is tried again. */
+/** `waiting`: for an address or a manager. `joining`: for daemons. `failed`: `problem` says why; the agent retries. */
 export type PoolState = 'waiting' | 'joining' | 'joined' | 'failed'
 
 export interface CondorFacts {
@@ -19,6 +19,6 @@ export interface CondorFacts {
   /** How far this machine's clock is ahead of the manager's, s. */
   readonly skewS: number
   readonly hostname: string | undefined
-  /** Managers of the pools that jobs may go to. */
+  /** The managers of other pools that jobs may go to. */
   readonly flock: readonly { readonly pool: string; readonly ip: Ip4 }[]
 }

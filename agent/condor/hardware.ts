@@ -1,4 +1,4 @@
-/** What the machine is made of, from systeminformation: slow (seconds on a small machine), so not before the pool is joined. */
+/** The machine's hardware, from systeminformation: slow (seconds on a small machine), so it is read late. */
 
 import type { Hardware } from './configuration.ts'
 

@@ -1,7 +1,7 @@
 /**
- * The pool's names in `/etc/hosts`: without its own name there every tool of HTCondor stalls.
+ * The pool's names in `/etc/hosts`: without the machine's own name there, every HTCondor tool stalls.
  *
- * One block between two marks is ours; every other line stays as it is.
+ * Guarantees: only the block between our two marks changes; every other line stays as it is.
  */
 
 import { readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const END = '# wow: end'
 
 export interface Names {
   readonly domain: string
-  /** This machine's address, and what it calls itself. */
+  /** This machine's address and host name. */
   readonly own: Ip4
   readonly hostname: string
   /** Other machines of the pool. */
@@ -29,7 +29,7 @@ export function writeHosts(path: string, names: Names): void {
   if (after !== before) writeWhole(path, after, 0o644)
 }
 
-/** `text` with the block for `names`. The machine's own host name is added where no other line knows it. */
+/** `text` with the block for `names`. The block includes the machine's own host name unless another line has it. */
 export function withBlock(text: string, { domain, own, hostname, others }: Names): string {
   const lines = text.split('\n')
   const begin = lines.indexOf(BEGIN)

@@ -1,5 +1,5 @@
 /**
- * The files of HTCondor on this machine: written whole, only when they change, and never readable by others when secret.
+ * HTCondor's files on this machine: written whole, only when they change; secret ones are never readable by others.
  */
 
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -10,11 +10,11 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { CondorPaths } from './configuration.ts'
 import { mintToken, poolKeyFile } from './tokens.ts'
 
-/** The template that says where HTCondor listens. */
+/** The rendered template that says where HTCondor listens. */
 const POOL_FILE = '90-wow-pool.conf'
-/** The daemons run as these. */
+/** The users that the daemons run as. */
 const DAEMON_USERS = ['root', 'condor']
-/** A user of the pool may ask, and submit and remove its own jobs. */
+/** A pool user may query, and submit and remove its own jobs. */
 const USER_SCOPE = 'condor:/READ condor:/WRITE'
 
 export interface Secrets {
@@ -45,26 +45,26 @@ export class Installation {
     )
   }
 
-  /** Writes configuration files; whether any changed. @throws WowError that names the file. */
+  /** Writes configuration files; returns whether any changed. @throws WowError that names the file. */
   configure(files: ReadonlyMap<string, string>): boolean {
     let changed = false
     for (const [name, text] of files) changed = this.#write(join(this.#paths.config, name), text, 0o644) || changed
     return changed
   }
 
-  /** The address that HTCondor was last told to listen on; undefined when it never was. */
+  /** The address that HTCondor is configured to listen on; undefined when there is none yet. */
   configuredIp(): string | undefined {
     const text = readIfThere(join(this.#paths.config, POOL_FILE))?.toString('utf8') ?? ''
     return /^NETWORK_INTERFACE = (\S+)$/m.exec(text)?.[1]
   }
 
-  /** Passes on what changes by the second, as ClassAd attributes. @throws WowError that names the file. */
+  /** Writes the ClassAd attributes that change all the time. @throws WowError that names the file. */
   report(text: string): void {
     this.#folder(dirname(this.#paths.machineAd), 0o755)
     this.#write(this.#paths.machineAd, text, 0o644)
   }
 
-  /** Writes the key of the pool and the tokens of daemons and users; whether any changed. @throws WowError that names the file. */
+  /** Writes the pool key and all tokens; returns whether any file changed. @throws WowError that names the file. */
   authorize({ keys, domain, users }: Secrets): boolean {
     const { passwords, tokens, userTokens } = this.#paths
     this.#folder(passwords, 0o700)
@@ -74,10 +74,10 @@ export class Installation {
       `${mintToken({ keys, trustDomain: domain, subject: `${user}@${domain}`, ...(scope === undefined ? {} : { scope }) })}\n`
     let changed = this.#write(join(passwords, 'POOL'), poolKeyFile(keys), 0o600)
     changed = this.#write(join(tokens, 'wow'), token('condor'), 0o600) || changed
-    // Where users have folders of their own, HTCondor looks for one of root's as well.
+    // Where users have their own folders, HTCondor looks for the daemons' tokens in such folders too.
     for (const name of DAEMON_USERS) this.#link(join(userTokens, name), tokens)
     for (const { name, uid, gid } of this.#accounts(users)) {
-      // Root's folder holds the users' folders, so none of them can lead these writes elsewhere.
+      // The users' folders are in a folder of root's, so no user can redirect these writes.
       const folder = join(userTokens, name)
       this.#folder(folder, 0o700)
       const file = join(folder, 'wow')

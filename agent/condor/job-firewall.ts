@@ -1,8 +1,8 @@
 /**
- * The fence around jobs: whatever they do, they reach the virtual network and this machine, not the LAN of whoever owns
- * the machine, nor the Internet.
+ * The firewall around jobs: a job reaches the virtual network and this machine, but not its owner's LAN or the
+ * Internet.
  *
- * Jobs run as `nobody` (see templates/condor), and the kernel's packet filter knows them by that.
+ * Jobs run as `nobody` (see templates/condor), and the kernel's packet filter recognizes them by that.
  */
 
 import { WowError } from '../core/errors.ts'
@@ -12,7 +12,7 @@ const TABLE = 'wow_jobs'
 const JOB_USER = 'nobody'
 const LIMIT_MS = 10_000
 
-/** nft(8) input that puts up the fence in one transaction, whatever stood before. `tap`: a device name. */
+/** nft(8) input that sets up the firewall in one transaction, replacing any earlier one. `tap`: a device name. */
 export function jobFirewallRules(tap: string): string {
   return `table inet ${TABLE}
 delete table inet ${TABLE}
@@ -25,7 +25,7 @@ table inet ${TABLE} {
 `
 }
 
-/** Puts the fence up, or takes it down. @throws WowError when jobs would not be fenced in though they should. */
+/** Sets the firewall up or removes it. @throws WowError when a wanted firewall cannot be set up. */
 export async function setJobFirewall(commands: Commands, tap: string, wanted: boolean): Promise<void> {
   const input = wanted ? jobFirewallRules(tap) : `table inet ${TABLE}\ndelete table inet ${TABLE}\n`
   const result = await commands.run('nft', ['-f', '-'], { limitMs: LIMIT_MS, input })

@@ -1,4 +1,4 @@
-/** Keeps an eye on the managers of other pools of the namespace, for jobs that may go there. */
+/** Watches who manages the namespace's other pools, for jobs that may go there. */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import type { Ip4 } from '../core/ip.ts'
@@ -7,7 +7,7 @@ import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import { holderOf, managerKey } from './manager-entry.ts'
 
-/** A pool that cannot be reached for so long takes no jobs meanwhile, ms. */
+/** How often each pool's manager is looked up, ms; a pool with a new manager takes none of our jobs until then. */
 const LOOK_PERIOD_MS = 30_000
 
 export interface LookoutParts {
@@ -29,7 +29,7 @@ export class Lookout {
     this.#parts = parts
   }
 
-  /** In the order of the pools; those without a known manager are left out. */
+  /** The managers in the order of `pools`, without pools whose manager is unknown. */
   get managers(): readonly { readonly pool: string; readonly ip: Ip4 }[] {
     return this.#parts.pools.flatMap((pool) => {
       const ip = this.#managers.get(pool)
@@ -53,7 +53,7 @@ export class Lookout {
 
   async #look(pool: string): Promise<void> {
     const { dht, keys, onChange } = this.#parts
-    // Without a majority of answers nothing is known: what was known stays, and the next look is soon.
+    // Without a majority of answers the known manager stays; the next look is soon.
     const found = await dht.get(managerKey(keys, pool)).catch(() => [])
     const mandate = holderOf(found, keys, pool)?.mandate
     if (mandate === undefined || mandate.term === 0 || this.#managers.get(pool) === mandate.ip) return

@@ -1,4 +1,4 @@
-/** What the machine is, whether it is on battery, and what its owner does: asked again and again, passed on when it matters. */
+/** Watches the machine's hardware, its battery and its owner's activity, and passes on what matters. */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
@@ -8,20 +8,20 @@ import type { Hardware } from './configuration.ts'
 import { askHardware, askPower } from './hardware.ts'
 import { machineAd, readReport } from './owner.ts'
 
-/** The machine is asked what it is when it has joined and the rush is over, and for its battery so often, ms. */
+/** How long after the first address the hardware is read, when the rush is over, and how often the battery, ms. */
 const HARDWARE_DELAY_MS = 10_000
 const POWER_PERIOD_MS = 60_000
-/** How often the owner's report is passed on, ms: HTCondor reads it as often. */
+/** How often the owner's report is passed on, ms: as often as HTCondor reads it. */
 const OWNER_PERIOD_MS = 5_000
 
 export interface MachineWatchParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** Where the host reports what its owner does; undefined: nobody wants to know. */
+  /** Where the host reports its owner's activity; undefined: it is not needed. */
   readonly owner: string | undefined
   readonly onHardware: () => void
-  /** Takes ClassAd attributes. It may throw: the next report is soon there. */
+  /** Takes ClassAd attributes. It may throw: the next report follows soon. */
   readonly onReport: (attributes: string) => void
 }
 
@@ -35,7 +35,7 @@ export class MachineWatch {
     this.#parts = parts
   }
 
-  /** Undefined until the machine has been asked. */
+  /** undefined until the hardware has been read. */
   get hardware(): Hardware | undefined {
     return this.#hardware
   }
@@ -73,7 +73,7 @@ export class MachineWatch {
 
   async #learnPower(): Promise<void> {
     if (this.#hardware?.hasBattery !== true) return
-    // A battery that cannot be asked is none to worry about.
+    // A battery that cannot be read counts as not in use.
     this.#onBattery = await askPower().then(
       ({ onBattery }) => onBattery,
       () => false,

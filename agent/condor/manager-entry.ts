@@ -1,8 +1,8 @@
 /**
- * What the manager of a pool and the pool's last term look like in the DHT: the keys hide namespace and pool, the values
- * are sealed for members.
+ * The DHT entries of a pool's manager and of its last term: the keys hide namespace and pool, the values are sealed for
+ * members.
  *
- * A namespace has one pool unless its members ask for more; a pool is known by its name.
+ * A namespace has one pool unless its members ask for more; a pool is identified by its name.
  */
 
 import { hmac, utf8 } from '../core/bytes.ts'
@@ -14,23 +14,23 @@ import { type NamespaceKeys, seal, unseal } from '../namespace/keys.ts'
 import { type Address, addressCodec } from '../overlay/address.ts'
 
 const managerCodec = struct({
-  /** 0: this node holds the role and still asks for its term. */
+  /** 0: this node holds the role but has no term yet. */
   term: u48,
   ip: u32,
   node: addressCodec,
-  /** Size of the pool, as the manager counted it last. */
+  /** The pool's size when the manager last counted it. */
   hosts: u32,
   slots: u32,
-  /** The manager's wall clock when it wrote this, seconds since 1970: tells others that a clock is wrong, decides nothing. */
+  /** The manager's wall clock when it wrote this, seconds since 1970: shows others a wrong clock, decides nothing. */
   wallS: u48,
 })
 
-/** Who leads the pool, by its own word. */
+/** The pool's manager, as it describes itself. */
 export type Mandate = Omit<Decoded<typeof managerCodec>, 'ip'> & { readonly ip: Ip4 }
 
 const termCodec = struct({ term: u48, node: addressCodec })
 
-/** A term and who held it. */
+/** A term and the node that held it. */
 export type Term = Decoded<typeof termCodec>
 
 export function managerKey(keys: NamespaceKeys, pool: string): Key {
@@ -45,7 +45,7 @@ export function sealMandate(keys: NamespaceKeys, pool: string, mandate: Mandate,
   return seal(keys.sealing, managerKey(keys, pool), encode(managerCodec, mandate), random)
 }
 
-/** undefined when the value was not written for this pool by a member. */
+/** undefined when no member wrote the value for this pool. */
 export function openMandate(keys: NamespaceKeys, pool: string, value: Uint8Array): Mandate | undefined {
   return open(managerCodec, keys, managerKey(keys, pool), value) as Mandate | undefined
 }
@@ -54,7 +54,7 @@ export function sealTerm(keys: NamespaceKeys, pool: string, term: Term, random: 
   return seal(keys.sealing, termKey(keys, pool), encode(termCodec, term), random)
 }
 
-/** undefined when the value was not written for this pool by a member. */
+/** undefined when no member wrote the value for this pool. */
 export function openTerm(keys: NamespaceKeys, pool: string, value: Uint8Array): Term | undefined {
   return open(termCodec, keys, termKey(keys, pool), value)
 }
@@ -70,13 +70,13 @@ function open<T>(codec: Codec<T>, keys: NamespaceKeys, key: Key, value: Uint8Arr
   }
 }
 
-/** Who holds the role by a majority, and how long still, ms. `mandate` undefined: something that no member wrote. */
+/** The node that holds the role by a majority, and for how long, ms. `mandate` undefined: no member wrote the value. */
 export interface Holder {
   readonly mandate: Mandate | undefined
   readonly ttlMs: number
 }
 
-/** While a manager renews, its sub-keys hold two of its values: they count together. undefined: nobody has a majority. */
+/** undefined: no node has a majority. While a manager renews, its sub-keys hold two of its values: both count. */
 export function holderOf(found: readonly Found[], keys: NamespaceKeys, pool: string): Holder | undefined {
   const byNode = new Map<Address | undefined, { votes: number; holder: Holder }>()
   for (const { value, votes, ttlMs } of found) {

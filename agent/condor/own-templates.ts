@@ -1,4 +1,4 @@
-/** The texts of templates/condor by file name; in the bundle this module is replaced by those texts (scripts/build.mjs). */
+/** The texts of templates/condor by file name. In the bundle those texts replace this module (scripts/build.mjs). */
 
 import { readdirSync, readFileSync } from 'node:fs'
 

@@ -1,9 +1,9 @@
 /**
- * This machine's part in the pool: what the election decides becomes HTCondor's configuration.
+ * This machine's part in the pool: turns the election's decisions into HTCondor's configuration.
  *
- * Guarantees: nothing is configured before this machine has an address and a manager is known; each change is made
- * whole, in order (files, daemons, collector, queue), and only the last one counts when several come at once; whatever
- * fails is named, tried again with growing pauses, and never touches the network.
+ * Guarantees: nothing is configured before this machine has an address and knows a manager. Each change is made whole,
+ * in order (files, daemons, collector, queue); of several at once only the last counts. A failure is named, retried
+ * with growing pauses, and never affects the network.
  */
 
 import { hostname, uptime } from 'node:os'
@@ -30,26 +30,26 @@ import { Reconciler } from './reconciler.ts'
 import type { CondorSettings } from './settings.ts'
 import { renderAll } from './templates.ts'
 
-/** A collector that just started answers within seconds; one that does not for so long has failed, ms. */
+/** A collector that just started answers within seconds; one that is silent this long has failed, ms. */
 const COLLECTOR_LIMIT_MS = 60_000
-/** A member points its daemons at a new manager as soon as that answers, or after this, ms: an update sent too early is lost. */
+/** A member points its daemons at a new manager once it answers, or after this, ms: an earlier update is lost. */
 const COLLECTOR_HEAD_START_MS = 15_000
 const SLOT_LIMIT_MS = 120_000
-/** Daemons that were told of another manager show their slot there within a second or two; who does not is told again, ms. */
+/** Daemons show their slot at a new manager within a second or two; after this, ms, they are reconfigured again. */
 const SLOT_HEAD_START_MS = 3_000
 const ASK_AGAIN_MS = 400
-/** The first question to a collector that may only be starting, ms: what comes too early has no answer however long it waits. */
+/** Limit of the first question to a collector that may be starting, ms: one asked too early is never answered. */
 const EARLY_QUESTION_LIMIT_MS = 1_500
-/** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
+/** First and longest pause after a failure, ms; each is twice the one before. */
 const BACKOFF_MIN_MS = 2_000
 const BACKOFF_MAX_MS = 60_000
-/** A manager that cannot do its work leaves the role to others for so long, ms: they take it within a look and a campaign. */
+/** How long a manager that cannot do its work leaves the role to others, ms: they need a look and a campaign. */
 const UNFIT_MS = 30_000
-/** How often the manager counts, ms. */
+/** How often the manager counts its pool, ms. */
 const COUNT_PERIOD_MS = 20_000
-/** In a larger pool a newcomer goes by the manager's count, which is a little old, instead of asking for all slots. */
+/** In a larger pool a newcomer uses the manager's count, which is a little old, instead of asking for all slots. */
 const COUNT_HOSTS = 100
-/** Whoever asked the agent to stop waits no longer for the role to be handed over, ms. */
+/** How long stopping waits for the role to be handed over, ms. */
 const HAND_OVER_LIMIT_MS = 700
 
 export interface CondorParts {
@@ -65,7 +65,7 @@ export interface CondorParts {
   readonly settings: CondorSettings
   readonly commands?: Commands
   readonly paths?: CondorPaths
-  /** Called when this machine is part of a pool, and again when the pool has another manager. */
+  /** Called when this machine has joined the pool, and again when the pool has another manager. */
   readonly onJoined: (joined: { readonly manager: string; readonly term: number; readonly slots: number }) => void
 }
 
@@ -84,10 +84,10 @@ export class CondorPool {
   #state: PoolState = 'waiting'
   #slots = 0
   readonly #reconciler: Reconciler
-  /** What was written, and not yet taken by the daemons. */
+  /** What the daemons must do to apply the files written last; undefined when they have. */
   #pending: 'start' | 'restart' | undefined = 'start'
   #joined: View['manager']
-  /** What the configuration says of the machine. */
+  /** The hardware that the configuration describes. */
   #told: Hardware | undefined
   #unfitUntil = Number.NEGATIVE_INFINITY
   #stopped = false
@@ -109,7 +109,7 @@ export class CondorPool {
     })
     this.#machine = new MachineWatch({
       ...{ clock, random, log: parts.log, owner: settings.policy === 'idle' ? this.#paths.owner : undefined },
-      // Daemons that only start are not disturbed: they are told when they have joined.
+      // Daemons that are starting are not disturbed: they are reconfigured once they have joined.
       onHardware: () => this.#state === 'joined' && this.#reconciler.change(),
       onReport: (ad) => this.#installation.report(ad),
     })
@@ -123,7 +123,7 @@ export class CondorPool {
     })
   }
 
-  /** This machine has an address, or another than before. */
+  /** This machine has a first or a new address. */
   bound(ip: Ip4): void {
     if (this.#stopped || ip === this.#ip) return
     const before = this.#election
@@ -135,19 +135,19 @@ export class CondorPool {
     this.#reconciler.change()
   }
 
-  /** This node may have missed what happened: looks now. */
+  /** This node may have missed changes: looks now. */
   verify(): void {
     this.#election?.verify()
   }
 
-  /** Hands the role over; the daemons go on, for an agent that only restarts must not cost a job. */
+  /** Hands the role over. The daemons keep running: an agent that only restarts must not cost a job. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#reconciler.stop()
     this.#lookout.stop()
     this.#machine.stop()
     this.#counting?.cancel()
-    // Nobody waits for a DHT that does not answer: then the role ends with its entry.
+    // Does not wait for a DHT that does not answer: the role then ends with its entry.
     await Promise.race([this.#election?.stop(), sleep(this.#parts.clock, HAND_OVER_LIMIT_MS)])
   }
 
@@ -202,7 +202,7 @@ export class CondorPool {
     return `names ${formatIp4(ip)}, not the condor.manager of the settings`
   }
 
-  /** What goes on from the first address to the end. */
+  /** Starts what runs from the first address to the end. */
   #begin(): void {
     const { clock, random } = this.#parts
     this.#lookout.start()
@@ -213,12 +213,12 @@ export class CondorPool {
   #onFailed(problem: WowError): void {
     const { clock, log } = this.#parts
     this.#state = 'failed'
-    // Others may do better; whoever is alone gets its turn again.
+    // Another machine may do better; one that is alone takes the role again later.
     if (this.#election?.view.leading === true) this.#unfitUntil = clock.now() + UNFIT_MS
     log.warn('the pool', { code: problem.code, reason: problem.message })
   }
 
-  /** Brings this machine to where the view wants it; returns early when the view changes meanwhile. */
+  /** Brings this machine to the state that the view wants; returns early when the view changes meanwhile. */
   async #apply(wish: AbortSignal): Promise<void> {
     this.#installation.check()
     const view = this.#election?.view
@@ -265,7 +265,7 @@ export class CondorPool {
     await setJobFirewall(this.#commands, tap, settings.network === 'virtual')
   }
 
-  /** Running daemons read what was written; those that listen on another address, and those that do not run, are started. */
+  /** Makes running daemons reread the files; starts them if they do not run, restarts them if the address changed. */
   async #tellDaemons(): Promise<void> {
     const pending = this.#pending
     if (pending === undefined) return
@@ -286,7 +286,7 @@ export class CondorPool {
     void this.#count()
   }
 
-  /** The manager counts its pool, and paces it. */
+  /** On the manager: counts the pool and adapts its intervals. */
   async #count(): Promise<void> {
     const election = this.#election
     if (election?.view.leading !== true || this.#state !== 'joined') return
@@ -307,14 +307,14 @@ export class CondorPool {
     const shown = (limit: CommandOptions) => this.#daemons.showsSlot(hostname, limit)
     if (this.#joined !== undefined) {
       if (await this.#until(shown, SLOT_HEAD_START_MS, wish)) return true
-      // A manager that was one before it lost its power rejects the session that a daemon has from then, and with it the
-      // daemon's first word; the next is due after a whole interval.
+      // A manager that lost power and is manager again rejects a daemon's old session, and with it the daemon's first
+      // update; the next update is due only after a whole interval.
       if (!wish.aborted) await this.#daemons.reconfigure()
     }
     return await this.#until(shown, SLOT_LIMIT_MS, wish)
   }
 
-  /** Asks again and again, each time with twice the patience. */
+  /** Asks until the answer is true or `limitMs` is over; each question may take twice as long as the one before. */
   async #until(ask: (limit: CommandOptions) => Promise<boolean>, limitMs: number, wish: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts
     const deadline = clock.now() + limitMs

@@ -1,8 +1,8 @@
 /**
- * Brings something to where it is wanted: one attempt at a time, tried again after a failure with growing pauses.
+ * Brings something to a wanted state: one attempt at a time, retried after a failure with growing pauses.
  *
- * Guarantees that the newest wish wins: `change` calls off the attempt under way, and another follows with nothing of the
- * old one in between.
+ * Guarantees that the newest wish wins: `change` aborts the running attempt, and the next attempt starts when it has
+ * ended.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -11,10 +11,10 @@ import type { WowError } from '../core/errors.ts'
 
 export interface ReconcilerParts {
   readonly clock: Clock
-  /** Pauses after a failure, ms: the first, and the longest that doubling leads to. */
+  /** First and longest pause after a failure, ms; each is twice the one before. */
   readonly minMs: number
   readonly maxMs: number
-  /** Returns early when the wish is out of date. */
+  /** Should return early when the wish is aborted. */
   readonly apply: (wish: AbortSignal) => Promise<void>
   readonly explain: (error: unknown) => WowError
   readonly onFailed: (problem: WowError) => void
@@ -23,7 +23,7 @@ export interface ReconcilerParts {
 export class Reconciler {
   readonly #parts: ReconcilerParts
   readonly #backoff: Backoff
-  /** Aborted by the next change: work that began before is out of date. */
+  /** Aborted by the next change, which makes work begun before it obsolete. */
   #wish = new AbortController()
   #working = false
   #retry: Timer | undefined
@@ -35,12 +35,12 @@ export class Reconciler {
     this.#backoff = new Backoff(parts)
   }
 
-  /** Why the last attempt failed; undefined after one that did not. */
+  /** Why the last attempt failed; undefined if it succeeded. */
   get problem(): WowError | undefined {
     return this.#problem
   }
 
-  /** Something is wanted differently. */
+  /** The wanted state changed. */
   change(): void {
     this.#supersede()
     this.#backoff.reset()

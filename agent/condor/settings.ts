@@ -1,7 +1,8 @@
 /**
- * The `condor` section of the appliance's settings, also as one option: `--condor role=worker,group=lab,flock=a+b`.
+ * The `condor` section of the appliance's settings, also given as one option: `--condor
+ * role=worker,group=lab,flock=a+b`.
  *
- * Names end up in files of HTCondor's, so they are plain words.
+ * Names end up in HTCondor's files, so they are plain words.
  */
 
 import * as v from 'valibot'
@@ -18,27 +19,27 @@ const ip = v.pipe(
 
 export const condorSchema = v.strictObject(
   {
-    /** The one machine that may manage the pool; none: the pool elects one. */
+    /** The only machine that may manage the pool; absent: the pool elects one. */
     manager: v.optional(ip),
-    /** `worker` runs jobs of others, `submit` sends jobs to others and never manages, `both` does all. */
+    /** `worker` runs others' jobs, `submit` sends jobs to others and never manages, `both` does all. */
     role: v.optional(v.picklist(['both', 'worker', 'submit'], 'must be both, worker or submit')),
-    /** `always`: jobs run at any time. `idle`: only while the owner of the machine is away. */
+    /** `always`: jobs run at any time. `idle`: only while the machine's owner is away. */
     policy: v.optional(v.picklist(['always', 'idle'], 'must be always or idle')),
     /** Jobs of the same group come first on this machine. */
     group: v.optional(word),
     /** A namespace may have several pools; this machine is in one. */
     pool: v.optional(word),
-    /** Other pools of the namespace that jobs may go to. */
+    /** The namespace's other pools that jobs may go to. */
     flock: v.optional(v.pipe(v.array(word, 'must be names of pools'), v.maxLength(8, 'must be at most 8 pools'))),
-    /** `virtual`: jobs reach the virtual network only. `any`: also whatever the machine reaches. */
+    /** `virtual`: jobs reach only the virtual network. `any`: they reach all that the machine reaches. */
     network: v.optional(v.picklist(['virtual', 'any'], 'must be virtual or any')),
-    /** Users of this machine that may use the pool. */
+    /** This machine's users that may use the pool. */
     users: v.optional(v.pipe(v.array(word, 'must be names of users'), v.maxLength(64, 'must be at most 64 users'))),
   },
   'must have the fields manager, role, policy, group, pool, flock, network and users only',
 )
 
-/** As a user gives them. */
+/** The settings as a user gives them. */
 export type CondorOptions = v.InferOutput<typeof condorSchema>
 
 export interface CondorSettings {
@@ -53,7 +54,7 @@ export interface CondorSettings {
 }
 
 export const DEFAULT_POOL = 'main'
-/** The user of the appliance. */
+/** The appliance's user. */
 const DEFAULT_USERS = ['wow']
 
 export function condorSettings(options: CondorOptions): CondorSettings {
@@ -72,7 +73,7 @@ export function condorSettings(options: CondorOptions): CondorSettings {
 
 const LISTS = ['flock', 'users']
 
-/** The option's text as the section that it stands for, unchecked: `role=worker,flock=a+b`. */
+/** Converts the option's text, `role=worker,flock=a+b`, to the section that it stands for; unchecked. */
 export function condorSection(text: string): Record<string, unknown> {
   const section: Record<string, unknown> = {}
   for (const part of text.split(',')) {

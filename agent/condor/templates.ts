@@ -1,8 +1,8 @@
 /**
  * The templates of HTCondor's configuration.
  *
- * From the checkout they are read; scripts/build.mjs puts their texts in the place of `ownTemplates`. The machine's owner
- * may replace one, or add more, in a folder of his own. Handlebars is loaded when it is first needed: an agent without a
+ * In a checkout they are read from files; in the bundle scripts/build.mjs replaces `ownTemplates` with their texts. The
+ * machine's owner may replace templates or add more in a folder. Handlebars is loaded on first use: an agent without a
  * pool never pays for it.
  */
 
@@ -16,9 +16,9 @@ const SUFFIX = '.hbs'
 export type Values = Readonly<Record<string, unknown>>
 
 /**
- * Renders all templates; texts by file name, `.hbs` left off.
+ * Renders all templates; returns texts by file name without `.hbs`.
  *
- * `folder`: the machine owner's, which need not be there. @throws WowError that names the template.
+ * `folder`: the machine owner's templates; it need not exist. @throws WowError that names the template.
  */
 export async function renderAll(values: Values, folder: string): Promise<Map<string, string>> {
   const { default: Handlebars } = await import('handlebars')

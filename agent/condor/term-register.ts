@@ -1,7 +1,9 @@
 /**
- * The terms of a pool: an entry that every member may write, which outlives managers, and what this node remembers.
+ * A pool's terms: a DHT entry that every member may write and that outlives managers, and the terms this node
+ * remembers.
  *
- * Only who holds the role draws a term, and only while nobody else can hold it, so no two draws of an undivided ring meet.
+ * Only the node that holds the role draws a term, and only while no other node can hold it. So in an undivided ring no
+ * two draws overlap.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -23,20 +25,20 @@ export interface TermRegisterParts {
 
 interface Reading {
   readonly term: Term | undefined
-  /** Every sub-key that answered holds it, and for more than half its time still. */
+  /** Every sub-key with an entry holds this one, with more than half of its lifetime left. */
   readonly sound: boolean
 }
 
 export class TermRegister {
   readonly #parts: TermRegisterParts
-  /** The greatest term that this node knows of. */
+  /** The greatest term that this node knows. */
   #seen: Term | undefined
 
   constructor(parts: TermRegisterParts) {
     this.#parts = parts
   }
 
-  /** Remembers a term in use. True when it is none that can follow on what is remembered: a partition made two lines of terms. */
+  /** Remembers a term in use. True when it cannot follow the remembered one: a partition made two lines of terms. */
   note({ term, node }: Term): boolean {
     const seen = this.#seen
     if (seen === undefined || term > seen.term) {
@@ -46,13 +48,13 @@ export class TermRegister {
     return term < seen.term || node !== seen.node
   }
 
-  /** Writes down what is remembered if the entry says less, so that the manager takes a term above it. */
+  /** Writes the remembered term if the entry's is lower, so that the manager takes a term above it. */
   async remind(): Promise<void> {
     const { term } = await this.#read()
     if (this.#seen !== undefined && !covers(term, this.#seen)) await this.#write(this.#seen)
   }
 
-  /** A term above all others, for this node; undefined when it could not be written by a majority before `limit` (clock's time). */
+  /** A new term above all others; undefined when no majority took it, or `limit` (`Clock` time) had passed. */
   async draw(limit: number): Promise<number | undefined> {
     const { term: known } = await this.#read()
     const term = { term: Math.max(known?.term ?? 0, this.#seen?.term ?? 0) + 1, node: this.#parts.self }
@@ -61,7 +63,7 @@ export class TermRegister {
     return term.term
   }
 
-  /** Keeps the entry alive for a manager with `term`. True when there is another term as great: it needs a new one. */
+  /** Keeps the entry alive for a manager with `term`. True when another's term is as great: it needs a new one. */
   async upkeep(term: number): Promise<boolean> {
     const own = { term, node: this.#parts.self }
     const { term: known, sound } = await this.#read()
@@ -89,7 +91,7 @@ export class TermRegister {
   }
 }
 
-/** Whether who has `held` may go on beside `other`. */
+/** Whether the holder of `held` may go on beside `other`. */
 function covers(held: Term | undefined, other: Term): boolean {
   if (held === undefined) return false
   return held.term > other.term || (held.term === other.term && held.node === other.node)

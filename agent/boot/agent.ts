@@ -1,8 +1,8 @@
 /**
- * The boot sequence of the agent: the only place that knows every part.
+ * The agent's boot sequence: the only file that knows every part.
  *
  * plan (checks only) -> state folder -> identity -> tap -> listening -> linked -> connected -> ready -> leased.
- * The tap comes early so that a DHCP client can start at once; it is answered as soon as the ring allows.
+ * The tap comes early so that a DHCP client can start at once; the client is answered as soon as the ring allows.
  */
 
 import type { Consoles } from '../control/console.ts'
@@ -27,10 +27,10 @@ import { Member, openTap } from './member.ts'
 import { OverlayNode } from './overlay-node.ts'
 import type { Plan } from './plan.ts'
 
-/** How often the peers are written down, ms; the first time sooner, since many runs are short. */
+/** How often the peers are saved, ms; the first time comes sooner, because many runs are short. */
 const REMEMBER_PERIOD_MS = 60_000
 const REMEMBER_FIRST_MS = 5_000
-/** Asking the machine about itself is slow: it waits until clients had their turn, ms. It is the last act of the start. */
+/** When to read the machine's facts, ms after `ready`: that is slow, so it comes last, after the clients' turn. */
 const MACHINE_FACTS_DELAY_MS = 10_000
 
 export class Agent {
@@ -51,7 +51,7 @@ export class Agent {
   #machine: MachineFacts | undefined
   #break: (error: WowError) => void = () => {}
 
-  /** Rejects when a running agent cannot go on. */
+  /** Rejects when the running agent cannot go on. */
   readonly broken: Promise<never>
 
   constructor(
@@ -72,7 +72,7 @@ export class Agent {
     this.broken = new Promise((_, reject) => {
       this.#break = reject
     })
-    this.broken.catch(() => {}) // It may reject before anybody waits for it; `runAgent` does in the end.
+    this.broken.catch(() => {}) // It may reject before `runAgent` waits for it.
     this.#phases.onReached((reached) => {
       this.#say(phaseLine(reached))
       if (config.log === 'text') process.stdout.write(`${phaseLine(reached)}\n`)
@@ -80,7 +80,7 @@ export class Agent {
     })
   }
 
-  /** One line for whoever sits at the machine. */
+  /** Shows a line to people at the machine. */
   #say(line: string): void {
     this.#consoles.line(line)
     this.#screen?.line(line)
@@ -109,7 +109,7 @@ export class Agent {
     const identity = await loadOrCreateIdentity(this.#plan.state.path, machineFingerprint())
     if (identity.replaced) {
       this.#log.warn('this is a copy on another machine: it gets an identity and leases of its own')
-      // With their passwords this node would take the addresses of the one that it was copied from.
+      // With these leases' passwords this node would take the original node's addresses.
       this.#plan.membership?.leases.save([])
       this.#say('wow: copy=true message="The state is that of another machine: this node gets an identity of its own."')
     }
@@ -153,7 +153,7 @@ export class Agent {
     return node
   }
 
-  /** The machine could not tell that its disk was copied, the ring could. */
+  /** The ring found that this machine's disk is a copy, which the machine itself could not tell. */
   #becomeAnother(): void {
     this.#plan.state.disown()
     this.#say('wow: copy=true message="Another node with this identity is on the ring: this one becomes a new node."')
@@ -166,7 +166,7 @@ export class Agent {
     )
   }
 
-  /** Where the user says; else at the port of the last run, at which others look for this node; else at any. */
+  /** Listens where the user says; else on the last run's port, where other nodes look for this one; else on any. */
   async #openSomewhere(open: (listen: readonly string[]) => Promise<OverlayNode>): Promise<OverlayNode> {
     const { port } = this.#plan.remembered
     if (this.#config.listen.length > 0) return open(this.#config.listen)
@@ -180,7 +180,7 @@ export class Agent {
     }
   }
 
-  /** What goes on while the agent runs. */
+  /** Starts the periodic work of a running agent. */
   #lookAfter(node: OverlayNode): void {
     const remember = () => this.#remember(node)
     this.#timers.push(
@@ -193,7 +193,7 @@ export class Agent {
   #remember(node: OverlayNode): void {
     const peers = node.ring.contacts().flatMap(({ endpoints }) => endpoints.slice(0, 1))
     const port = Number(/\/tcp\/(\d+)/.exec(node.links.endpoints().at(-1) ?? '')?.[1] ?? 0)
-    // Who lost everybody still remembers where the others were.
+    // A node that lost all its peers still remembers where they were.
     const kept = [...new Set([...peers, ...this.#plan.remembered.peers])].slice(0, MAX_REMEMBERED)
     try {
       this.#plan.state.remember({ port, peers: kept })

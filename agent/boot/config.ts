@@ -1,8 +1,9 @@
 /**
- * What `wow up` was asked to do: options of the command line over those of a file, over defaults, all checked.
+ * The configuration of `wow up`: command-line options override the file's, which override the defaults; all are
+ * checked.
  *
- * The file is the appliance's slot (`/etc/wow/appliance.json`): the same fields as the options, padded with spaces to the
- * slot's size. A field that this version does not know is named in a warning, not refused: images outlive agents.
+ * The file is the appliance's slot (`/etc/wow/appliance.json`): the same fields as the options, padded with spaces to
+ * the slot's size. A field that this version does not know only causes a warning that names it: images outlive agents.
  */
 
 import { readFileSync } from 'node:fs'
@@ -24,12 +25,12 @@ export interface AgentConfig {
   readonly state: string
   readonly log: 'json' | 'text'
   readonly mdns: boolean
-  /** Of the tap, bytes; undefined: the namespace's, or the agent's default. */
+  /** The tap's MTU, bytes; undefined: the namespace's, or the agent's default. */
   readonly mtu: number | undefined
   readonly console: readonly string[]
-  /** Undefined: this machine is in no pool of HTCondor. */
+  /** undefined: this machine is in no HTCondor pool. */
   readonly condor: CondorSettings | undefined
-  /** Shell command that makes the DHCP client ask again when its address was lost; undefined: the carrier alone tells it. */
+  /** Shell command that wakes the DHCP client when its address was lost; undefined: only the carrier changes. */
   readonly onLost: string | undefined
   /** A terminal that shows the status; undefined: none. */
   readonly screen: string | undefined
@@ -59,10 +60,10 @@ const optionsSchema = v.object({
   onLost: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
   screen: v.optional(v.string()),
 })
-/** As a user gives them, unset where nothing was said. */
+/** The options as a user gives them; a field not given is unset. */
 export type UpOptions = v.InferOutput<typeof optionsSchema>
 
-/** The same file as an image's slot holds it: the agent's options, and what other parts of the appliance read. */
+/** The file in an image's slot: the agent's options, and fields that other parts of the appliance read. */
 export interface ApplianceConfig extends UpOptions {
   readonly flavour: string
   /** Public keys that may log in as `wow`. */
@@ -73,7 +74,7 @@ const OTHERS_FIELDS = ['flavour', 'sshKeys'] satisfies Exclude<keyof ApplianceCo
 /** Ports are remembered between runs, see `state-folder.ts`; 0 lets the kernel choose. */
 export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
 
-/** Joins both sources and checks every field but the token and the multiaddrs, which need more than a look. @throws InputError */
+/** Merges both sources. Checks every field but the token and the multiaddrs: `makePlan` does. @throws InputError */
 export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConfig {
   const checked = check(
     flags,
@@ -82,7 +83,7 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
   const over = <Field extends keyof UpOptions>(field: Field): UpOptions[Field] => checked[field] ?? file[field]
   return {
     token: over('token'),
-    // Every way in helps, so these add up.
+    // Every way into the ring helps, so both lists count.
     bootstrap: [...new Set([...(checked.bootstrap ?? []), ...(file.bootstrap ?? [])])],
     listen: over('listen') ?? [],
     announce: over('announce') ?? [],
@@ -98,14 +99,14 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
   }
 }
 
-/** @throws InputError when there is nothing for a pool to run over. */
+/** @throws InputError when there is no namespace for the pool to use. */
 function condorOf(options: UpOptions['condor'], token: string | undefined): CondorSettings | undefined {
   if (options === undefined) return undefined
   if (token !== undefined) return condorSettings(options)
   throw invalid('The option --condor needs a namespace.', 'Give its join token with --token, or leave --condor out.')
 }
 
-/** `warn` is told of each field that is not known. @throws InputError that names the file and the field. */
+/** Calls `warn` for each unknown field. @throws InputError that names the file and the field. */
 export function readConfigFile(path: string, warn: (sentence: string) => void): UpOptions {
   const content = parseFile(path)
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
@@ -130,7 +131,7 @@ function parseFile(path: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // What the parser says quotes the file, and the file holds a token.
+    // The parser's message quotes the file, and the file contains a token.
     throw invalid(`The config file ${path} is not JSON.`)
   }
 }
@@ -148,7 +149,7 @@ function invalid(message: string, hint = 'See `wow up --help` for the fields and
   return new InputError('CONFIG_INVALID', message, hint)
 }
 
-/** `/var/lib/wow` for root, `~/.local/state/wow` for everybody else. */
+/** `/var/lib/wow` for root, `~/.local/state/wow` for other users. */
 export function defaultStateFolder(): string {
   return process.getuid?.() === 0 ? '/var/lib/wow' : join(homedir(), '.local', 'state', 'wow')
 }

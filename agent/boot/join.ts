@@ -1,8 +1,8 @@
 /**
- * Into the ring: by the addresses that were given, by those of earlier runs, or as a ring of one.
+ * Joins the ring: through the given addresses, through those of earlier runs, or as a ring of one.
  *
- * Given addresses are a promise that a ring is there: when none answers, that is the user's to know. Remembered ones are
- * not: when none of them answers any more, this node begins a ring again and others find it.
+ * Given addresses promise that a ring exists: when none answers, the user gets an error. Remembered ones do not: when
+ * none answers any more, this node becomes a ring of one and others find it.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,12 +11,12 @@ import { within } from '../core/deadline.ts'
 import { InputError } from '../core/errors.ts'
 import type { OverlayNode } from './overlay-node.ts'
 
-/** Rounds of dialling in between; long enough for a bootstrap node that starts at the same moment, ms. */
+/** Limit for dialling the given addresses in rounds, ms: long enough for a bootstrap node that is starting too. */
 export const BOOTSTRAP_LIMIT_MS = 20_000
-/** For one round over the remembered addresses, ms. */
+/** Limit for one round over the remembered addresses, ms. */
 const REMEMBERED_LIMIT_MS = 4_000
 
-/** Resolves at the first link, or when this node is alone. @throws InputError when addresses were given and none answers. */
+/** Resolves at the first link, or when this node is alone. @throws InputError when given addresses do not answer. */
 export async function joinRing(
   node: OverlayNode,
   given: readonly string[],
@@ -30,7 +30,7 @@ export async function joinRing(
   await seek(node, (await anyAnswers(node, remembered)) ? remembered : [])
 }
 
-/** A link that somebody else opened to us counts as well. */
+/** Resolves at the first link, including one that another node opened, or when this node is alone. */
 async function seek({ ring, connected }: OverlayNode, endpoints: readonly string[]): Promise<void> {
   const joined = ring.bootstrap(endpoints)
   if (ring.status().links.length > 0) return

@@ -1,5 +1,6 @@
 /**
- * The part of an agent that belongs to a namespace: a tap, the virtual network on it, leases, and the namespace's record.
+ * The part of an agent that is a namespace's member: a tap, the virtual network on it, leases, and the namespace's
+ * record.
  */
 
 import type { CondorPool } from '../condor/pool.ts'
@@ -28,7 +29,7 @@ export interface MemberParts {
   readonly tap: EarlyTap
   readonly membership: Membership
   readonly phases: Phases
-  /** Undefined: no pool. */
+  /** undefined: no pool. */
   readonly condor: CondorSettings | undefined
   /** See `AgentConfig.onLost`. */
   readonly onLost: string | undefined
@@ -38,7 +39,7 @@ export interface MemberParts {
 }
 
 /**
- * Makes the tap; `onGone` is called when somebody deletes it.
+ * Makes the tap; calls `onGone` when it is deleted from outside.
  *
  * Its MAC comes from the node's address: a DHCP client that sees the same MAC after a restart asks for its old lease.
  * @throws InputError
@@ -69,7 +70,7 @@ export class Member {
   readonly #keeper: RecordKeeper
   #addressesTried: number | undefined
   #pool: CondorPool | undefined
-  /** This machine's own address: others behind the tap have theirs. */
+  /** This machine's own address; machines behind the tap have their own. */
   #own: Ip4 | undefined
   #stopped = false
 
@@ -110,7 +111,7 @@ export class Member {
     this.#network.onLost = (lease) => {
       if (parts.onLost !== undefined) wakeClient(parts.onLost, { tap: tap.name, lease, log })
     }
-    // Cut off for a while, this node may have missed that its leases ran out and were given to others.
+    // While it was cut off, this node may have missed that its leases expired and went to others.
     node.ring.onReturn = () => {
       void this.#leases.verify()
       this.#pool?.verify()
@@ -118,12 +119,12 @@ export class Member {
     this.#keeper = new RecordKeeper({ dht: node.dht, keys, signed: token.signed, schedule })
   }
 
-  /** Takes frames; DHCP clients wait until `serve`. */
+  /** Handles frames from now on; DHCP clients wait until `serve`. */
   start(): void {
     this.#network.start()
   }
 
-  /** The DHT answers: serves the clients that waited, and sees to the namespace's record meanwhile. */
+  /** The DHT answers: serves the clients that waited, then fetches the namespace's record and keeps it alive. */
   async serve(): Promise<void> {
     const { phases, membership, log } = this.#parts
     this.#network.setReady()
@@ -139,7 +140,7 @@ export class Member {
     phases.reach('namespace', { id: signed.id, name, pool: formatCidr(pool), record: state })
   }
 
-  /** Loads and starts the part that makes this machine one of the pool: other agents never do. */
+  /** Joins the HTCondor pool, if one is configured; only then is that code loaded. */
   async joinPool(): Promise<void> {
     const { condor, membership, node, tap, phases, clock, random, log } = this.#parts
     if (condor === undefined) return
@@ -163,7 +164,7 @@ export class Member {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    // While there is a network still: another machine takes over at once.
+    // First, while the network still works, so that another machine takes over at once.
     await this.#pool?.stop()
     this.#keeper.stop()
     this.#network.stop()
@@ -197,7 +198,7 @@ export class Member {
   }
 }
 
-/** Every endpoint of a node ends in its peer id, also the relayed ones. */
+/** Every endpoint of a node, even a relayed one, ends with the node's peer id. */
 function peerIdIn(endpoints: readonly string[]): string | undefined {
   return endpoints[0]?.split('/p2p/').at(-1)
 }

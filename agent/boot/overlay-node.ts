@@ -1,7 +1,7 @@
 /**
- * One node of the overlay, ready made: links, ring and DHT, put together and taken apart in the right order.
+ * A complete overlay node: links, ring and DHT, started and stopped in the right order.
  *
- * The agent and the short-lived visitor of `wow namespace create` are both one of these.
+ * The agent and the short-lived visitor of `wow namespace create` both use one.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -17,7 +17,7 @@ export interface OverlayNodeOptions {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly mdns: boolean
-  /** Taps of ours: the overlay must not run over itself. */
+  /** Our own taps: the overlay must not run over itself. */
   readonly hiddenInterfaces?: readonly string[]
   readonly log: Log
   readonly clock: Clock
@@ -31,7 +31,7 @@ export class OverlayNode {
   readonly #connected = new Signal()
   readonly #dhtReady = new Signal()
 
-  /** Listens when this resolves; knows nobody yet. @throws InputError when it cannot listen there. */
+  /** Resolves when the node listens; it has no links yet. @throws InputError when it cannot listen there. */
   static async open(options: OverlayNodeOptions): Promise<OverlayNode> {
     return new OverlayNode(await createLibp2pLinks(options), options)
   }
@@ -53,7 +53,7 @@ export class OverlayNode {
     this.ring.start()
   }
 
-  /** Resolves when the node is correctly connected for the first time (T1 of the paper). */
+  /** Resolves when the node is correctly connected for the first time (the paper's T1). */
   get connected(): Promise<void> {
     return this.#connected.raised
   }
@@ -63,7 +63,7 @@ export class OverlayNode {
     return this.#dhtReady.raised
   }
 
-  /** Leaves the ring: neighbours are told, and get what this node stored. */
+  /** Leaves the ring by closing all links. The entries stay with their other replicas. */
   async stop(): Promise<void> {
     this.dht.stop()
     await this.ring.stop()

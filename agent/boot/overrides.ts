@@ -1,8 +1,8 @@
 /**
- * Settings that one copy of an appliance was given after the image was made (docs/appliance.md): from a folder with one file a
- * source, named so that a later one in the order of names overrides an earlier one.
+ * Settings given to one copy of an appliance after the image was made (docs/appliance.md). They come from a folder with
+ * one file for each source; files override each other in the order of their names.
  *
- * Each source is said on the console with the fields that it set; one that cannot be used is said too, and left out.
+ * The console names each source and the fields that it set; a source that cannot be used is named too, and ignored.
  */
 
 import { readdirSync } from 'node:fs'
@@ -13,9 +13,9 @@ import { readConfigFile, type UpOptions } from './config.ts'
 export interface Source {
   /** Such as `cidata`. */
   readonly name: string
-  /** Fields that it set. */
+  /** The fields that it set. */
   readonly fields: readonly string[]
-  /** Why it does not count; undefined: it does. */
+  /** Why the source was ignored; undefined: it was not. */
   readonly problem?: string
 }
 
@@ -24,12 +24,12 @@ export interface Overridden {
   readonly sources: readonly Source[]
 }
 
-/** What one copy may be told; the rest is how the image is made, and a mistake there would take the machine away. */
+/** The fields that may be overridden. The others belong to the image; a mistake there could cut the machine off. */
 const FIELDS: readonly string[] = ['token', 'bootstrap', 'listen', 'announce', 'mdns', 'mtu', 'condor']
-/** `20-cidata.json`. */
+/** Such as `20-cidata.json`. */
 const FILE = /^(?:\d+-)?(.+)\.json$/
 
-/** `image`: what the image itself says. @throws the system's error when the folder is there and cannot be read. */
+/** `image`: the image's own options. @throws the system's error when the folder exists but cannot be read. */
 export function override(image: UpOptions, folder: string, warn: (sentence: string) => void): Overridden {
   let options = image
   const sources: Source[] = []
@@ -59,7 +59,7 @@ function filesOf(folder: string): string[] {
   }
 }
 
-/** `wow: settings from=cidata fields=token,bootstrap`; never what they are set to, for a token is a secret. */
+/** `wow: settings from=cidata fields=token,bootstrap`; never the values, because a token is a secret. */
 export function sourceLine({ name, fields, problem }: Source): string {
   const rest = problem === undefined ? `fields=${fields.join(',') || 'none'}` : `problem=${JSON.stringify(problem)}`
   return `wow: settings from=${name} ${rest}`

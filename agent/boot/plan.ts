@@ -1,5 +1,5 @@
 /**
- * What this agent is going to be, decided and checked before anything is written, opened or listened on.
+ * What this agent will be, decided and checked before anything is written, opened or listened on.
  */
 
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ export interface Plan {
   readonly remembered: Remembered
   /** Nodes that the user or the token named. */
   readonly bootstrap: readonly string[]
-  /** Undefined: a plain overlay node. */
+  /** undefined: a plain overlay node. */
   readonly membership: Membership | undefined
 }
 
@@ -25,7 +25,7 @@ export interface Membership {
   readonly leases: LeaseFile
 }
 
-/** @throws InputError for the first thing that is wrong; nothing was changed then. */
+/** Changes nothing. @throws InputError for the first problem found. */
 export async function makePlan(config: AgentConfig): Promise<Plan> {
   const token = config.token === undefined ? undefined : parseToken(config.token)
   const bootstrap = [...new Set([...config.bootstrap, ...(token?.bootstrap ?? [])])]

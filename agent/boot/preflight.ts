@@ -1,10 +1,10 @@
-/** What can be known to fail before anything is written or opened, each with the field and the remedy. */
+/** Checks that find errors before anything is written or opened; each error names the field and the remedy. */
 
 import { checkOverlap, localNetworks } from '../namespace/pool-choice.ts'
 import type { SignedRecord } from '../namespace/record.ts'
 import { checkTap, type TapOptions } from '../net/tap/kernel-tap.ts'
 
-/** @throws InputError when such a tap cannot be made here, or the namespace's pool overlaps a route of this machine. */
+/** @throws InputError when the tap cannot be made here, or the namespace's pool overlaps a route of this machine. */
 export function checkMembership(tap: TapOptions, { record }: SignedRecord): void {
   checkTap(tap)
   checkOverlap(

@@ -10,11 +10,11 @@ import { createIdentity } from '../transport/identity.ts'
 import { DEFAULT_LISTEN } from './config.ts'
 import { OverlayNode } from './overlay-node.ts'
 
-/** Somebody waits at a terminal: give up on silent bootstrap nodes after this, ms. */
+/** How long to wait for a first link, and then for a place in the ring, ms: a person waits at a terminal. */
 const LINK_LIMIT_MS = 8_000
 const READY_LIMIT_MS = 15_000
 
-/** @throws WowError when no bootstrap node answers or the node finds no place in the ring in time; what `errand` throws. */
+/** @throws WowError when no bootstrap node answers or the node finds no place in the ring in time; `errand`'s error. */
 export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht: Dht) => Promise<T>): Promise<T> {
   const clock = new SystemClock()
   const node = await OverlayNode.open({

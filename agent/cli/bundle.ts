@@ -1,8 +1,8 @@
 /**
- * `wow bundle`: everything that somebody who helps wants to see, as one JSON file without a secret.
+ * `wow bundle`: everything that a helper wants to see, as one JSON file without secrets.
  *
- * It works whether or not the agent runs: a page that nobody gives is there with the reason. Of the state folder only names
- * and sizes are told, never what is in the files.
+ * It works whether or not the agent runs: a page that cannot be had is replaced by the reason. Of the state folder it
+ * contains only names, sizes and modes, never the files' content.
  */
 
 import { execFile } from 'node:child_process'
@@ -18,10 +18,10 @@ import { writeWhole } from '../core/files.ts'
 import { VERSION } from '../version.ts'
 import { print, printJson } from './output.ts'
 
-/** Of the journal: about a day of an agent that has nothing to say, or the last minutes of one in trouble. */
+/** Lines of the journal: about a day of a quiet agent, or the last minutes of one in trouble. */
 const LOG_LINES = 500
 const UNITS = ['wow.service', 'wow-dhclient.service']
-/** Programs that are asked for what the agent does not know; one that hangs is given up, ms. */
+/** Limit for each program that is run for facts the agent does not know; one that hangs is killed, ms. */
 const LIMIT_MS = 10_000
 const MOST_OUTPUT = 4 * 2 ** 20
 

@@ -1,4 +1,4 @@
-/** `wow condor …`: the pool as this machine sees it, and what its owner does. */
+/** `wow condor …`: shows the pool as this machine sees it, and reports the owner's activity. */
 
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'

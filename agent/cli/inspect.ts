@@ -1,4 +1,4 @@
-/** `wow status`, `peers`, `leases` and `doctor`: what the agent says over its control socket, for scripts or for people. */
+/** `wow status`, `peers`, `leases` and `doctor`: print the agent's answers for scripts or for people. */
 
 import { resolve } from 'node:path'
 import { defaultStateFolder } from '../boot/config.ts'
@@ -17,7 +17,7 @@ export interface InspectOptions {
 export async function inspect(page: 'status' | 'peers' | 'leases' | 'doctor', options: InspectOptions): Promise<void> {
   const folder = resolve(options.state ?? defaultStateFolder())
   if (page === 'doctor') return doctor(folder, options.json === true)
-  // The agent is of the same installation: its answer has the shape that its own types say.
+  // The agent comes from the same installation, so its answer has the type declared here.
   const answer = await askAgent(folder, `/${page}`)
   if (options.json) return printJson(answer)
   switch (page) {

@@ -48,7 +48,7 @@ export async function create(options: CreateOptions): Promise<void> {
   })
 }
 
-/** With bootstrap nodes at hand, the namespace is inserted into the DHT; without, or when none answers, its members do that. */
+/** With bootstrap nodes, inserts the namespace into the DHT; without, or when none answers, its first member does. */
 async function make(
   wish: Wish,
   bootstrap: readonly string[],
@@ -115,7 +115,7 @@ function describe(namespace: KnownNamespace): void {
   print(fields(lines))
 }
 
-/** Every field checked, before anything is made. @throws InputError */
+/** Checks every field before anything is made. @throws InputError */
 function wishOf(options: CreateOptions): Wish {
   const { name, domain, mtu } = options
   if (name !== undefined && !isNamespaceName(name)) {

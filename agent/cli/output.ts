@@ -1,8 +1,8 @@
 /**
- * How `wow` speaks: answers on stdout, everything else on stderr.
+ * The output of `wow`: answers on stdout, everything else on stderr.
  *
  * With `--json` stdout holds exactly one JSON value: the answer, or `{"error":{"code","message","hint"}}`. An error is
- * always also one sentence on stderr. Exit codes: 0 all well, 1 failed at run time, 2 bad input.
+ * always one sentence on stderr too. Exit codes: 0 all well, 1 failed at run time, 2 bad input.
  */
 
 import { writeSync } from 'node:fs'
@@ -15,7 +15,7 @@ export function printJson(value: unknown): void {
   print(JSON.stringify(value))
 }
 
-/** Written at once, so that nothing is lost when the process ends right after. */
+/** Writes synchronously, so nothing is lost when the process ends right after. */
 export function print(text: string): void {
   write(1, `${text}\n`)
 }
@@ -24,10 +24,10 @@ export function warn(sentence: string): void {
   write(2, `wow: ${sentence}\n`)
 }
 
-/** Says what went wrong and returns the exit code for it. */
+/** Prints what went wrong and returns the exit code for it. */
 export function reportError(error: unknown, json: boolean): number {
   if (!(error instanceof WowError)) {
-    // A defect of ours: here, and only here, the stack is what helps.
+    // A defect of ours: only here does the stack help.
     const detail = error instanceof Error && error.stack !== undefined ? error.stack : messageOf(error)
     warn(`internal error: ${detail}`)
     if (json) printJson({ error: { code: 'INTERNAL', message: messageOf(error), hint: 'Please report it.' } })
@@ -43,12 +43,12 @@ export function reportError(error: unknown, json: boolean): number {
 export function sentence(message: string, hint: string): string {
   const what = message.replace(/\.$/, '')
   if (hint === '') return `${what}.`
-  // "Give one …" goes on in lower case, "DHCP …" does not.
+  // "Give one …" continues in lower case, "DHCP …" does not.
   const remedy = /^[A-Z][a-z' ]/.test(hint) ? hint.charAt(0).toLowerCase() + hint.slice(1) : hint
   return `${what}; ${remedy}`
 }
 
-/** Columns as wide as their widest cell; the last one ragged. */
+/** Columns as wide as their widest cell, without trailing spaces. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows]
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)))
@@ -62,7 +62,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('\n')
 }
 
-/** A label and a value a line. */
+/** One line for each label and value. */
 export function fields(rows: readonly (readonly [label: string, value: string])[]): string {
   return rows.map(([label, value]) => `${label.padEnd(10)} ${value}`).join('\n')
 }

@@ -1,4 +1,4 @@
-/** `wow sim`: the simulator is a program of its own beside this one; an appliance comes without it. */
+/** `wow sim`: starts the simulator, a separate program beside this one that an appliance does not contain. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { InputError } from '../core/errors.ts'
 import { EXIT_FAILED } from './output.ts'
 
-/** Runs `build/sim.cjs` (sim/command.ts) and ends as it does. @throws InputError where there is none */
+/** Runs `build/sim.cjs` (sim/command.ts) and takes its exit code. @throws InputError when it is not installed */
 export async function simulate(options: object): Promise<void> {
   const program = fileURLToPath(new URL('sim.cjs', import.meta.url))
   if (!existsSync(program)) {

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
 /**
- * `build/wow.mjs`, what everything calls: runs the program beside it, `wow.cjs`, from code that V8 compiled before.
+ * `build/wow.mjs`, the entry point: runs the program beside it, `wow.cjs`, from code that V8 compiled before.
  *
- * Compiling was half of an agent's start, and in a machine emulated by QEMU many seconds of it. `wow.cache` is V8's code
- * cache of the whole program. It is used only if it is of this very program, undamaged, and of this Node: V8 checks its
- * own version and flags, but of the program only the length, and a damaged cache is the end of the process. Without a
- * fitting cache the program is compiled as ever and only starts more slowly, until somebody calls
+ * Compiling was half of an agent's start, and many seconds in a machine emulated by QEMU. `wow.cache` is V8's code
+ * cache of the whole program. It is used only if it is undamaged and belongs to this program and this Node. V8 checks
+ * its own version and flags, but only the program's length, and a damaged cache crashes the process. Without a valid
+ * cache the program is compiled as usual and only starts more slowly. The command
  *
  *     WOW_CODE_CACHE=write node wow.mjs
  *
- * as the build does for its own Node and for an appliance's. The agent never does that of itself: a program that writes
- * to the folder it runs from is a surprise.
+ * writes the cache; the build runs it for its own Node and for an appliance's. The agent never writes it: a program
+ * that writes to the folder it runs from is a surprise.
  */
 
 import { readFileSync } from 'node:fs'
@@ -27,19 +27,19 @@ type Program = (require: NodeJS.Require, bundleUrl: string) => void
 
 const PROGRAM = fileURLToPath(new URL('wow.cjs', import.meta.url))
 const CACHE = fileURLToPath(new URL('wow.cache', import.meta.url))
-/** The program's first line: `// ` and its SHA-256 in hex, by scripts/build.mjs. */
+/** Length of the program's first line: `// ` and its SHA-256 in hex, from scripts/build.mjs. */
 const NAME_LENGTH = '// '.length + 64
 /**
- * V8 doubles the space for young objects when much is allocated, up to 48 MB, and seldom takes it back. Left at the 1 MB that
- * it begins with, packets are carried as fast (measured with iperf3 over two agents), for that fits a processor's cache.
+ * V8 doubles the space for young objects under heavy allocation, up to 48 MB, and seldom shrinks it. With the initial 1
+ * MB, which fits a processor's cache, packets are carried just as fast (measured with iperf3 over two agents).
  */
 const KEEP_YOUNG_SPACE_SMALL = '--semi-space-growth-factor=1'
-/** A cache begins with the checksum in hex; eight bytes, because V8 copies data that is not aligned. */
+/** A cache begins with its checksum in hex: eight bytes, because V8 copies unaligned data. */
 const CHECKSUM_LENGTH = 8
 
 const require = createRequire(import.meta.url)
 
-/** The build escapes what is not ASCII: one byte a character is the quickest to read and to keep. */
+/** The build escapes non-ASCII characters: one byte per character is the fastest to read and the smallest to keep. */
 function readProgram(): string {
   try {
     return readFileSync(PROGRAM, 'latin1')
@@ -50,7 +50,7 @@ function readProgram(): string {
   }
 }
 
-/** Ties the data to the program that they were made of. */
+/** Ties the data to the program that they were made from. */
 function checksum(program: string, data: Uint8Array): string {
   return zlib
     .crc32(data, zlib.crc32(program.slice(0, NAME_LENGTH)))
@@ -64,18 +64,18 @@ function readCache(program: string): Buffer | undefined {
     const data = file.subarray(CHECKSUM_LENGTH)
     return file.toString('latin1', 0, CHECKSUM_LENGTH) === checksum(program, data) ? data : undefined
   } catch {
-    return undefined // None was made, or this Node (before 20.15) cannot check one.
+    return undefined // There is no cache, or this Node (before 20.15) cannot check it.
   }
 }
 
 /**
- * Compiles every function, not only those that a trial run would have needed: nothing of ours has to run for it, and
- * the same program and Node give the same bytes under `node --random-seed=1`.
+ * Compiles every function, not only those that a trial run would need. So no code of ours has to run, and the same
+ * program and Node give the same bytes under `node --random-seed=1`.
  */
 function writeCache(program: string): void {
   setFlagsFromString('--no-lazy')
   const script = new Script(program, { filename: PROGRAM })
-  // The flags are part of the cache, and those who use it are lazy.
+  // The flags are part of the cache, and its users run with lazy compilation.
   setFlagsFromString('--lazy')
   const data = script.createCachedData()
   writeWhole(CACHE, Buffer.concat([Buffer.from(checksum(program, data), 'latin1'), data]), 0o644)

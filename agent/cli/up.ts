@@ -1,21 +1,21 @@
-/** `wow up`: reads what was asked for and hands over to the boot sequence. */
+/** `wow up`: reads the configuration and starts the boot sequence. */
 
 import { readConfigFile, resolveConfig, type UpOptions } from '../boot/config.ts'
 import { override, sourceLine } from '../boot/overrides.ts'
 import { condorSection } from '../condor/settings.ts'
 import { warn } from './output.ts'
 
-/** As the command line gives it. */
+/** The options as the command line gives them. */
 export interface UpFlags extends Omit<UpOptions, 'condor'> {
   readonly config?: string
   readonly overrides?: string
   readonly json?: boolean
-  /** `role=worker,…`; true: no settings. */
+  /** `role=worker,…`; true: given without settings. */
   readonly condor?: string | true
 }
 
 export async function up({ config: path, overrides, json, condor, ...rest }: UpFlags): Promise<void> {
-  // What the text says is checked with all other options.
+  // The section is checked with all other options.
   const section = condor === true ? {} : condor === undefined ? undefined : condorSection(condor)
   const flags = { ...rest, ...(section === undefined ? {} : { condor: section }) }
   const file = path === undefined ? {} : readConfigFile(path, warn)
@@ -24,6 +24,6 @@ export async function up({ config: path, overrides, json, condor, ...rest }: UpF
   const config = resolveConfig(json === true ? { log: 'json', ...flags } : flags, options)
   const { runAgent } = await import('../main.ts')
   await runAgent(config, sources.map(sourceLine))
-  // Everything is closed or was given up on; a connection that lingers must not hold up whoever asked us to stop.
+  // Everything is closed or given up; a lingering connection must not delay the exit.
   process.exit(0)
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * `wow`: one command for namespaces, for running the agent, and for looking at it.
+ * `wow`: one command for namespaces, for running the agent, and for inspecting it.
  *
- * Every subcommand has `--json`, `--help` with an example, and exit codes that a script can use (see `output.ts`). What
- * a subcommand needs is loaded when it runs: `wow status` must not wait for libp2p.
+ * Every subcommand has `--help` with an example and exit codes that a script can use (see `output.ts`); all but
+ * `condor owner` have `--json`. A subcommand's code is loaded when it runs: `wow status` must not wait for libp2p.
  */
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
@@ -107,7 +107,7 @@ function addUp(program: Command): void {
     .option('--json', 'the same as --log json')
     .addHelpText('after', example('sudo wow up --token "$(wow namespace export lab)" --state /var/lib/wow'))
     .action(async (options, command: Command) => {
-      // Commander makes `mdns` true by default, which would hide what a config file says.
+      // Commander makes `mdns` true by default, which would hide a config file's value.
       const mdns = command.getOptionValueSource('mdns') === 'cli' ? options.mdns : undefined
       await (await import('./up.ts')).up({ ...options, mdns })
     })
@@ -184,7 +184,7 @@ function example(line: string): string {
   return `\nExample:\n  ${line}`
 }
 
-/** Gathers a repeated option; commas separate several in one. */
+/** Collects a repeated option; commas separate several values in one. */
 function collect(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(',').map((part) => part.trim())]
 }
@@ -194,7 +194,7 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-/** Commander's own complaints, in our form; undefined when it only printed help or the version. */
+/** Commander's own errors, in our form; undefined when it only printed help or the version. */
 function usageError(error: CommanderError): InputError | undefined {
   if (error.exitCode === 0) return undefined
   const what = error.message
@@ -219,9 +219,9 @@ async function run(): Promise<void> {
     const reported = error instanceof CommanderError ? usageError(error) : error
     if (reported !== undefined) process.exitCode = reportError(reported, json)
   }
-  // Whatever still waits somewhere must not keep the process alive; everything that was printed is out already.
+  // Pending work must not keep the process alive; all output has been written already.
   process.exit()
 }
 
-// Not awaited: the bundle is CommonJS (see start.ts), which has no await at the top.
+// Not awaited: the bundle is CommonJS (see start.ts), which has no top-level await.
 void run()

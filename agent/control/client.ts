@@ -1,4 +1,4 @@
-/** Asks a running agent over its control socket. */
+/** Queries a running agent over its control socket. */
 
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { codeOf, InputError, messageOf, WowError } from '../core/errors.ts'
 
 const TIMEOUT_MS = 5_000
 
-/** @throws WowError (`AGENT_NOT_RUNNING`) when nobody answers at the folder's socket. */
+/** @throws WowError (`AGENT_NOT_RUNNING`) when no agent answers at the folder's socket. */
 export async function askAgent(stateFolder: string, page: string): Promise<unknown> {
   const text = await askAgentText(stateFolder, page)
   try {
@@ -20,7 +20,7 @@ export async function askAgent(stateFolder: string, page: string): Promise<unkno
   }
 }
 
-/** The same for a page that is no JSON, as it comes. @throws WowError */
+/** The same for a page that is not JSON; returns its text. @throws WowError */
 export async function askAgentText(stateFolder: string, page: string): Promise<string> {
   return await get(join(stateFolder, 'control.sock'), page).catch((error: unknown) => {
     throw explain(error, stateFolder)

@@ -15,7 +15,7 @@ export interface CondorStatus {
   /** This machine manages the pool. */
   readonly leading: boolean
   readonly manager: { readonly ip: string; readonly term: number; readonly node: string } | null
-  /** As the manager counted them last. */
+  /** As the manager last counted them. */
   readonly hosts: number
   readonly slots: number
   readonly flock: readonly { readonly pool: string; readonly manager: string }[]
@@ -24,7 +24,7 @@ export interface CondorStatus {
   readonly problem: { readonly code: string; readonly message: string; readonly hint: string } | null
 }
 
-/** HTCondor bears minutes; beyond that its logs and its users' patience suffer, s. */
+/** HTCondor tolerates a skew of minutes; beyond this, s, its logs and its users' patience suffer. */
 const MAX_SKEW_S = 300
 
 export function condorStatusOf(facts: CondorFacts): CondorStatus {

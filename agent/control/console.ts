@@ -1,10 +1,10 @@
-/** Phase lines on the consoles of the appliance (`ttyS0`, `tty1`); a console that fails never holds up the agent. */
+/** Phase lines on the appliance's consoles (`ttyS0`, `tty1`); a console that fails never holds up the agent. */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 
-/** A terminal that nobody reads (flow control, a full pipe) must not block: such lines are dropped. */
+/** A terminal that nobody reads (flow control, a full pipe) must not block: its lines are dropped. */
 const DEVICE = constants.O_WRONLY | constants.O_APPEND | constants.O_NOCTTY | constants.O_NONBLOCK
 const FILE = DEVICE | constants.O_CREAT
 
@@ -27,7 +27,7 @@ export class Consoles {
       const isDevice = path.startsWith('/dev/')
       const file = openSync(path, isDevice ? DEVICE : FILE, 0o600)
       try {
-        // A terminal is often left in the middle of a line, by a prompt or the kernel.
+        // A prompt or the kernel often leaves a terminal in the middle of a line.
         writeSync(file, isDevice ? `\r${text}\r\n` : `${text}\n`)
       } finally {
         closeSync(file)

@@ -1,7 +1,7 @@
 /**
- * `wow doctor`: what a person would check, in boot order, each with what was found and what to do.
+ * `wow doctor`: the checks a person would make, in boot order, each with what was found and what to do.
  *
- * A check is a code and a function from the agent's facts. The first one that fails is usually the cause of the rest.
+ * A check is a code and a function of the agent's facts. The first check that fails is usually the cause of the rest.
  */
 
 import { existsSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** What status, doctor and metrics may ask of a running agent; everything is read at the moment of asking. */
+/** A running agent's facts for status, doctor and metrics, as they are when asked. */
 
 import type { CondorFacts } from '../condor/facts.ts'
 import type { Ip4 } from '../core/ip.ts'
@@ -22,29 +22,29 @@ export interface AgentFacts {
   /** No other node is known. */
   readonly alone: boolean
   readonly dhtReady: boolean
-  /** Addresses that were tried at boot: given ones and remembered ones. */
+  /** Addresses tried at boot: given ones and remembered ones. */
   readonly bootstrap: readonly string[]
   readonly machine: MachineFacts | undefined
   readonly namespace: NamespaceFacts | undefined
 }
 
-/** Of a node that is a member of a namespace. */
+/** The facts of a node that is a member of a namespace. */
 export interface NamespaceFacts {
   readonly signed: SignedRecord
   readonly recordState: RecordState
   readonly recordDetail: string
   readonly tap: string
   readonly leases: readonly HeldLease[]
-  /** Why the last client that asked got nothing; undefined when it got what it wanted. */
+  /** Why the last client that asked for an address got none; undefined when it got one. */
   readonly refused: LeaseFailure | undefined
-  /** Addresses that went to other nodes, of clients that have no other yet. */
+  /** Addresses lost to other nodes whose clients have no other address yet. */
   readonly lost: readonly Ip4[]
   /** How many addresses were tried for the first lease (paper figure 6). */
   readonly addressesTried: number | undefined
   readonly tunnels: readonly TunnelFacts[]
-  /** Frames by what became of them. */
+  /** Frames counted by their fate. */
   readonly counters: Readonly<Record<string, number>>
-  /** Undefined: this machine is in no pool. */
+  /** undefined: this machine is in no pool. */
   readonly condor: CondorFacts | undefined
 }
 

@@ -1,4 +1,4 @@
-/** What `wow doctor` can tell when no agent runs. */
+/** `wow doctor` when no agent runs. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { StateFolder } from '../host/state-folder.ts'
 import { type Check, conclude, type Diagnosis, tunDevice } from './doctor.ts'
 import { bad, type Finding, good } from './finding.ts'
 
-/** `silence`: what came of asking the agent. */
+/** `silence`: the error from querying the agent. */
 export function diagnoseOffline(path: string, silence: WowError): Diagnosis {
   const folder = new StateFolder(path)
   const checks: Check[] = [

@@ -1,22 +1,23 @@
 /**
  * The boot sequence as a list of named phases, each with a time and, on failure, a code, a sentence and a remedy.
  *
- * This one list feeds the console, the log, `wow status`, `wow doctor` and the metrics, so that they never disagree.
- * Times are milliseconds since the process started, Node's own start-up included.
+ * This one list feeds the console, the log, `wow status`, `wow doctor` and the metrics, so they never disagree. Times
+ * are milliseconds since the process started, including Node's own start-up.
  */
 
 import type { WowError } from '../core/errors.ts'
 
 /**
- * In boot order. `linked`: the first link, or alone. `connected`: correctly connected, T1 of the paper (figure 5).
- * `namespace`: its record is known. `ready`: everything answers. `leased`: a client has an address, T2 of the paper (figure 4).
+ * In boot order. `linked`: the first link, or alone. `connected`: correctly connected, the paper's T1 (figure 5).
+ * `namespace`: its record is known. `ready`: everything answers. `leased`: a client has an address, the paper's T2
+ * (figure 4).
  */
 export const PHASES = ['started', 'listening', 'linked', 'connected', 'namespace', 'tap', 'ready', 'leased'] as const
-/** `pool`: the pool of HTCondor shows this machine; again whenever another machine manages it. */
+/** `pool`: the HTCondor pool shows this machine; reached again whenever the pool's manager changes. */
 export const POOL_PHASES = [...PHASES, 'pool'] as const
 export type PhaseName = (typeof POOL_PHASES)[number]
 
-/** What a node without a namespace goes through: it only carries others. */
+/** The phases of a node without a namespace, which only carries others' traffic. */
 export const PLAIN_PHASES: readonly PhaseName[] = ['started', 'listening', 'linked', 'connected', 'ready']
 
 export type PhaseFields = Readonly<Record<string, string | number | boolean>>
@@ -60,13 +61,13 @@ export class Phases {
     for (const listener of this.#listeners) listener(reached)
   }
 
-  /** The boot goes no further. */
+  /** Marks the boot as failed: it goes no further. */
   fail({ code, message, hint }: WowError): Failed {
     this.#failed = { code, message, hint, ms: Math.round(this.#elapsedMs()) }
     return this.#failed
   }
 
-  /** `listener` is also told of what was reached before. */
+  /** `listener` also gets the phases reached before. */
   onReached(listener: (reached: Reached) => void): void {
     for (const reached of this.#reached.values()) listener(reached)
     this.#listeners.push(listener)
@@ -76,7 +77,7 @@ export class Phases {
     return this.#reached.get(name)
   }
 
-  /** The last phase that was reached with nothing missing before it: the tap stands long before the ring does. */
+  /** The last phase reached with none missing before it: the tap is up long before the ring is. */
   get current(): PhaseName {
     const missing = this.expected.findIndex((name) => !this.#reached.has(name))
     const last = missing < 0 ? this.expected.length - 1 : missing - 1

@@ -1,5 +1,5 @@
 /**
- * The control socket: a unix socket, 0600, that speaks HTTP and answers JSON. It only tells; it changes nothing.
+ * The control socket: a Unix socket, 0600, that speaks HTTP and answers JSON. It is read-only.
  *
  * `GET /status`, `/peers`, `/leases`, `/doctor`, `/condor`, `/metrics`.
  */
@@ -33,7 +33,7 @@ export class ControlServer {
   readonly #server: Server
   readonly #path: string
 
-  /** `path`: of the socket, in a folder that is this agent's alone; an old socket there is replaced. */
+  /** `path`: the socket's path, in this agent's own folder; an old socket there is replaced. */
   constructor(path: string, facts: () => AgentFacts, log: Log) {
     this.#path = path
     this.#server = createServer((request, response) => {

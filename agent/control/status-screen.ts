@@ -1,8 +1,9 @@
 /**
- * The status of the agent on a terminal that nobody types on (`tty1` of the appliance): address, ring, last problem, and
- * below them the lines that the consoles get. Whoever sees only a screen knows from it how the machine is.
+ * The agent's status on a terminal without input (the appliance's `tty1`): address, ring, last problem, and below them
+ * the lines that the consoles get. It tells a person who has only a screen how the machine is.
  *
- * It is drawn again when a line comes and every few seconds; a terminal that cannot be written never holds up the agent.
+ * The screen is redrawn for every line and every few seconds; a terminal that cannot be written never holds up the
+ * agent.
  */
 
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
@@ -15,14 +16,14 @@ import type { AgentFacts } from './facts.ts'
 import { statusOf } from './status.ts'
 
 const DRAW_PERIOD_MS = 5_000
-/** What passes sooner is how a machine starts, and no problem, ms. */
+/** A failed check that passes within this time, ms, is part of a normal start, not a problem. */
 const PROBLEM_AFTER_MS = 20_000
-/** Text terminals have 25 lines; what stands above the console lines takes the others. */
+/** Console lines shown. A text terminal has 25 lines; the status above takes the others. */
 const MAX_LINES = 12
 const HOME = '\x1b[H'
 const CLEAR_LINE = '\x1b[K'
 const CLEAR_BELOW = '\x1b[J'
-/** Nobody may read it now: such a screen is lost, the next one is not. */
+/** Non-blocking: a screen that the terminal cannot take now is lost, the next one is not. */
 const TERMINAL = constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK
 
 export interface ScreenParts {
@@ -44,7 +45,7 @@ export class StatusScreen {
     this.#timer = every(parts.clock, parts.random, DRAW_PERIOD_MS, () => this.#draw())
   }
 
-  /** A line as the consoles get it. */
+  /** Shows a line that the consoles get. */
   line(text: string): void {
     this.#lines.push(text)
     if (this.#lines.length > MAX_LINES) this.#lines.shift()
@@ -68,11 +69,11 @@ export class StatusScreen {
         closeSync(terminal)
       }
     } catch {
-      // The consoles and the journal say the same.
+      // The consoles and the journal have the same information.
     }
   }
 
-  /** A problem stays on the screen after it has passed: whoever comes later wants to know of it. */
+  /** A problem stays on the screen after it has passed, for people who look later. */
   #noteProblem(facts: AgentFacts): void {
     const broken = diagnose(facts).checks.find(({ ok }) => !ok)
     if (broken === undefined) {
@@ -89,7 +90,7 @@ export class StatusScreen {
   }
 }
 
-/** What stands above the console's lines. */
+/** The lines above the console lines. */
 export function screenLines(facts: AgentFacts, host: string, problem: string): string[] {
   const { ring, namespace, leases, phase, version } = statusOf(facts)
   const addresses = leases.map(({ ip, expiresInS }) => `${ip} (for ${duration(expiresInS)})`)
@@ -114,7 +115,7 @@ export function screenLines(facts: AgentFacts, host: string, problem: string): s
   ]
 }
 
-/** Of a machine that is in a pool of HTCondor. */
+/** The pool manager's row, if this machine is in an HTCondor pool. */
 function managerRow({ namespace }: AgentFacts): [string, string][] {
   const condor = namespace?.condor
   if (condor === undefined) return []

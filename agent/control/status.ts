@@ -1,4 +1,4 @@
-/** `wow status`, `wow peers` and `wow leases` as JSON (docs/interfaces.md): stable names, null for what is not known yet. */
+/** `wow status`, `wow peers` and `wow leases` as JSON (docs/interfaces.md): stable names, null for unknown values. */
 
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'
@@ -36,7 +36,7 @@ export interface Status {
   readonly namespace: { readonly id: string; readonly name: string; readonly pool: string } | null
   readonly leases: readonly LeaseStatus[]
   readonly timings: {
-    /** Milliseconds from the start of the process until correctly connected, and until the first lease. */
+    /** From the process's start until correctly connected, and until the first lease, ms. */
     readonly connectedMs: number | null
     readonly leasedMs: number | null
     readonly addressesTried: number | null

@@ -12,17 +12,17 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since an arbitrary start; monotonic, and counts the time in which the machine slept. */
+  /** Milliseconds since an arbitrary start. Monotonic; counts time that the machine slept. */
   now(): number
   /** Calls `task` once, `delayMs` from now. */
   after(delayMs: number, task: () => void): Timer
 }
 
 /**
- * The real one. Counts from 1970 as far as the machine's clock was right when the process started: a process that starts
- * later reads a larger time, which spares the DHT's client a question, and nothing else relies on it.
+ * The real clock. It counts from 1970, if the machine's clock was right when the process started. A process that starts
+ * later then reads a larger time, which spares the DHT client a question. Nothing else relies on this.
  *
- * Node's timers stand still while the machine sleeps: those that fell due then run as soon as anybody reads this clock.
+ * Node's timers stand still while the machine sleeps. Timers that fell due meanwhile run after the next call of `now`.
  */
 export class SystemClock implements Clock {
   readonly #meter = new SuspendMeter()
@@ -55,7 +55,7 @@ export class SystemClock implements Clock {
   }
 }
 
-/** What `setTimeout` can wait at once, ms; a longer one would fire now. */
+/** The longest delay of `setTimeout`, ms; it runs a longer one at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
 class SystemTimer {

@@ -1,9 +1,9 @@
-/** How long to wait for an answer, from the answers that came (RFC 6298 section 2): the smoothed round trip and its variation. */
+/** Computes how long to wait for an answer from the round trips measured so far (RFC 6298 section 2). */
 
 /** Weights of a new sample in the mean and in the variation. */
 const ALPHA = 1 / 8
 const BETA = 1 / 4
-/** The variation counts this often. */
+/** Weight of the variation in the timeout. */
 const K = 4
 
 export class RoundTrip {
@@ -11,22 +11,22 @@ export class RoundTrip {
   readonly #longestMs: number
   #smoothedMs: number | undefined
   #variationMs = 0
-  /** Doublings since the last sample (section 5.5): whoever is slower than the timeout would else never be measured. */
+  /** Factor by which timeouts have doubled since the last sample (section 5.5). Without it a slower peer is never measured. */
   #backedOff = 1
 
-  /** `firstMs`: the timeout before the first sample; `longestMs`: what it never exceeds. */
+  /** `firstMs`: the timeout before the first sample. `longestMs`: the longest timeout. */
   constructor({ firstMs, longestMs }: { firstMs: number; longestMs: number }) {
     this.#firstMs = firstMs
     this.#longestMs = longestMs
   }
 
-  /** After this time without an answer, ms, none is to be expected. */
+  /** The timeout now, ms. */
   get timeoutMs(): number {
     const measuredMs = this.#smoothedMs === undefined ? this.#firstMs : this.#smoothedMs + K * this.#variationMs
     return Math.min(measuredMs * this.#backedOff, this.#longestMs)
   }
 
-  /** An answer came after `ms`. */
+  /** Adds a sample, ms. */
   observe(ms: number): void {
     this.#backedOff = 1
     if (this.#smoothedMs === undefined) {
@@ -38,7 +38,7 @@ export class RoundTrip {
     this.#smoothedMs += ALPHA * (ms - this.#smoothedMs)
   }
 
-  /** No answer came in time. */
+  /** No answer came in time: doubles the timeout. */
   expire(): void {
     if (this.timeoutMs < this.#longestMs) this.#backedOff *= 2
   }

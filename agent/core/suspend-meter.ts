@@ -1,14 +1,14 @@
 /**
- * How long the machine has been suspended since this process began: Node's own clock (CLOCK_MONOTONIC) does not count that
- * time, CLOCK_BOOTTIME does, and /proc/uptime tells it (proc(5)).
+ * Measures how long the machine has been suspended since this process began. Node's own clock (CLOCK_MONOTONIC) does not
+ * count that time. CLOCK_BOOTTIME does; /proc/uptime shows it (proc(5)).
  *
- * Reading a file is slow, the wall clock is not: it moves on against the monotonic one when the machine wakes, and when
- * somebody sets it. Then, and only then, the file is read; a wall clock that was set changes nothing.
+ * Reading a file is slow, so it is read only when the wall clock has moved against the monotonic clock. It does so when the
+ * machine wakes and when somebody sets the wall clock; setting it changes nothing here.
  */
 
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** /proc/uptime counts hundredths of a second, and reading it takes a moment: less is no sleep, ms. */
+/** A shorter difference is no sleep, ms: /proc/uptime counts hundredths of a second, and reading it takes a moment. */
 const SHORTEST_MS = 100
 
 export interface Clocks {
@@ -16,7 +16,7 @@ export interface Clocks {
   monotonic(): number
   /** CLOCK_REALTIME, ms. */
   wall(): number
-  /** CLOCK_BOOTTIME, ms; undefined where the system does not tell. */
+  /** CLOCK_BOOTTIME, ms; undefined where the system does not show it. */
   boot(): number | undefined
 }
 
@@ -32,7 +32,7 @@ export class SuspendMeter {
     this.#bootAhead = this.#readBootAhead()
   }
 
-  /** Never shrinks. */
+  /** Never decreases. */
   suspendedMs(): number {
     const wallAhead = this.#clocks.wall() - this.#clocks.monotonic()
     if (Math.abs(wallAhead - this.#wallAhead) < SHORTEST_MS) return this.#suspendedMs

@@ -1,19 +1,19 @@
 /**
- * Knows when this node did not run: its machine slept, its process was stopped or got no time.
+ * Detects that this node did not run: its machine slept, or its process was stopped or got no CPU.
  *
- * Whatever comes in calls `look` before anything else, and a timer does when nothing comes. A gap between two looks is a
- * time in which this node heard nothing and said nothing, so that others may have gone on without it. The clock counts the
- * time that the machine slept (core/clock.ts), so all causes look the same here. A machine whose every clock stood still (a
- * virtual machine that its host paused) cannot be told this way: the ring's peers `report` it (overlay/given-up.ts).
+ * Every input calls `look` first, and a timer calls it when there is no input. In a gap between two looks this node heard
+ * and said nothing, so others may have gone on without it. The clock counts time that the machine slept (core/clock.ts),
+ * so all causes look the same here. A virtual machine that its host paused has no clock that counts: its peers `report` the
+ * absence (overlay/given-up.ts).
  *
- * Guarantees that the handlers have run before the look that found the gap returns.
+ * Guarantees that all handlers have run when the look that found the gap returns.
  */
 
 import type { Clock, Timer } from './clock.ts'
 
-/** A look comes at least this often, ms. */
+/** The timer looks this often, ms. */
 const LOOK_PERIOD_MS = 350
-/** A longer gap is an absence, ms. Others give a silent neighbour up after 2 s, and it may have been silent for 0.7 s before. */
+/** A longer gap is an absence, ms. Peers give up a neighbour after 2 s of silence, of which 0.7 s may precede the gap. */
 export const ABSENT_AFTER_MS = 1_000
 
 export class Vigil {
@@ -37,12 +37,12 @@ export class Vigil {
     this.#timer = undefined
   }
 
-  /** Called with the gap, ms, in the order in which they were added. */
+  /** Handlers are called with the gap, ms, in the order in which they were added. */
   onAbsence(handler: (gapMs: number) => void): void {
     this.#handlers.push(handler)
   }
 
-  /** To be called before anything else is done with what came in. */
+  /** Call this before handling any input. */
   look(): void {
     const now = this.#clock.now()
     const gapMs = now - this.#lookedAt
@@ -50,7 +50,7 @@ export class Vigil {
     if (gapMs > ABSENT_AFTER_MS && this.#timer !== undefined) this.report(gapMs)
   }
 
-  /** Others say that this node was away for so long, ms. */
+  /** Peers say that this node was away for `gapMs`. */
   report(gapMs: number): void {
     for (const handler of this.#handlers) handler(gapMs)
   }

@@ -31,7 +31,7 @@ export class Arc {
   relieved = false
   /** Changes with every neighbour; work begun for an earlier one is given up. */
   epoch = 0
-  /** When the neighbour last answered anything of a takeover. */
+  /** When the neighbour last answered a request of the takeover. */
   heardAt = 0
 
   constructor(self: Address, side: Side, clock: Clock) {
@@ -88,13 +88,13 @@ export class Arc {
     this.#extent = CIRCLE
   }
 
-  /** This node did not run for a while: it vouches for nothing, and keeps what it has until the arc is open again. */
+  /** This node was away: it vouches for nothing, and keeps its entries until the arc is open again. */
   doubt(): void {
     this.#kept = this.reach
     this.#extent = 0n
   }
 
-  /** This node is going to answer for the arc to `neighbor`. */
+  /** This node is about to answer for the arc to `neighbor`. */
   openTo(neighbor: Address): void {
     this.#open = true
     this.#extent = maxOf(this.#extent, this.distanceTo(neighbor))

@@ -1,9 +1,9 @@
 /**
- * Owners whose entry gave way to another, as it happens when a partition heals: each is told, and lets go at once. An owner
- * that stays out of reach learns when it renews.
+ * Tells owners that their entry gave way to another, which happens when a partition heals, so that they let go at once. An
+ * owner that stays out of reach learns when it renews.
  *
- * Anybody can offer entries that lose, in any name. So each is told once, and only some again; and what came over one link
- * takes up no more than its share: `TELL_LOSERS_PER_LINK`.
+ * Anyone can offer entries that lose, in any name. So every owner is told once and only some again, and the entries that came
+ * over one link take up no more than `TELL_LOSERS_PER_LINK`.
  */
 
 import { type Clock, sleep } from '../core/clock.ts'
@@ -17,7 +17,7 @@ import type { Proven } from './proof.ts'
 export class ConflictNotifier {
   readonly #ring: Overlay
   readonly #clock: Clock
-  /** How many are being told, by the link that their entry came over. */
+  /** How many owners are being told, by the link that brought the entry. */
   readonly #telling = new Map<Address, number>()
   #retrying = 0
   #stopped = false
@@ -27,7 +27,7 @@ export class ConflictNotifier {
     this.#clock = parts.clock
   }
 
-  /** `broughtBy`: the linked node that brought the entry that won or lost. */
+  /** `broughtBy`: the linked node that brought the other entry. */
   async tell({ subKey, change }: Proven, broughtBy: Address): Promise<void> {
     const telling = this.#telling.get(broughtBy) ?? 0
     if (telling >= TELL_LOSERS_PER_LINK) return

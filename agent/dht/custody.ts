@@ -37,7 +37,7 @@ export interface RingView extends Overlay {
   neighbor(side: Side): Address | undefined
   /** One of the nearest linked nodes on either side. */
   isNear(peer: Address): boolean
-  /** Takes a node for no neighbour for a while: it does not do its share. */
+  /** Takes a node for no neighbour for a while, because it does not do its share. */
   shun(peer: Address): void
 }
 
@@ -111,7 +111,7 @@ export class Custody {
     }
   }
 
-  /** This node did not run for a while: it answers for nothing until its neighbours have told it what it missed. */
+  /** This node was away: it answers for nothing until its neighbours have handed over what it missed. */
   doubt(): void {
     this.#store.doubt()
     if (this.#ring.alone) return
@@ -249,7 +249,7 @@ export class Custody {
         return true
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
-        // A neighbour that refuses is there: it does not see this node beside it yet.
+        // A neighbour that refuses is alive; it does not see this node beside it yet.
         const isHeard = error instanceof DeliveryError && error.failure === 'refused'
         if (isHeard) this.#sides[side].heardAt = this.#clock.now()
         return false

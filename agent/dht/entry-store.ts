@@ -157,8 +157,8 @@ export class EntryStore {
   }
 
   /**
-   * This node did not run for a while: what it holds may have ended, or been given to others. It stays until it is over, and
-   * gives way to whatever another node holds.
+   * This node was away: entries may have ended, or keys may have new holders. Keeps what has not expired, but lets it give
+   * way to whatever another node holds.
    */
   doubt(): void {
     const now = this.#clock.now()

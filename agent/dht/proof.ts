@@ -2,10 +2,10 @@
  * Signatures prove who may change an entry: a password becomes a key pair, and a storing node sees only its public
  * half.
  *
- * Guarantees: a `Proven` change was signed by the holder of its password (and of the former one, when it changes), every
- * field of it and whose place it takes, for the very sub-key it stands for; only `prove` makes one. So nobody can add a
- * former holder to a change, or leave one out. What a signature does not say is when it was
- * made: an old change can be repeated, and loses to any newer one that is remembered.
+ * Guarantees: every field of a `Proven` change, and whose place the change takes, was signed by the holder of its password
+ * and, when the password changes, by the former holder. The change is valid for its sub-key. Only `prove` makes one. So
+ * nobody can add a former holder to a change or leave one out. A signature does not prove when it was made: an old change
+ * can be replayed, and loses to any newer one that is remembered.
  */
 
 import { EMPTY, equal, hex, hmac, sha256, utf8 } from '../core/bytes.ts'
@@ -55,7 +55,7 @@ export function prove(place: number, change: Change): Proven | undefined {
   return provenAt(place, one)
 }
 
-/** What both signatures are over. `former`: the public key of whoever held the entry before; of fixed length, so it needs no mark. */
+/** The message of both signatures. `former` is the former holder's public key; its length is fixed, so it needs no mark. */
 function messageOf(statement: Statement, former: Uint8Array | undefined): Uint8Array {
   return sha256(CONTEXT, encode(statementCodec, statement), former ?? EMPTY)
 }

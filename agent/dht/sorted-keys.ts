@@ -1,4 +1,4 @@
-/** The sub-keys of a store in their order on the ring, so that a page of a handover costs what is on it, not what is stored. */
+/** A store's sub-keys in ring order, so that the cost of a handover page depends on the page, not on the store. */
 
 import type { SubKey } from './dht.ts'
 
@@ -15,7 +15,7 @@ export class SortedKeys {
     if (this.#keys[at] === key) this.#keys.splice(at, 1)
   }
 
-  /** Every key once, walking right from `from`, which comes first when it is one. */
+  /** Every key once, walking right from `from` (inclusive). */
   *walk(from: bigint): Generator<SubKey> {
     const start = this.#firstAtLeast(from)
     for (let i = start; i < this.#keys.length; i++) yield this.#keys[i]!

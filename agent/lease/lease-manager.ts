@@ -6,8 +6,7 @@
  * - the owner stops using it ttl after it *sent* the winning request, so before any replica lets go;
  * - another address is tried only when a majority really is held by others; an unclear vote is repeated with the same
  *   password and, given up, is taken back;
- * - after a time in which this node did not run no lease is used, or counts as held for a client, before the DHT has said
- *   that it is still this node's;
+ * - after this node was away, it uses no lease before the DHT has confirmed that the lease is still its own;
  * - an offer is a claim of a minute, so that a client which never comes back leaks nothing;
  * - a client gets its former address again while nobody else took it, also after a restart of the agent.
  */
@@ -31,7 +30,7 @@ import type { LeaseStore, StoredLease } from './lease-store.ts'
 const OFFER_MS = 60_000
 /** A client that asks again while its offer has more than this left, ms, gets the same offer. */
 const OFFER_REUSE_MS = 15_000
-/** Between two questions about a lease in doubt, ms. */
+/** Pause between two attempts to confirm a lease in doubt, ms. */
 const DOUBT_PAUSE_MS = 250
 /** An address that a client found in use on its wire is kept away from all clients, ms. */
 const DECLINED_MS = 600_000
@@ -61,7 +60,7 @@ export class LeaseManager implements Leases {
   readonly #claiming = new Set<Ip4>()
   readonly #contested: ContestedLeases
   readonly #vigil: Vigil
-  /** Leases in question, and since when. */
+  /** Leases in doubt, and since when. */
   readonly #doubted = new Map<Ip4, number>()
   onLost: (lease: Lease) => void = () => {}
 
@@ -183,12 +182,12 @@ export class LeaseManager implements Leases {
     return this.#doubted.has(ip) ? undefined : this.holder(ip)
   }
 
-  /** This node did not run for a while: whether its leases are still its own is asked until the answer is clear. */
+  /** This node was away: puts every lease in doubt until the DHT gives a clear answer. */
   #doubtAll(): void {
     for (const held of this.#held.all()) {
       const { ip, offered } = held.lease
       const isNew = !this.#doubted.has(ip)
-      // Whoever was offered it asks again.
+      // The client of an offer asks again.
       if (offered) this.#held.delete(held)
       else this.#doubted.set(ip, this.#clock.now())
       if (!offered && isNew) void this.#settle(ip)
@@ -205,7 +204,7 @@ export class LeaseManager implements Leases {
     }
   }
 
-  /** A majority took what was sent at `sentAt`: the lease was this node's then. */
+  /** A majority accepted what was sent at `sentAt`, so the lease was this node's then. */
   #confirm(ip: Ip4, sentAt: number): void {
     if (sentAt >= (this.#doubted.get(ip) ?? 0)) this.#doubted.delete(ip)
   }

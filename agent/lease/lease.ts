@@ -49,7 +49,7 @@ export interface Leases {
   held(): Lease[]
   /** This node's live lease of `ip`, if any. */
   holder(ip: Ip4): Lease | undefined
-  /** The same, as long as packets may use it: not when this node has yet to ask whether the lease is still its own. */
+  /** The same, but undefined while the lease is in doubt: packets must not use it then. */
   usable(ip: Ip4): Lease | undefined
   /** Called when the owner learns that a lease is no longer its own. */
   set onLost(handler: (lease: Lease) => void)

@@ -1,6 +1,6 @@
 /**
- * What a node of the ring does when it finds out that it was away: nothing that its peers said of the ring counts any more,
- * so it is neither correctly connected nor routed through until they have said it again; a peer that does not is dead.
+ * What a node does when it finds that it was away. It forgets what its peers said of the ring: it is neither correctly
+ * connected nor routed through until they have said it again. A peer that does not answer is dead.
  */
 
 import type { Vigil } from '../core/vigil.ts'
@@ -20,7 +20,7 @@ export interface AbsenceParts {
   readonly liveness: Liveness
   readonly connectivity: Connectivity
   readonly send: (to: Address, frame: Frame) => boolean
-  /** Asks whether the ring is closed around this node. */
+  /** Checks whether the ring is closed around this node. */
   readonly review: () => void
 }
 
@@ -32,7 +32,7 @@ export class Absence {
     parts.vigil.onAbsence(() => this.#returned())
   }
 
-  /** A peer says to have taken this node for dead so long ago, ms. */
+  /** A peer says that it took this node for dead `agoMs` ago. */
   onGivenUp(peer: Address, agoMs: number): void {
     const awayMs = this.#parts.givenUp.absenceBy(peer, agoMs)
     if (awayMs > 0) this.#parts.vigil.report(awayMs)
@@ -44,7 +44,7 @@ export class Absence {
     for (const peer of peers.all()) {
       peer.status = undefined
       liveness.suspect(peer.address)
-      // Nothing was heard: whoever gets this tells its status again.
+      // This says that no status was heard, so the peer sends it again.
       send(peer.address, { kind: 'pong', seen: 0 })
     }
     near.evaluate()

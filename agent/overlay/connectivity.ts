@@ -54,7 +54,7 @@ export class Connectivity {
     return true
   }
 
-  /** This node did not run for a while: whatever it knew of its place is out of date. */
+  /** This node was away: what it knew of its place is out of date. */
   doubt(): void {
     this.#joined = false
     this.#cutOffSince = Number.NEGATIVE_INFINITY

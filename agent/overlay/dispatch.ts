@@ -27,7 +27,7 @@ export interface DispatchParts {
   readonly send: (to: Address, frame: Frame) => boolean
   /** A peer's view of the ring changed, or came for the first time. */
   readonly onStatus: (peer: Peer, isFirst: boolean) => void
-  /** A peer says to have taken this node for dead so long ago, ms. */
+  /** A peer says that it took this node for dead `agoMs` ago. */
   readonly onGivenUp: (peer: Address, agoMs: number) => void
 }
 
@@ -54,7 +54,7 @@ export class Dispatch {
     const frame = this.#decode(bytes)
     if (frame === undefined) return
     if (frame.kind === 'pong' && link === peer.link) measure(peer, clock.now())
-    // A new link on which the peer is heard says nothing for the one that is in use: it may be dead in one direction.
+    // A frame on a new link proves nothing about the link in use, which may be dead in one direction.
     if (link === peer.link) hear(peer, clock.now())
     const isReply = frame.kind === 'answer' || frame.kind === 'failure'
     if (frame.kind !== 'datagram' && !isReply && !admission.hears(peer)) return

@@ -1,11 +1,11 @@
 /**
  * Detects two nodes with one identity: a disk was copied to a machine that cannot be told from the first one.
  *
- * Neither can see the other, since nobody links to itself; a node that is linked to both can, and is their witness. A status
- * of another run of a peer comes over a new link; if the old link still answers a ping after that, both runs are alive, and
- * the witness tells the one that came later (`twin`). That one believes nothing but a proof: it draws a nonce, the witness
- * passes it on, and what comes back must be signed with its own key by somebody else. It heeds that only while it is new on
- * the ring, so that the original keeps its address.
+ * Neither node sees the other, since no node links to itself. A node that is linked to both is their witness. When a status
+ * of another run of a peer comes over a new link and the old link still answers a ping, both runs are alive, and the witness
+ * tells the later one (`twin`). The later run believes only a proof: it draws a nonce, the witness passes the nonce to the
+ * earlier run, and the answer must be signed with the same key by another run. A run asks for that only while it is new on
+ * the ring, so the original keeps its address.
  *
  * Guarantees that nobody without a node's key makes it give up its identity.
  */
@@ -20,33 +20,33 @@ import { type Frame, TWIN_NONCE_BYTES } from './messages.ts'
 
 /** A node linked for longer than this, ms, ignores reports of a twin. */
 const NEW_FOR_MS = 5 * 60_000
-/** Nonces that this node drew and waits for, and that it passed on, each at most; the oldest goes first. */
+/** Entries in each list of nonces, drawn and passed on; the oldest goes first. */
 const KEPT = 16
-/** Between two proofs that this node makes, ms: each costs a signature. */
+/** Least time between two proofs that this node makes, ms: each costs a signature. */
 const PROOF_SPACING_MS = 200
 
 export interface DuplicateIdentityParts {
   readonly clock: Clock
   readonly random: Random
-  /** Sends over this very link, whichever link to the peer is in use. */
+  /** Sends over `link` itself, even when another link to the peer is in use. */
   readonly send: (link: Link, frame: Frame) => void
   /** See `LinkLayer`. */
   readonly prove: (nonce: Uint8Array) => Uint8Array
   readonly isOwnProof: (nonce: Uint8Array, proof: Uint8Array) => boolean
-  /** This node is the later one of two. */
+  /** This node is the later of two. */
   readonly onTwin: () => void
 }
 
 export class DuplicateIdentity {
   readonly #parts: DuplicateIdentityParts
   readonly #proofs: Throttle
-  /** Links by peer, in the order in which they came, each with the run that it belongs to. */
+  /** Each peer's links in the order in which they came up, with the run each belongs to. */
   readonly #links = new Map<Address, Map<Link, number | undefined>>()
   /** Pinged links; a pong proves that the later link is a twin's. */
   readonly #asked = new Map<Link, Link>()
-  /** Nonces of this node, in hex. */
+  /** Nonces that this node drew, by their hex form. */
   readonly #drawn = new Map<string, Uint8Array>()
-  /** Nonces passed on for a peer, in hex, and its link. */
+  /** Nonces passed on for a peer, by their hex form, with that peer's link. */
   readonly #passedOn = new Map<string, Link>()
   #linkedSince: number | undefined
 
@@ -86,7 +86,7 @@ export class DuplicateIdentity {
     this.#parts.send(later, { kind: 'twin' })
   }
 
-  /** A peer says that this node is the later one of two: it is asked for a proof. */
+  /** A witness says that this node is the later of two: this node asks it for a proof. */
   onTold(link: Link): void {
     if (!this.#isNew()) return
     const nonce = this.#parts.random.bytes(TWIN_NONCE_BYTES)
@@ -94,7 +94,7 @@ export class DuplicateIdentity {
     this.#parts.send(link, { kind: 'twinChallenge', nonce })
   }
 
-  /** The later run wants a proof of the earlier one. */
+  /** The later run asks its witness, this node, for a proof by the earlier run. */
   onChallenge(link: Link, nonce: Uint8Array): void {
     const [earlier] = this.#earlierRuns(link)
     if (earlier === undefined) return
@@ -102,13 +102,13 @@ export class DuplicateIdentity {
     this.#parts.send(earlier, { kind: 'twinProve', nonce })
   }
 
-  /** A witness asks for a proof; one that this node itself drew the nonce for would prove nothing. */
+  /** A witness asks for a proof. A nonce that this node drew itself is ignored: signing it would prove nothing. */
   onProve(link: Link, nonce: Uint8Array): void {
     if (this.#drawn.has(hex(nonce)) || !this.#proofs.admits()) return
     this.#parts.send(link, { kind: 'twinProof', nonce, proof: this.#parts.prove(nonce) })
   }
 
-  /** The earlier run has answered: to a witness, who passes it on, or through one to this node. */
+  /** The earlier run answered. A witness passes the proof on; the later run verifies it. */
   onProof(nonce: Uint8Array, proof: Uint8Array): void {
     const name = hex(nonce)
     const asker = this.#passedOn.get(name)
@@ -123,13 +123,13 @@ export class DuplicateIdentity {
     return this.#linkedSince !== undefined && this.#parts.clock.now() - this.#linkedSince <= NEW_FOR_MS
   }
 
-  /** Links of the same peer that came before this one and belong to another run. */
+  /** Links of the same peer that came up before this one and belong to another run. */
   #earlierRuns(link: Link): Link[] {
     const links = this.#links.get(link.peer)
     const epoch = links?.get(link)
     if (links === undefined || epoch === undefined) return []
     const all = [...links]
-    // A map keeps its order: those before this link are older.
+    // A map keeps insertion order: the links before this one are older.
     const earlier = all.slice(
       0,
       Math.max(

@@ -1,8 +1,8 @@
 /**
- * Requests of others that this node has forwarded and that wait for an answer.
+ * Counts forwarded requests that wait for an answer.
  *
- * Guarantees that what came over one link takes up no more than its share of the room, and that this node's own requests
- * need none of it.
+ * Guarantees: the requests that came over one link take up no more than that link's share. This node's own requests need
+ * no room here.
  */
 
 import type { Address } from './address.ts'
@@ -12,7 +12,7 @@ export class Forwards {
   readonly #byLink = new Map<Address, number>()
   #all = 0
 
-  /** Takes up room for a request that came from `via`. False when there is none. */
+  /** Takes room for a request that came from `via`. False when there is none left. */
   take(via: Address): boolean {
     const waiting = this.#byLink.get(via) ?? 0
     if (waiting >= MAX_FORWARDS_PER_LINK || this.#all >= MAX_FORWARDS) return false

@@ -1,9 +1,9 @@
 /**
- * What peers' names are worth. A peer names nodes that this one should link to, and says where they listen; nobody else
- * vouches for either.
+ * Limits dials on one peer's word. A peer names nodes to link to and says where they listen; no other node vouches for
+ * either.
  *
- * Guarantees that one peer's names make this node dial few nodes at a time, and few that are not there in a minute: nobody
- * turns it against the machines of others.
+ * Guarantees: on one peer's word this node dials few nodes at a time, and few unreachable nodes per minute. So nobody can
+ * turn it against the machines of others.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -13,7 +13,7 @@ import { FALSE_NAMES_WINDOW_MS, MAX_FALSE_NAMES, MAX_NAMED_DIALS } from './const
 interface Record {
   dialling: number
   failed: number
-  /** When the window began in which failures are counted. */
+  /** When the current window of counting failures began. */
   since: number
 }
 
@@ -25,7 +25,7 @@ export class Hearsay {
     this.#clock = clock
   }
 
-  /** Whether a node that this peer names is dialled now. */
+  /** Whether to dial a node that this peer names. */
   heeds(peer: Address): boolean {
     const record = this.#records.get(peer)
     if (record === undefined) return true
@@ -33,7 +33,7 @@ export class Hearsay {
     return record.dialling < MAX_NAMED_DIALS && record.failed < MAX_FALSE_NAMES
   }
 
-  /** A node is dialled on this peer's word. */
+  /** A dial on this peer's word begins. */
   onDial(peer: Address): void {
     const record = this.#records.get(peer) ?? { dialling: 0, failed: 0, since: this.#clock.now() }
     record.dialling++
@@ -56,7 +56,7 @@ export class Hearsay {
     record.failed = 0
   }
 
-  /** A peer of whom nothing was held against it lately needs no record. */
+  /** Drops the record of a peer without recent failures. */
   #forget(peer: Address): void {
     const record = this.#records.get(peer)
     if (record === undefined) return

@@ -1,4 +1,4 @@
-/** Links that layers above ask for because packets flow to a node, and the datagrams on them. `LinkUpkeep` closes idle ones. */
+/** Links that layers above need for their datagrams. `LinkUpkeep` closes idle ones. */
 
 import type { Clock } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'

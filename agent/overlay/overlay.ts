@@ -64,7 +64,7 @@ export interface Overlay {
   readonly self: Address
   /** Links to the true left and right neighbour are up, and neither knows of a node in between (paper section 4). */
   readonly correctlyConnected: boolean
-  /** How long it takes at most, ms, until an honest answer through the ring has come; as measured. */
+  /** How long an honest answer through the ring takes at most, ms, by the round trips measured so far. */
   readonly routedTimeoutMs: number
   /** @throws DeliveryError */
   request(service: Service, target: Address, body: Uint8Array, options?: RequestOptions): Promise<Answer>

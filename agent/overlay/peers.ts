@@ -29,7 +29,7 @@ export interface Peer {
   heardAt: number
   usedAt: number
   pingedAt: number
-  /** From ping to pong. */
+  /** Measured from ping to pong. */
   readonly roundTrip: RoundTrip
   /** When it was first pinged since it was last heard. */
   askedAt: number | undefined
@@ -39,7 +39,7 @@ export interface Peer {
   unwantedSince: number | undefined
 }
 
-/** A pong came. Of several pings under way nobody knows which one it answers. */
+/** A pong came. It is measured only when one ping is in flight; else it may answer any of them. */
 export function measure(peer: Peer, now: number): void {
   if (peer.askedAt === peer.pingedAt) peer.roundTrip.observe(now - peer.pingedAt)
 }
@@ -55,7 +55,7 @@ export class Peers {
   readonly #peers = new Map<Address, Peer>()
   readonly #self: Address
   readonly #clock: Clock
-  /** Nodes that do not do a neighbour's share, and until when they count as none. */
+  /** Nodes that do not do a neighbour's share, and until when they are shunned. */
   readonly #shunned = new Map<Address, number>()
 
   constructor(self: Address, clock: Clock) {
@@ -81,7 +81,7 @@ export class Peers {
     return false
   }
 
-  /** The node does not do a neighbour's share: for a while it is taken for no neighbour, and nothing is routed to it. */
+  /** Takes a node for no neighbour for a while, and routes nothing to it: it does not do a neighbour's share. */
   shun(address: Address): void {
     this.#shunned.delete(address)
     this.#shunned.set(address, this.#clock.now() + SHUN_MS)

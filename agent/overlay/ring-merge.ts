@@ -3,9 +3,9 @@
  * linked to, and looks up its own place through that link. In its own ring it finds what it knows; in another ring it
  * finds nearer neighbours, and the two rings grow into one.
  *
- * Guarantees: as long as one node of one ring was given the address of one node of the other, or keeps it from earlier, they
- * meet, however long they were apart; what strangers said where they listen never takes the place of what was given. All
- * nodes of a ring together dial about twice `PROBES_PER_SECOND` at most, up to a size of `PROBE_MAX_MS`.
+ * Guarantees: two rings merge, however long they were apart, as long as one node of one ring was given the address of a
+ * node of the other. Endpoints that strangers claim never displace given ones. All nodes of a ring together dial at most
+ * about twice `PROBES_PER_SECOND`, in rings of up to 86,400 nodes.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -23,9 +23,9 @@ export class RingMerge {
   readonly #isLinked: (endpoint: string) => boolean
   readonly #adopt: (link: Link) => void
   readonly #lookUp: (through: Address) => void
-  /** By the user, in the token or the image. */
+  /** Endpoints given by the user, in the token or in the image. */
   readonly #given = new Set<string>()
-  /** Where others listen or listened, oldest first; by their own word. */
+  /** Endpoints that peers claimed, oldest first. */
   readonly #known = new Set<string>()
   #timer: Timer | undefined
 
@@ -96,7 +96,7 @@ export class RingMerge {
     }
   }
 
-  /** It is this node's own. */
+  /** `endpoint` is this node's own. */
   #forget(endpoint: string): void {
     this.#given.delete(endpoint)
     this.#known.delete(endpoint)

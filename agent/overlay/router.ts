@@ -41,7 +41,7 @@ type Result = { ok: true; answer: Answer } | { ok: false; failure: DeliveryFailu
 
 interface Waiting {
   readonly nextHop: Address
-  /** Where the request came from; this node for its own. */
+  /** The peer that the request came from; this node for its own. */
   readonly via: Address
   readonly timer: Timer
   readonly finish: (result: Result) => void
@@ -63,7 +63,7 @@ export class Router {
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #forwards = new Forwards()
-  /** Of requests of this node through the ring. */
+  /** Round trips of this node's requests through the ring. */
   readonly #routed = new RoundTrip({ firstMs: FIRST_ROUTED_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS })
   #nextId = 1
 
@@ -71,7 +71,7 @@ export class Router {
     self: Address
     peers: Peers
     clock: Clock
-    /** Whether this node itself wants the link: requests go over no other, or strangers could come and take them. */
+    /** Whether this node itself wants the link. Requests go over no other link, or strangers could dial in and take them. */
     isChosen: (peer: Address) => boolean
     send: (to: Address, frame: Frame, priority?: Priority) => boolean
     /** No answer came over a link in time. */
@@ -116,10 +116,7 @@ export class Router {
     throw new DeliveryError(result.failure, result.detail)
   }
 
-  /**
-   * How long an honest answer may take: as long as the caller says, or longer where round trips are. Work of other nodes on
-   * the way (two replicas agree, a page is gathered) is part of what was measured.
-   */
+  /** How long to wait for an answer, ms: the caller's time, or longer where measured round trips are longer. */
   #patienceMs(target: Address, options: RouteOptions): number {
     const least = options.timeoutMs ?? REQUEST_TIMEOUT_MS
     const linked = this.#isLinked(target, options) ? this.#peers.get(target) : undefined
@@ -127,12 +124,12 @@ export class Router {
     return Math.min(Math.max(least, measured), MAX_PATIENCE_MS)
   }
 
-  /** Whether a request goes to its target over one link. */
+  /** Whether a request reaches its target over one link. */
   #isLinked(target: Address, { delivery, through }: RouteOptions): boolean {
     return delivery === 'exact' && through === undefined && this.#peers.has(target)
   }
 
-  /** How long it takes at most, ms, until an honest answer through the ring has come. */
+  /** See `Overlay.routedTimeoutMs`. */
   get routedTimeoutMs(): number {
     return this.#routed.timeoutMs
   }
@@ -232,7 +229,7 @@ export class Router {
     }
   }
 
-  /** What a stranger has forwarded is dropped first where a link is full: it must not close a link between others. */
+  /** A full link drops strangers' forwarded requests first, so that they cannot close a link between others. */
   #priorityOf(via: Address): Priority {
     const from = this.#peers.get(via)
     return via === this.#self || from?.status?.joined === true ? 'control' : 'bulk'

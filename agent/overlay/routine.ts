@@ -1,4 +1,4 @@
-/** What a node of the ring does again and again while it runs: repeats its status, tidies its links, looks for who was lost. */
+/** A node's periodic work: it repeats its status, tidies its links, and looks for lost neighbours and its own place. */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
@@ -46,7 +46,7 @@ export class Routine {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  /** Draws as many far links as the ring's size asks for. */
+  /** Adjusts the number of far links to the ring's size. */
   balance(): void {
     const { far, near } = this.#parts
     void far.balance(near.estimatedSize, (address) => near.isNear(address))

@@ -194,6 +194,9 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   /** Submits the change to one sub-key; signs it again when another node with the password made a newer one. */
   async #submit(operation: Operation, subKey: SubKey, place: number): Promise<Reading | undefined> {
     const { wish, changes } = operation
+    // A create that is retried after this client has deleted would leave an entry that nobody holds.
+    const isLate = wish.kind !== 'delete' && this.#latest.get(hex(wish.key)) !== operation
+    if (isLate) return { subKey, vote: 'no-answer' }
     for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
       const body = await this.#ask(subKey, { kind: 'change', place, change: changes[place]! })
       const { verdict, newer } = decode(changeAnswerCodec, body)

@@ -29,6 +29,8 @@ export interface DispatchParts {
   readonly onStatus: (peer: Peer, isFirst: boolean) => void
   /** A peer says that it took this node for dead `agoMs` ago. */
   readonly onGivenUp: (peer: Address, agoMs: number) => void
+  /** A peer says that it was away for `forMs`. */
+  readonly onAway: (peer: Address, forMs: number) => void
 }
 
 export class Dispatch {
@@ -71,6 +73,9 @@ export class Dispatch {
         break
       case 'gaveUp':
         this.#parts.onGivenUp(from, frame.agoMs)
+        break
+      case 'away':
+        this.#parts.onAway(from, frame.forMs)
         break
       case 'twin':
         duplicates.onTold(link)

@@ -20,7 +20,7 @@ const HEED_SPACING_MS = 10_000
 
 export class GivenUp {
   readonly #clock: Clock
-  readonly #heeds: Throttle
+  readonly #reports: Throttle
   /** When this node took each silent peer for dead. */
   readonly #silent = new Map<Address, number>()
   /** When the other side closed each peer's link. */
@@ -28,7 +28,7 @@ export class GivenUp {
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#heeds = new Throttle(clock, HEED_SPACING_MS)
+    this.#reports = new Throttle(clock, HEED_SPACING_MS)
   }
 
   /** A peer was silent for too long and counts as dead. */
@@ -53,13 +53,18 @@ export class GivenUp {
     if (!this.#silent.has(peer)) note(this.#closed, peer, this.#clock.now())
   }
 
+  /** Whether a peer's word on an absence counts now; if so, the next ones do not for a while. */
+  heeds(): boolean {
+    return this.#reports.admits()
+  }
+
   /** How long this node was away, ms, if the peer gave it up `agoMs` ago; 0 when that does not fit. */
   absenceBy(peer: Address, agoMs: number): number {
     const closedAt = this.#closed.get(peer)
     if (closedAt === undefined || this.#silent.has(peer)) return 0
     this.#closed.delete(peer)
     const awayMs = agoMs - (this.#clock.now() - closedAt)
-    return awayMs > ABSENT_AFTER_MS && this.#heeds.admits() ? awayMs : 0
+    return awayMs > ABSENT_AFTER_MS && this.heeds() ? awayMs : 0
   }
 }
 

@@ -52,6 +52,8 @@ export const frameCodec = union({
   twin: struct({}),
   /** So long ago the sender took the receiver for dead, and went on without it. Comes before a status. */
   gaveUp: struct({ agoMs: u32 }),
+  /** The sender was away for so long. A receiver that kept this link all the while was away too. */
+  away: struct({ forMs: u32 }),
   /** The later run to its witness: let the earlier one prove itself. The witness to the earlier one: prove yourself. */
   twinChallenge: struct({ nonce: fixed(TWIN_NONCE_BYTES) }),
   twinProve: struct({ nonce: fixed(TWIN_NONCE_BYTES) }),

@@ -22,6 +22,8 @@ export type Role = 'bootstrap' | 'far' | 'on-demand'
 export interface Peer {
   readonly address: Address
   link: Link
+  /** Since when the link in use has been up. */
+  linkedAt: number
   endpoints: readonly string[]
   status: Status | undefined
   readonly roles: Set<Role>
@@ -111,6 +113,7 @@ export class Peers {
       const peer: Peer = {
         address: link.peer,
         link,
+        linkedAt: now,
         endpoints: [],
         status: undefined,
         roles: new Set(),
@@ -128,6 +131,7 @@ export class Peers {
     const silent = now - known.heardAt > FRESH_MS
     if (!silent && !this.#replaces(link, known.link)) return undefined
     known.link = link
+    known.linkedAt = now
     hear(known, now)
     return known
   }

@@ -147,7 +147,7 @@ export class Ring implements Overlay {
     })
     const absence = new Absence({
       ...{ vigil: this.vigil, givenUp: this.#givenUp, liveness: this.#liveness, connectivity: this.#connectivity },
-      ...{ peers, near, send, review: () => this.#review() },
+      ...{ peers, near, clock, send, review: () => this.#review() },
     })
     this.#dispatch = new Dispatch({
       vigil: this.vigil,
@@ -160,6 +160,7 @@ export class Ring implements Overlay {
       send,
       onStatus: (peer, isFirst) => this.#onStatus(peer, isFirst),
       onGivenUp: (peer, agoMs) => absence.onGivenUp(peer, agoMs),
+      onAway: (peer, forMs) => absence.onAway(peer, forMs),
     })
     router.serve(SERVICES.ring, ringService({ links, peers, near, connector }))
   }
@@ -246,9 +247,8 @@ export class Ring implements Overlay {
   }
 
   status(): RingStatus {
-    const { correctlyConnected } = this
     const counts = { malformedFrames: this.#dispatch.malformed, excessFrames: this.#admission.dropped }
-    return ringStatus(this.#peers, this.#near, { correctlyConnected, ...counts })
+    return ringStatus(this.#peers, this.#near, { correctlyConnected: this.correctlyConnected, ...counts })
   }
 
   async stop(): Promise<void> {

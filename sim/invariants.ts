@@ -84,7 +84,11 @@ export class Invariants {
     const hosts = this.#cluster.hosts().filter(({ clock }) => clock.held === undefined)
     for (const [ip, owners] of this.#owners()) {
       for (const owner of owners) {
-        const kept = this.#subKeysOf(ip).filter((subKey) => hosts.some((host) => this.#keeps(host, subKey, ip, owner)))
+        const lease = owner.leases.holder(ip)
+        // A copy from before the last renewal is not the entry that its owner relies on.
+        const keeps = (host: SimHost, subKey: SubKey) =>
+          lease !== undefined && this.#keepsAsLong(host, subKey, owner, lease)
+        const kept = this.#subKeysOf(ip).filter((subKey) => hosts.some((host) => keeps(host, subKey)))
         if (kept.length < MAJORITY) this.#orphaned.add(name(owner, ip))
       }
     }
@@ -126,16 +130,11 @@ export class Invariants {
   }
 
   /** The hosts beside a key usually keep its entry; where many joined at once, it may still be further away. */
-  #checkOutlived(owner: SimHost, { ip, expiresAt }: Lease, beside: Beside): void {
-    const endsInMs = owner.clock.untilMs(expiresAt)
-    const keepsLonger = (host: SimHost, subKey: SubKey) => {
-      if (!this.#keeps(host, subKey, ip, owner)) return false
-      if (this.#outages.everFrozen(host.address)) return true
-      return host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= endsInMs
-    }
+  #checkOutlived(owner: SimHost, lease: Lease, beside: Beside): void {
+    const { ip } = lease
     const standing = () => this.#cluster.hosts().filter(({ clock }) => clock.held === undefined)
     const outlived = this.#subKeysOf(ip).filter((subKey) => {
-      const keeps = (host: SimHost) => keepsLonger(host, subKey)
+      const keeps = (host: SimHost) => this.#keepsAsLong(host, subKey, owner, lease)
       return beside(subKey).some(keeps) || standing().some(keeps)
     })
     if (outlived.length < MAJORITY) {
@@ -143,6 +142,13 @@ export class Invariants {
         `${formatIp4(ip)} of ${formatAddress(owner.address)} outlives its entry at ${REMAP - outlived.length} sub-keys`,
       )
     }
+  }
+
+  /** Whether a host keeps the entry of a lease at least until the lease ends. */
+  #keepsAsLong(host: SimHost, subKey: SubKey, owner: SimHost, { ip, expiresAt }: Lease): boolean {
+    if (!this.#keeps(host, subKey, ip, owner)) return false
+    if (this.#outages.everFrozen(host.address)) return true
+    return host.clock.untilMs(host.dht.store.get(subKey)!.expiresAt) >= owner.clock.untilMs(expiresAt)
   }
 
   #keeps({ dht }: SimHost, subKey: SubKey, ip: Ip4, owner: SimHost): boolean {

@@ -60,6 +60,22 @@ describe('stories of faults', () => {
 describe('stories that once broke a promise, or seemed to', () => {
   for (const [what, story] of [
     [
+      'hosts fall asleep together that alone had taken the last renewal of a lease',
+      {
+        seed: 680803,
+        hosts: 27,
+        natEvery: 2,
+        drift: 0,
+        leaseMs: 600000,
+        steps: [
+          { afterMs: 0, fault: { kind: 'suspend', who: 733, count: 3, hold: 'sleep', forMs: 16235 } },
+          { afterMs: 181, fault: { kind: 'boot', count: 1, nat: 'cone' } },
+          { afterMs: 748, fault: { kind: 'boot', count: 6, nat: 'outgoing' } },
+          { afterMs: 1981, fault: { kind: 'wall', one: 217, other: 720, forMs: 23185 } },
+        ],
+      },
+    ],
+    [
       'a claim that one replica took while the ring changed comes home when another one has been accepted',
       { ...QUIET, seed: 2620586, hosts: 25, natEvery: 2 },
     ],

@@ -22,14 +22,14 @@ export interface Turn {
 
 export class Connectivity {
   readonly #peers: Pick<Peers, 'size'>
-  readonly #near: Pick<NearLinks, 'correctlyConnected'>
+  readonly #near: Pick<NearLinks, 'bothNeighborsAgree'>
   readonly #clock: Clock
   #alone = false
   #joined = false
   #correct = false
   #cutOffSince: number | undefined
 
-  constructor(parts: { peers: Pick<Peers, 'size'>; near: Pick<NearLinks, 'correctlyConnected'>; clock: Clock }) {
+  constructor(parts: { peers: Pick<Peers, 'size'>; near: Pick<NearLinks, 'bothNeighborsAgree'>; clock: Clock }) {
     this.#peers = parts.peers
     this.#near = parts.near
     this.#clock = parts.clock
@@ -64,7 +64,7 @@ export class Connectivity {
     const [wasAlone, wasJoined, wasCorrect] = [this.#alone, this.#joined, this.#correct]
     const hasPeers = this.#peers.size > 0
     if (hasPeers) this.#alone = false
-    this.#correct = this.#alone || this.#near.correctlyConnected
+    this.#correct = this.#alone || this.#near.bothNeighborsAgree
     this.#joined = this.#correct || (wasJoined && (hasPeers || this.#alone))
     const correctChanged = this.#correct !== wasCorrect
     return {

@@ -2,7 +2,7 @@
  * Near links: the ring itself.
  *
  * A node links to every node it hears of that would be one of its nearest on either side. Neighbours tell each other
- * their nearest, so rings close and merge by talking. `correctlyConnected` is the paper's test (section 4): links to
+ * their nearest, so rings close and merge by talking. `bothNeighborsAgree` is the paper's test (section 4): links to
  * the left and right neighbour are up, and each of the two names this node as its own neighbour on that side. So
  * neither knows of a node in between.
  */
@@ -52,7 +52,7 @@ export class NearLinks {
   }
 
   /** Links to both neighbours are up and both agree. False without any link: `Connectivity` decides for a lone node. */
-  get correctlyConnected(): boolean {
+  get bothNeighborsAgree(): boolean {
     const left = this.left[0]
     const right = this.right[0]
     if (left === undefined || right === undefined) return false
@@ -130,7 +130,7 @@ export class NearLinks {
     const heard = this.#heardFrom(sources)
     if (heard.size === 0) return
     // Neighbours first; spares once the ring is closed here.
-    const count = this.correctlyConnected ? NEAR_PER_SIDE : 1
+    const count = this.bothNeighborsAgree ? NEAR_PER_SIDE : 1
     for (const side of ['left', 'right'] satisfies Side[]) {
       const known = [...(side === 'left' ? this.left : this.right), ...heard.keys()]
       for (const address of nearest(this.#self, side, known, count)) {

@@ -55,7 +55,7 @@ function setUp() {
 describe('near links', () => {
   test('a closed ring also gets a spare on each side', () => {
     const { near, dialled } = setUp()
-    assert.equal(near.correctlyConnected, true)
+    assert.equal(near.bothNeighborsAgree, true)
     assert.deepEqual(dialled, [AFTER, NEXT], 'the one on the left is the last one round the circle')
   })
 

@@ -21,8 +21,8 @@ const HEED_SPACING_MS = 10_000
 export class GivenUp {
   readonly #clock: Clock
   readonly #reports: Throttle
-  /** When this node took each silent peer for dead. */
-  readonly #silent = new Map<Address, number>()
+  /** When this node took each silent peer for dead, and whether the two were linked again since. */
+  readonly #silent = new Map<Address, { readonly at: number; relinked: boolean }>()
   /** When the other side closed each peer's link. */
   readonly #closed = new Map<Address, number>()
 
@@ -33,14 +33,20 @@ export class GivenUp {
 
   /** A peer was silent for too long and counts as dead. */
   giveUp(peer: Address): void {
-    note(this.#silent, peer, this.#clock.now())
+    note(this.#silent, peer, { at: this.#clock.now(), relinked: false })
     this.#closed.delete(peer)
+  }
+
+  /** A link to the peer came up, on which it is told. */
+  onLinked(peer: Address): void {
+    const silent = this.#silent.get(peer)
+    if (silent !== undefined) silent.relinked = true
   }
 
   /** How long ago this node gave the peer up, ms; 0 when it did not, or when the peer knows. */
   gaveUpMs(peer: Address): number {
-    const since = this.#silent.get(peer)
-    return since === undefined ? 0 : Math.max(1, Math.floor(this.#clock.now() - since))
+    const silent = this.#silent.get(peer)
+    return silent === undefined ? 0 : Math.max(1, Math.floor(this.#clock.now() - silent.at))
   }
 
   /** The peer knows that it was given up. */
@@ -48,9 +54,11 @@ export class GivenUp {
     this.#silent.delete(peer)
   }
 
-  /** The link to a peer closed. */
+  /** The link to a peer closed. What this node said on it is said: on a later link it would be about another absence. */
   onClosed(peer: Address): void {
-    if (!this.#silent.has(peer)) note(this.#closed, peer, this.#clock.now())
+    if (this.#silent.get(peer)?.relinked === false) return
+    this.#silent.delete(peer)
+    note(this.#closed, peer, this.#clock.now())
   }
 
   /** Whether a peer's word on an absence counts now; if so, the next ones do not for a while. */
@@ -69,8 +77,8 @@ export class GivenUp {
 }
 
 /** Adds an entry at the end; drops the first when there are too many. */
-function note(times: Map<Address, number>, peer: Address, now: number): void {
-  times.delete(peer)
-  times.set(peer, now)
-  if (times.size > KEPT) times.delete(times.keys().next().value!)
+function note<T>(entries: Map<Address, T>, peer: Address, entry: T): void {
+  entries.delete(peer)
+  entries.set(peer, entry)
+  if (entries.size > KEPT) entries.delete(entries.keys().next().value!)
 }

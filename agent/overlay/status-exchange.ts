@@ -50,6 +50,7 @@ export class StatusExchange {
   }
 
   introduce(peer: Peer): void {
+    this.#givenUp.onLinked(peer.address)
     this.#send(peer.address, { kind: 'hello', endpoints: this.#links.endpoints() })
     this.#tell(peer, this.#statusFor(peer))
   }

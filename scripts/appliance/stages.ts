@@ -17,7 +17,10 @@ import { writeFacts } from './publish.ts'
 import { type Request, withOrder } from './request.ts'
 import { AS_ITS_ROOT, ensureUserNamespace, isRoot } from './user-namespace.ts'
 
-/** The stages before the bake whose results are not in the cache; the bake rebuilds what is damaged. */
+/**
+ * The stages to run before the bake: all of them when the base is not in the cache, since each stage skips what it
+ * finds there. The bake itself rebuilds what is damaged.
+ */
 export function missingStages({ flavour: name, base: custom, mirror, formats }: Request): Stage[] {
   if (custom !== undefined) return ['disks']
   const flavour = readFlavour(name)

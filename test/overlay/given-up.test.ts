@@ -62,4 +62,13 @@ describe('a node that took a peer for dead', () => {
     givenUp.onKnown(PEER)
     assert.equal(givenUp.gaveUpMs(PEER), 0)
   })
+  test('says so on the first link after that, and not on a later one', () => {
+    const givenUp = new GivenUp(new VirtualClock())
+    givenUp.giveUp(PEER)
+    givenUp.onClosed(PEER)
+    givenUp.onLinked(PEER)
+    assert.notEqual(givenUp.gaveUpMs(PEER), 0)
+    givenUp.onClosed(PEER)
+    assert.equal(givenUp.gaveUpMs(PEER), 0)
+  })
 })

@@ -225,6 +225,29 @@ describe('stories that once broke a promise, or seemed to', () => {
         ],
       },
     ],
+    [
+      'a host that slept is told so once, not again on a later link',
+      {
+        seed: 1622567069,
+        hosts: 20,
+        natEvery: 2,
+        drift: 0.01,
+        leaseMs: 600000,
+        steps: [
+          { afterMs: 826, fault: { kind: 'kill', who: 0 } },
+          { afterMs: 834, fault: { kind: 'crash', who: 533 } },
+          { afterMs: 264, fault: { kind: 'wall', one: 128, other: 370, forMs: 9914 } },
+          { afterMs: 826, fault: { kind: 'partition', bit: 2, forMs: 7717 } },
+          { afterMs: 446, fault: { kind: 'hold', who: 78, hold: 'stall', forMs: 34168 } },
+          { afterMs: 837, fault: { kind: 'release', who: 607 } },
+          { afterMs: 2060, fault: { kind: 'kill', who: 1 } },
+          { afterMs: 2079, fault: { kind: 'hold', who: 622, hold: 'stall', forMs: 31979 } },
+          { afterMs: 1716, fault: { kind: 'churn', sessionMs: 407210, forMs: 23871 } },
+          { afterMs: 1084, fault: { kind: 'boot', count: 1, nat: 'cone' } },
+          { afterMs: 2522, fault: { kind: 'leave', who: 928 } },
+        ],
+      },
+    ],
   ] satisfies [string, Story][]) {
     test(what, async () => {
       assert.deepEqual((await play(story)).violations, [])

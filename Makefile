@@ -8,7 +8,7 @@ help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…]
+namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…] [RING=own|shared]
 	@node --import tsx scripts/namespace.ts
 
 appliance: ensure ## bake an image: [NS=id, name or token] [FLAVOUR=minimal|condor] [FORMATS=qcow2,ova] [BOOTSTRAP=multiaddr,…] [SSH_KEY=file.pub] [CONDOR=role=worker,…] [SIGN_KEY=file] [MIRROR=url]

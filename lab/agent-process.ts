@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly state: string
   /** Undefined: a plain overlay node. */
   readonly token?: string
+  /** Of the ring that a plain node carries; undefined: a shared one. */
+  readonly ringKey?: string | undefined
   readonly bootstrap?: readonly string[]
   readonly listen?: string
   readonly announce?: string
@@ -184,6 +186,7 @@ export class AgentProcess {
 function argumentsOf({
   state,
   token,
+  ringKey,
   bootstrap = [],
   listen,
   announce,
@@ -194,6 +197,7 @@ function argumentsOf({
   const argv = ['--log', 'json', '--state', state]
   if (!mdns) argv.push('--no-mdns')
   if (token !== undefined) argv.push('--token', token)
+  if (ringKey !== undefined) argv.push('--ring-key', ringKey)
   for (const address of bootstrap) argv.push('--bootstrap', address)
   if (listen !== undefined) argv.push('--listen', listen)
   if (announce !== undefined) argv.push('--announce', announce)

@@ -140,12 +140,15 @@ export class Lab {
     this.folder = folder
   }
 
-  /** A plain overlay node at an address that other nodes can be given; it listens when this resolves. */
-  async bootstrap(label = 'bootstrap'): Promise<Bootstrap> {
+  /**
+   * A plain overlay node at an address that other nodes can be given; it listens when this resolves.
+   * @param ringKey of a namespace's own ring; undefined: it is of a shared one
+   */
+  async bootstrap(label = 'bootstrap', ringKey?: string): Promise<Bootstrap> {
     const netns = await this.netns(label)
     const { ip } = await this.internet.attach(netns)
     const endpoint = `/ip4/${ip}/tcp/${BOOTSTRAP_PORT}`
-    const agent = new AgentProcess({ netns, state: this.file(`${label}.state`), listen: endpoint })
+    const agent = new AgentProcess({ netns, state: this.file(`${label}.state`), listen: endpoint, ringKey })
     await agent.phase('listening')
     return { agent, endpoint }
   }
@@ -180,13 +183,21 @@ export class Lab {
     return await this.#create(this.internet.namespace, wishes)
   }
 
+  /** The key of a namespace's own ring. */
+  async ringKey({ id }: NamespaceMade): Promise<string> {
+    const { ringKey } = await this.#namespace(this.internet.namespace, ['ring-key', id])
+    return ringKey as string
+  }
+
   async #create(netns: Place, wishes: Readonly<Record<string, string>>): Promise<NamespaceMade> {
-    const [program, ...first] = netns.wow
     const options = Object.entries(wishes).flatMap(([option, value]) => [`--${option}`, value])
+    return await this.#namespace(netns, ['create', ...options])
+  }
+
+  async #namespace(netns: Place, args: readonly string[]) {
+    const [program, ...first] = netns.wow
     const home = `WOW_HOME=${this.file('home')}`
-    return JSON.parse(
-      await netns.run('env', home, program, ...first, 'namespace', 'create', ...options, '--json'),
-    ) as NamespaceMade
+    return JSON.parse(await netns.run('env', home, program, ...first, 'namespace', ...args, '--json'))
   }
 
   /** A NAT with its router; `HostOptions.site` puts hosts behind it. */

@@ -6,11 +6,12 @@ import { run } from './lib/main.ts'
 import { say } from './lib/progress.ts'
 
 await run(async () => {
-  const { NAME, POOL, LEASE, BOOTSTRAP } = process.env
+  const { NAME, POOL, LEASE, BOOTSTRAP, RING } = process.env
   const made = await createNamespace({
     name: NAME || undefined,
     pool: POOL || undefined,
     lease: LEASE || undefined,
+    ring: RING || undefined,
     bootstrap: parseBootstrap(BOOTSTRAP ?? ''),
   })
   say(`Made the namespace ${made.name}, pool ${made.pool}. Bake it into an image with: make appliance NS=${made.id}`)

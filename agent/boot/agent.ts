@@ -7,7 +7,16 @@
 
 import type { Consoles } from '../control/console.ts'
 import type { AgentFacts } from '../control/facts.ts'
-import { failureLine, PHASES, Phases, PLAIN_PHASES, POOL_PHASES, phaseLine } from '../control/phases.ts'
+import {
+  CARRIER_PHASES,
+  failureLine,
+  PHASES,
+  type PhaseName,
+  Phases,
+  PLAIN_PHASES,
+  POOL_PHASES,
+  phaseLine,
+} from '../control/phases.ts'
 import { ControlServer } from '../control/server.ts'
 import { StatusScreen } from '../control/status-screen.ts'
 import { every, SystemClock, type Timer } from '../core/clock.ts'
@@ -26,6 +35,7 @@ import { joinRing } from './join.ts'
 import { Member, openTap } from './member.ts'
 import { OverlayNode } from './overlay-node.ts'
 import type { Plan } from './plan.ts'
+import { RecordDuty } from './record-duty.ts'
 
 /** How often the peers are saved, ms; the first time comes sooner, because many runs are short. */
 const REMEMBER_PERIOD_MS = 60_000
@@ -48,6 +58,8 @@ export class Agent {
   #tap: EarlyTap | undefined
   #node: OverlayNode | undefined
   #member: Member | undefined
+  /** Of a member without a tap; a `Member` has its own. */
+  #record: RecordDuty | undefined
   #machine: MachineFacts | undefined
   #break: (error: WowError) => void = () => {}
 
@@ -61,8 +73,7 @@ export class Agent {
     this.#config = config
     this.#plan = plan
     this.#log = log
-    const memberPhases = config.condor === undefined ? PHASES : POOL_PHASES
-    this.#phases = new Phases(plan.membership === undefined ? PLAIN_PHASES : memberPhases)
+    this.#phases = new Phases(phasesOf(config, plan))
     this.#consoles = consoles
     if (config.screen !== undefined) {
       const parts = { path: config.screen, clock: this.#clock, random: this.#random }
@@ -94,13 +105,13 @@ export class Agent {
     const identity = await this.#identify()
     this.#openTap(identity)
     const node = await this.#listen(identity)
-    await joinRing(node, this.#plan.bootstrap, this.#plan.remembered.peers, this.#clock)
+    await joinRing(node, this.#plan, this.#clock)
     const [first] = node.ring.status().links
     this.#phases.reach('linked', first === undefined ? { alone: true } : { to: first.remote })
     await node.connected
     this.#phases.reach('connected', { nodes: Math.max(1, Math.round(node.ring.estimatedSize)) })
     await node.dhtReady
-    await Promise.all([this.#member?.serve(), this.#member?.joinPool()])
+    await Promise.all([this.#member?.serve(), this.#member?.joinPool(), this.#record?.serve()])
     this.#phases.reach('ready')
     this.#lookAfter(node)
   }
@@ -129,14 +140,15 @@ export class Agent {
 
   async #listen(identity: LoadedIdentity): Promise<OverlayNode> {
     const { announce, mdns } = this.#config
-    const common = { identity, announce, mdns, log: this.#log, clock: this.#clock, random: this.#random }
+    const world = { log: this.#log, clock: this.#clock, random: this.#random }
+    const common = { identity, announce, mdns, ringKey: this.#plan.ringKey, ...world }
     const open = (listen: readonly string[]) =>
       OverlayNode.open({ ...common, listen, hiddenInterfaces: this.#tap === undefined ? [] : [this.#tap.name] })
     const node = await this.#openSomewhere(open)
     this.#node = node
     node.ring.onTwin = () => this.#becomeAnother()
-    if (this.#tap !== undefined && this.#plan.membership !== undefined) {
-      const { membership } = this.#plan
+    const { membership, namespace } = this.#plan
+    if (this.#tap !== undefined && membership !== undefined) {
       this.#member = new Member({
         ...common,
         node,
@@ -147,6 +159,8 @@ export class Agent {
         condor: this.#config.condor,
       })
       this.#member.start()
+    } else if (namespace !== undefined) {
+      this.#record = new RecordDuty({ ...world, dht: node.dht, namespace, phases: this.#phases })
     }
     const at = node.links.endpoints()[0] ?? 'nowhere'
     this.#phases.reach('listening', { address: formatAddress(identity.address), at })
@@ -221,6 +235,7 @@ export class Agent {
     this.#screen?.close()
     if (this.#node !== undefined) this.#remember(this.#node)
     await this.#member?.stop()
+    this.#record?.stop()
     if (this.#member === undefined) this.#tap?.close()
     await this.#node?.stop()
     await this.#control?.stop()
@@ -240,10 +255,17 @@ export class Agent {
       alone: ring?.alone ?? false,
       dhtReady: this.#node?.dht.ready ?? false,
       bootstrap: [...this.#plan.bootstrap, ...this.#plan.remembered.peers],
+      ringKind: this.#plan.ringKey === undefined ? 'shared' : 'own',
       machine: this.#machine,
       namespace: this.#member?.facts(),
     }
   }
+}
+
+function phasesOf(config: AgentConfig, plan: Plan): readonly PhaseName[] {
+  if (plan.namespace === undefined) return PLAIN_PHASES
+  if (plan.membership === undefined) return CARRIER_PHASES
+  return config.condor === undefined ? PHASES : POOL_PHASES
 }
 
 function tapGone(name: string, code: string): WowError {

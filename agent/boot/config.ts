@@ -17,6 +17,10 @@ import { MAX_MTU, MIN_MTU } from '../namespace/record.ts'
 export interface AgentConfig {
   /** Join token; undefined: a plain overlay node. */
   readonly token: string | undefined
+  /** Key of the ring of its own that this node serves without being a member; undefined: none, or the token's. */
+  readonly ringKey: string | undefined
+  /** A member without a tap: it carries requests, stores entries and relays. */
+  readonly carry: boolean
   readonly bootstrap: readonly string[]
   readonly listen: readonly string[]
   readonly announce: readonly string[]
@@ -39,6 +43,8 @@ export interface AgentConfig {
 const strings = v.pipe(v.array(v.string()), v.readonly())
 const optionsSchema = v.object({
   token: v.optional(v.string()),
+  ringKey: v.optional(v.string()),
+  carry: v.optional(v.boolean()),
   bootstrap: v.optional(strings),
   listen: v.optional(strings),
   announce: v.optional(strings),
@@ -83,6 +89,8 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
   const over = <Field extends keyof UpOptions>(field: Field): UpOptions[Field] => checked[field] ?? file[field]
   return {
     token: over('token'),
+    ringKey: over('ringKey'),
+    carry: carryOf(over('carry'), over('token')),
     // Every way into the ring helps, so both lists count.
     bootstrap: [...new Set([...(checked.bootstrap ?? []), ...(file.bootstrap ?? [])])],
     listen: over('listen') ?? [],
@@ -93,17 +101,35 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
     mdns: over('mdns') ?? true,
     mtu: over('mtu'),
     console: over('console') ?? [],
-    condor: condorOf(over('condor'), over('token')),
+    condor: condorOf(over('condor'), over('token'), over('carry')),
     onLost: over('onLost'),
     screen: over('screen'),
   }
 }
 
-/** @throws InputError when there is no namespace for the pool to use. */
-function condorOf(options: UpOptions['condor'], token: string | undefined): CondorSettings | undefined {
+/** @throws InputError when there is no namespace or no tap for the pool to use. */
+function condorOf(
+  options: UpOptions['condor'],
+  token: string | undefined,
+  carry: boolean | undefined,
+): CondorSettings | undefined {
   if (options === undefined) return undefined
-  if (token !== undefined) return condorSettings(options)
-  throw invalid('The option --condor needs a namespace.', 'Give its join token with --token, or leave --condor out.')
+  if (token === undefined) {
+    throw invalid('The option --condor needs a namespace.', 'Give its join token with --token, or leave --condor out.')
+  }
+  if (carry === true) throw invalid('The option --condor needs a tap.', 'Leave --carry or --condor out.')
+  return condorSettings(options)
+}
+
+/** @throws InputError when there is no namespace to be a member of. */
+function carryOf(carry: boolean | undefined, token: string | undefined): boolean {
+  if (carry === true && token === undefined) {
+    throw invalid(
+      'The option --carry needs a namespace.',
+      'Give its join token with --token; a node that is no member is started with --ring-key, or with neither.',
+    )
+  }
+  return carry ?? false
 }
 
 /** Calls `warn` for each unknown field. @throws InputError that names the file and the field. */

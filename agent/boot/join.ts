@@ -10,21 +10,27 @@ import type { Clock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
 import { InputError } from '../core/errors.ts'
 import type { OverlayNode } from './overlay-node.ts'
+import type { Plan } from './plan.ts'
 
 /** Limit for dialling the given addresses in rounds, ms: long enough for a bootstrap node that is starting too. */
 export const BOOTSTRAP_LIMIT_MS = 20_000
+/** What the node at a given address must be, by the kind of the ring. */
+const WITH_KEY = 'has the key of this ring (`wow up --ring-key`, printed by `wow namespace ring-key`)'
+const WITHOUT_KEY = 'is of a shared ring (it was started without --ring-key, and with no token of a ring of its own)'
 /** Limit for one round over the remembered addresses, ms. */
 const REMEMBERED_LIMIT_MS = 4_000
 
 /** Resolves at the first link, or when this node is alone. @throws InputError when given addresses do not answer. */
 export async function joinRing(
   node: OverlayNode,
-  given: readonly string[],
-  remembered: readonly string[],
+  plan: Pick<Plan, 'bootstrap' | 'remembered' | 'ringKey'>,
   clock: Clock,
 ): Promise<void> {
+  const given = plan.bootstrap
+  const remembered = plan.remembered.peers
   if (given.length > 0) {
-    await within(clock, BOOTSTRAP_LIMIT_MS, seek(node, [...given, ...remembered]), () => unreachable(given))
+    const failed = () => unreachable(given, plan.ringKey !== undefined)
+    await within(clock, BOOTSTRAP_LIMIT_MS, seek(node, [...given, ...remembered]), failed)
     return
   }
   await seek(node, (await anyAnswers(node, remembered)) ? remembered : [])
@@ -57,7 +63,7 @@ async function anyAnswers({ links, ring }: OverlayNode, endpoints: readonly stri
   }
 }
 
-function unreachable(given: readonly string[]): InputError {
+function unreachable(given: readonly string[], isOwnRing: boolean): InputError {
   const what =
     given.length === 1
       ? `The bootstrap address ${given[0]} does not answer`
@@ -65,6 +71,6 @@ function unreachable(given: readonly string[]): InputError {
   return new InputError(
     'BOOTSTRAP_UNREACHABLE',
     `${what}.`,
-    'Check that a node runs there and that its TCP port is open, or give another address with --bootstrap.',
+    `Check that a node runs there, that its TCP port is open, and that it ${isOwnRing ? WITH_KEY : WITHOUT_KEY}; or give another address with --bootstrap.`,
   )
 }

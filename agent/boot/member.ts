@@ -9,20 +9,19 @@ import type { NamespaceFacts } from '../control/facts.ts'
 import type { Phases } from '../control/phases.ts'
 import { hmac, utf8 } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
-import { formatCidr, formatIp4, type Ip4, type Mac, macFromBytes } from '../core/ip.ts'
+import { formatIp4, type Ip4, type Mac, macFromBytes } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import { wakeClient } from '../host/wake-client.ts'
 import { LeaseManager } from '../lease/lease-manager.ts'
-import { RecordKeeper } from '../namespace/keeper.ts'
 import { reservedOf } from '../namespace/record.ts'
-import { CronSchedule } from '../namespace/schedule.ts'
 import { VirtualNetwork } from '../net/network.ts'
 import { EarlyTap } from '../net/tap/early-tap.ts'
 import { KernelTap } from '../net/tap/kernel-tap.ts'
 import { type Address, addressBytes } from '../overlay/address.ts'
 import type { OverlayNode } from './overlay-node.ts'
 import type { Membership } from './plan.ts'
+import { RecordDuty } from './record-duty.ts'
 
 export interface MemberParts {
   readonly node: OverlayNode
@@ -67,7 +66,7 @@ export class Member {
   readonly #parts: MemberParts
   readonly #leases: LeaseManager
   readonly #network: VirtualNetwork
-  readonly #keeper: RecordKeeper
+  readonly #record: RecordDuty
   #addressesTried: number | undefined
   #pool: CondorPool | undefined
   /** This machine's own address; machines behind the tap have their own. */
@@ -82,9 +81,6 @@ export class Member {
     const common = { dht: node.dht, keys, clock, random, log }
     const { pool, domain } = record
     const leaseMs = record.leaseS * 1000
-    const schedule = new CronSchedule(random, (error) =>
-      log.error('looking after the record failed', { reason: String(error) }),
-    )
     this.#leases = new LeaseManager({
       ...common,
       self: node.ring.self,
@@ -116,7 +112,7 @@ export class Member {
       void this.#leases.verify()
       this.#pool?.verify()
     }
-    this.#keeper = new RecordKeeper({ dht: node.dht, keys, signed: token.signed, schedule })
+    this.#record = new RecordDuty({ ...common, namespace: membership, phases: parts.phases })
   }
 
   /** Handles frames from now on; DHCP clients wait until `serve`. */
@@ -124,20 +120,10 @@ export class Member {
     this.#network.start()
   }
 
-  /** The DHT answers: serves the clients that waited, then fetches the namespace's record and keeps it alive. */
+  /** The DHT answers: serves the clients that waited, then looks after the namespace's record. */
   async serve(): Promise<void> {
-    const { phases, membership, log } = this.#parts
     this.#network.setReady()
-    await this.#keeper.look()
-    this.#keeper.start()
-    const { signed, state, detail } = this.#keeper
-    if (state === 'taken' || state === 'unavailable')
-      log.warn('the record of the namespace could not be kept', { detail })
-    if (!Buffer.from(signed.encoded).equals(membership.token.signed.encoded)) {
-      log.warn('the DHT holds another record of this namespace than the token; import its new token', { id: signed.id })
-    }
-    const { name, pool } = signed.record
-    phases.reach('namespace', { id: signed.id, name, pool: formatCidr(pool), record: state })
+    await this.#record.serve()
   }
 
   /** Joins the HTCondor pool, if one is configured; only then is that code loaded. */
@@ -166,19 +152,20 @@ export class Member {
     this.#stopped = true
     // First, while the network still works, so that another machine takes over at once.
     await this.#pool?.stop()
-    this.#keeper.stop()
+    this.#record.stop()
     this.#network.stop()
     this.#parts.tap.close()
   }
 
   facts(): NamespaceFacts {
     const { node, tap, clock } = this.#parts
+    const { keeper } = this.#record
     const now = clock.now()
     const peerIds = new Map(node.ring.contacts().map(({ address, endpoints }) => [address, peerIdIn(endpoints)]))
     return {
-      signed: this.#keeper.signed,
-      recordState: this.#keeper.state,
-      recordDetail: this.#keeper.detail,
+      signed: keeper.signed,
+      recordState: keeper.state,
+      recordDetail: keeper.detail,
       tap: tap.name,
       leases: this.#leases
         .held()

@@ -17,6 +17,8 @@ export interface OverlayNodeOptions {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly mdns: boolean
+  /** See `Libp2pLinksOptions`. */
+  readonly ringKey: Uint8Array | undefined
   /** Our own taps: the overlay must not run over itself. */
   readonly hiddenInterfaces?: readonly string[]
   readonly log: Log

@@ -1,4 +1,4 @@
-/** A node that joins the overlay for one errand and leaves again (paper section 5.1: "starts up a P2P node"). */
+/** A node that joins a shared ring for one errand and leaves again (paper section 5.1: "starts up a P2P node"). */
 
 import { SystemClock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
@@ -22,6 +22,7 @@ export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht:
     listen: [DEFAULT_LISTEN],
     announce: [],
     mdns: false,
+    ringKey: undefined,
     log: SILENT,
     clock,
     random: new SystemRandom(),

@@ -6,9 +6,19 @@ import { InputError, WowError } from '../core/errors.ts'
 import { contains, formatCidr, formatIp4, type Ip4, parseIp4 } from '../core/ip.ts'
 import { formatLease, parseLease } from '../namespace/duration.ts'
 import { Keyring, type KnownNamespace, tokenOf, wowHome } from '../namespace/keyring.ts'
+import { deriveKeys } from '../namespace/keys.ts'
 import { checkOverlap, checkPrivate, choosePool, isWowTap, localNetworks, parsePool } from '../namespace/pool-choice.ts'
 import { drawNamespace, publishNew, type Wish } from '../namespace/publish.ts'
-import { isDomain, isNamespaceName, MAX_MTU, MAX_RESERVED, MIN_MTU } from '../namespace/record.ts'
+import {
+  isDomain,
+  isNamespaceName,
+  MAX_MTU,
+  MAX_RESERVED,
+  MIN_MTU,
+  RING_KINDS,
+  type RingKind,
+} from '../namespace/record.ts'
+import { formatRingKey } from '../namespace/ring-key.ts'
 import { MAX_BOOTSTRAPS, parseToken } from '../namespace/token.ts'
 import { fields, print, printJson, table, warn } from './output.ts'
 
@@ -24,6 +34,7 @@ export interface CreateOptions extends Format {
   readonly domain?: string
   readonly mtu?: number
   readonly reserve?: readonly string[]
+  readonly ring?: string
 }
 
 export async function create(options: CreateOptions): Promise<void> {
@@ -48,12 +59,15 @@ export async function create(options: CreateOptions): Promise<void> {
   })
 }
 
-/** With bootstrap nodes, inserts the namespace into the DHT; without, or when none answers, its first member does. */
+/**
+ * With bootstrap nodes of a shared ring, inserts the namespace into the DHT. Without, or when none answers, its first
+ * member does; so it does in a ring of its own, whose key nobody has yet.
+ */
 async function make(
   wish: Wish,
   bootstrap: readonly string[],
 ): Promise<{ namespace: KnownNamespace; unpublished?: string }> {
-  if (bootstrap.length === 0) return { namespace: drawNamespace(wish, bootstrap) }
+  if (bootstrap.length === 0 || wish.ring === 'own') return { namespace: drawNamespace(wish, bootstrap) }
   const { withVisitor } = await import('../boot/visitor.ts')
   try {
     return { namespace: await withVisitor(bootstrap, (dht) => publishNew(wish, bootstrap, dht)) }
@@ -89,25 +103,47 @@ export function importToken(text: string, format: Format): void {
   answer(format, { ...summaryOf(namespace), token: tokenOf(namespace) }, () => describe(namespace))
 }
 
+export function ringKey(wanted: string, format: Format): void {
+  const { signed, secret } = new Keyring(wowHome(process.env)).find(wanted)
+  if (signed.record.ring === 'shared') {
+    throw new InputError(
+      'RING_SHARED',
+      `The namespace ${signed.record.name} is in a shared ring, which has no key.`,
+      'Any node of that ring carries it: `wow up` without a token. For a ring of its own make a namespace with --ring own.',
+    )
+  }
+  const key = formatRingKey(deriveKeys(signed.id, secret).ring)
+  answer(format, { id: signed.id, name: signed.record.name, ringKey: key }, () => print(key))
+}
+
 function answer({ json }: Format, value: unknown, forPeople: () => void): void {
   if (json === true) printJson(value)
   else forPeople()
 }
 
-function summaryOf({ signed }: KnownNamespace): { id: string; name: string; pool: string; lease: string } {
-  const { name, pool, leaseS } = signed.record
-  return { id: signed.id, name, pool: formatCidr(pool), lease: formatLease(leaseS) }
+interface Summary {
+  readonly id: string
+  readonly name: string
+  readonly pool: string
+  readonly lease: string
+  readonly ring: RingKind
+}
+
+function summaryOf({ signed }: KnownNamespace): Summary {
+  const { name, pool, leaseS, ring } = signed.record
+  return { id: signed.id, name, pool: formatCidr(pool), lease: formatLease(leaseS), ring }
 }
 
 function describe(namespace: KnownNamespace): void {
   const { domain, mtu, reserved } = namespace.signed.record
-  const { id, name, pool, lease } = summaryOf(namespace)
+  const { id, name, pool, lease, ring } = summaryOf(namespace)
   const lines: [string, string][] = [
     ['id', id],
     ['name', name],
     ['pool', pool],
     ['lease', lease],
     ['domain', domain ?? '-'],
+    ['ring', ring],
   ]
   if (mtu !== undefined) lines.push(['mtu', String(mtu)])
   if (reserved.length > 0) lines.push(['reserved', reserved.map(formatIp4).join(', ')])
@@ -141,7 +177,15 @@ function wishOf(options: CreateOptions): Wish {
   })
   if (reserved.length > MAX_RESERVED)
     throw invalid('reserve', `${reserved.length} addresses`, `Give at most ${MAX_RESERVED}.`)
-  return { name, domain, mtu, leaseS, pool, reserved: ascending(reserved) }
+  return { name, domain, mtu, leaseS, pool, reserved: ascending(reserved), ring: ringOf(options) }
+}
+
+/** A ring of its own unless there is one to join. */
+function ringOf({ ring, bootstrap = [] }: CreateOptions): RingKind {
+  if (ring === undefined) return bootstrap.length > 0 ? 'shared' : 'own'
+  const kind = RING_KINDS.find((one) => one === ring)
+  if (kind === undefined) throw invalid('ring', JSON.stringify(ring), `Give ${RING_KINDS.join(' or ')}.`)
+  return kind
 }
 
 function ascending(addresses: readonly Ip4[]): Ip4[] {

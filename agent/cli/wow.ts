@@ -46,6 +46,10 @@ function addNamespace(program: Command): void {
     .option('--domain <domain>', 'DNS domain of the members (default: NAME.wow)')
     .option('--mtu <bytes>', 'MTU of the virtual network', wholeNumber)
     .option('--reserve <ip>', 'an address never to hand out; repeat for more', collect)
+    .option(
+      '--ring <kind>',
+      'own: a ring that only nodes with its key join; shared: one that anybody joins (default: shared with --bootstrap, else own)',
+    )
     .option('--json', JSON_HELP)
     .addHelpText('after', example('wow namespace create --name lab --pool 10.128.0.0/9 --lease 12h --json'))
     .action(async (options) => (await import('./namespace.ts')).create(options))
@@ -68,6 +72,12 @@ function addNamespace(program: Command): void {
     .addHelpText('after', example('wow namespace export lab'))
     .action(async (wanted, options) => (await import('./namespace.ts')).exportToken(wanted, options))
   namespace
+    .command('ring-key <namespace>')
+    .description('the key of its own ring, for `wow up --ring-key` on nodes that are no members')
+    .option('--json', JSON_HELP)
+    .addHelpText('after', example('wow namespace ring-key lab'))
+    .action(async (wanted, options) => (await import('./namespace.ts')).ringKey(wanted, options))
+  namespace
     .command('import <token>')
     .description('put the namespace of a join token into the keyring (- reads it from stdin)')
     .option('--json', JSON_HELP)
@@ -78,8 +88,10 @@ function addNamespace(program: Command): void {
 function addUp(program: Command): void {
   program
     .command('up')
-    .description('run the agent in the foreground; without a token as a plain overlay node')
+    .description('run the agent in the foreground; without a token as a plain node that carries others')
     .option('--token <token>', 'join token of a namespace; needs root for the tap')
+    .option('--carry', 'be a member without a tap: carry requests, store entries, relay')
+    .option('--ring-key <key>', "be a plain node of a namespace's own ring; see wow namespace ring-key")
     .option('--bootstrap <multiaddr>', 'a node of the overlay; repeat for more', collect)
     .option(
       '--listen <multiaddr>',

@@ -5,7 +5,7 @@ import type { Ip4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'
 import type { Lease, LeaseFailure } from '../lease/lease.ts'
 import type { RecordState } from '../namespace/keeper.ts'
-import type { SignedRecord } from '../namespace/record.ts'
+import type { RingKind, SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import type { RingStatus } from '../overlay/ring-status.ts'
 import type { Phases } from './phases.ts'
@@ -19,6 +19,7 @@ export interface AgentFacts {
   /** Where others can reach this node. */
   readonly endpoints: readonly string[]
   readonly ring: RingStatus | undefined
+  readonly ringKind: RingKind
   /** No other node is known. */
   readonly alone: boolean
   readonly dhtReady: boolean

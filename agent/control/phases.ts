@@ -17,6 +17,16 @@ export const PHASES = ['started', 'listening', 'linked', 'connected', 'namespace
 export const POOL_PHASES = [...PHASES, 'pool'] as const
 export type PhaseName = (typeof POOL_PHASES)[number]
 
+/** The phases of a member without a tap. */
+export const CARRIER_PHASES: readonly PhaseName[] = [
+  'started',
+  'listening',
+  'linked',
+  'connected',
+  'namespace',
+  'ready',
+]
+
 /** The phases of a node without a namespace, which only carries others' traffic. */
 export const PLAIN_PHASES: readonly PhaseName[] = ['started', 'listening', 'linked', 'connected', 'ready']
 

@@ -2,6 +2,7 @@
 
 import { formatCidr, formatIp4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'
+import type { RingKind } from '../namespace/record.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
 import type { AgentFacts, HeldLease } from './facts.ts'
 import type { Failed, PhaseFields } from './phases.ts'
@@ -24,6 +25,8 @@ export interface Status {
   readonly peerId: string | null
   readonly address: string | null
   readonly ring: {
+    /** `own`: only nodes with the ring's key are linked; `shared`: anybody. */
+    readonly kind: RingKind
     readonly correctlyConnected: boolean
     readonly left: string | null
     readonly right: string | null
@@ -66,6 +69,7 @@ export function statusOf(facts: AgentFacts): Status {
     peerId: facts.peerId ?? null,
     address: hexOrNull(facts.address),
     ring: {
+      kind: facts.ringKind,
       correctlyConnected: ring?.correctlyConnected ?? false,
       left: hexOrNull(ring?.left),
       right: hexOrNull(ring?.right),

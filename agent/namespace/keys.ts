@@ -10,6 +10,8 @@ import { concat, utf8 } from '../core/bytes.ts'
 import type { Random } from '../core/random.ts'
 
 export const SECRET_BYTES = 32
+/** Each derived key, bytes. */
+export const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const CIPHER = 'aes-256-gcm'
@@ -27,10 +29,12 @@ export interface NamespaceKeys {
   readonly shared: Uint8Array
   /** Signs the tokens of the namespace's HTCondor pools. */
   readonly condor: Uint8Array
+  /** What a node must have to be linked in the namespace's own ring; see ring-key.ts. */
+  readonly ring: Uint8Array
 }
 
 export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
-  const derive = (use: string) => new Uint8Array(hkdfSync('sha256', secret, utf8(id), utf8(`wow ${use} 1`), 32))
+  const derive = (use: string) => new Uint8Array(hkdfSync('sha256', secret, utf8(id), utf8(`wow ${use} 1`), KEY_BYTES))
   return {
     id,
     naming: derive('naming'),
@@ -38,6 +42,7 @@ export function deriveKeys(id: string, secret: Uint8Array): NamespaceKeys {
     membership: derive('membership'),
     shared: derive('shared'),
     condor: derive('condor'),
+    ring: derive('ring'),
   }
 }
 

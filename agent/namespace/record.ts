@@ -25,6 +25,13 @@ import { keyPairOf, PUBLIC_KEY_BYTES, SEED_BYTES, SIGNATURE_BYTES, verifies } fr
 import { broadcastOf, type Cidr, contains, type Ip4, netmask, serviceAddressOf } from '../core/ip.ts'
 import { base32 } from './base32.ts'
 
+/**
+ * `own`: the ring of this namespace alone, in which only nodes with its ring key are linked. `shared`: a ring of many
+ * namespaces, which anybody may join.
+ */
+export const RING_KINDS = ['own', 'shared'] as const
+export type RingKind = (typeof RING_KINDS)[number]
+
 export interface NamespaceRecord {
   /** For people: 1 to 40 characters, see `isNamespaceName`. */
   readonly name: string
@@ -38,6 +45,7 @@ export interface NamespaceRecord {
   readonly domain: string | undefined
   /** MTU of the tap in bytes; undefined: the agent's default. */
   readonly mtu: number | undefined
+  readonly ring: RingKind
 }
 
 export interface SignedRecord {
@@ -60,11 +68,13 @@ export const MIN_PREFIX = 8
 export const MAX_PREFIX = 29
 export const MAX_RESERVED = 64
 
-const VERSION = 1
+/** Records of version 1 say nothing of the ring: all rings were shared. */
+const VERSION_1 = 1
+const VERSION = 2
 /** Makes our signatures meaningless in any other protocol. */
-const CONTEXT = utf8('wow namespace record 1\n')
+const contextOf = (version: number) => utf8(`wow namespace record ${version}\n`)
 
-const bodyCodec = struct({
+const fields = {
   name: string(40),
   base: u32,
   prefix: u8,
@@ -72,7 +82,9 @@ const bodyCodec = struct({
   leaseS: u32,
   domain: optional(string(253)),
   mtu: optional(u16),
-})
+}
+const bodyCodec = struct({ ...fields, ring: u8 })
+const bodyCodec1 = struct(fields)
 const envelopeCodec = struct({
   version: u8,
   key: fixed(PUBLIC_KEY_BYTES),
@@ -108,10 +120,11 @@ export function signRecord(record: NamespaceRecord, signingKey: SigningKey): Sig
   const problem = problemOf(record)
   if (problem !== undefined) throw new RangeError(problem)
   const { base, prefix } = record.pool
-  const body = encode(bodyCodec, { ...record, reserved: [...record.reserved], base, prefix })
+  const ring = RING_KINDS.indexOf(record.ring)
+  const body = encode(bodyCodec, { ...record, reserved: [...record.reserved], base, prefix, ring })
   const pair = keyPairOf(signingKey)
   const { publicKey: key } = pair
-  const signature = pair.sign(concat(CONTEXT, body))
+  const signature = pair.sign(concat(contextOf(VERSION), body))
   const encoded = encode(envelopeCodec, { version: VERSION, key, body, signature })
   if (encoded.length > MAX_RECORD_BYTES) throw new RangeError(`the record needs ${encoded.length} bytes`)
   return { id: idOf(key), record, encoded }
@@ -121,13 +134,19 @@ export function signRecord(record: NamespaceRecord, signingKey: SigningKey): Sig
 export function openRecord(encoded: Uint8Array): SignedRecord {
   if (encoded.length > MAX_RECORD_BYTES) throw new DecodeError(`a record has at most ${MAX_RECORD_BYTES} bytes`)
   const { version, key, body, signature } = decode(envelopeCodec, encoded)
-  if (version !== VERSION) throw new DecodeError(`record version ${version} is not known`)
-  if (!verifies(key, concat(CONTEXT, body), signature)) throw new DecodeError('the signature does not hold')
-  const { base, prefix, ...rest } = decode(bodyCodec, body)
-  const record = { ...rest, pool: { base: base as Ip4, prefix }, reserved: rest.reserved as Ip4[] }
+  if (version !== VERSION && version !== VERSION_1) throw new DecodeError(`record version ${version} is not known`)
+  if (!verifies(key, concat(contextOf(version), body), signature)) throw new DecodeError('the signature does not hold')
+  const { base, prefix, ring: kind, ...rest } = version === VERSION ? decode(bodyCodec, body) : decodeVersion1(body)
+  const ring = RING_KINDS[kind]
+  if (ring === undefined) throw new DecodeError(`the kind of ring ${kind} is not known`)
+  const record = { ...rest, pool: { base: base as Ip4, prefix }, reserved: rest.reserved as Ip4[], ring }
   const problem = problemOf(record)
   if (problem !== undefined) throw new DecodeError(problem)
   return { id: idOf(key), record, encoded: new Uint8Array(encoded) }
+}
+
+function decodeVersion1(body: Uint8Array) {
+  return { ...decode(bodyCodec1, body), ring: RING_KINDS.indexOf('shared') }
 }
 
 function idOf(verifyingKey: Uint8Array): string {

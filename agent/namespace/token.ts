@@ -1,16 +1,15 @@
 /**
- * The join token: everything a machine needs to join, as one word to copy and paste.
+ * The join token: everything a machine needs to join, as one word (word.ts).
  *
- * `wow1` followed by base32 of a checksum, the namespace's secret, its signed record and bootstrap addresses. Anyone
- * who has the token can join: keep it like a password.
+ * It holds the namespace's secret, its signed record and bootstrap addresses. Anyone who has the token can join: keep
+ * it like a password.
  */
 
-import { concat, equal, sha256 } from '../core/bytes.ts'
 import { bytes, DecodeError, decode, encode, fixed, list, string, struct } from '../core/codec.ts'
 import { InputError, messageOf } from '../core/errors.ts'
-import { base32, fromBase32 } from './base32.ts'
 import { SECRET_BYTES } from './keys.ts'
 import { MAX_RECORD_BYTES, openRecord, type SignedRecord } from './record.ts'
+import { formatWord, parseWord } from './word.ts'
 
 export interface JoinToken {
   readonly secret: Uint8Array
@@ -22,7 +21,6 @@ export interface JoinToken {
 export const TOKEN_PREFIX = 'wow1'
 export const MAX_BOOTSTRAPS = 16
 
-const CHECKSUM_BYTES = 4
 const tokenCodec = struct({
   secret: fixed(SECRET_BYTES),
   record: bytes(MAX_RECORD_BYTES),
@@ -37,24 +35,13 @@ export function looksLikeToken(text: string): boolean {
 export function formatToken(token: JoinToken): string {
   const { secret, signed, bootstrap } = token
   const payload = encode(tokenCodec, { secret, record: signed.encoded, bootstrap: [...bootstrap] })
-  return TOKEN_PREFIX + base32(concat(checksum(payload), payload))
+  return formatWord(TOKEN_PREFIX, payload)
 }
 
 /** @throws InputError (`TOKEN_MALFORMED`) that says what is wrong; the token itself is a secret and is not repeated. */
 export function parseToken(text: string): JoinToken {
-  const word = text.trim()
-  if (word === '') throw malformed('it is empty')
-  if (!word.startsWith(TOKEN_PREFIX)) throw malformed(`it does not begin with ${TOKEN_PREFIX}`)
-  const raw = fromBase32(word.slice(TOKEN_PREFIX.length))
-  if (typeof raw === 'number') {
-    const place = TOKEN_PREFIX.length + raw
-    if (place >= word.length) throw malformed('its end is missing')
-    throw malformed(`character ${place + 1} is not one of a-z and 2-7`)
-  }
-  const payload = raw.subarray(CHECKSUM_BYTES)
-  if (raw.length < CHECKSUM_BYTES || !equal(raw.subarray(0, CHECKSUM_BYTES), checksum(payload))) {
-    throw malformed('its checksum does not match, so it was cut short or altered')
-  }
+  const payload = parseWord(TOKEN_PREFIX, text)
+  if (typeof payload === 'string') throw malformed(payload)
   try {
     const { secret, record, bootstrap } = decode(tokenCodec, payload)
     return { secret: new Uint8Array(secret), signed: openRecord(record), bootstrap }
@@ -62,10 +49,6 @@ export function parseToken(text: string): JoinToken {
     if (error instanceof DecodeError) throw malformed(`its content is broken: ${messageOf(error)}`)
     throw error
   }
-}
-
-function checksum(payload: Uint8Array): Uint8Array {
-  return sha256(payload).subarray(0, CHECKSUM_BYTES)
 }
 
 function malformed(what: string): InputError {

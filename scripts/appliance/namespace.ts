@@ -47,12 +47,13 @@ export interface Wishes {
   readonly name?: string | undefined
   readonly pool?: string | undefined
   readonly lease?: string | undefined
+  readonly ring?: string | undefined
   readonly bootstrap?: readonly string[]
 }
 
 /** Creates a namespace; `wow namespace create` chooses what is not given. */
-export async function createNamespace({ name, pool, lease, bootstrap = [] }: Wishes): Promise<Namespace> {
-  const options = Object.entries({ name, pool, lease }).flatMap(([option, value]) =>
+export async function createNamespace({ name, pool, lease, ring, bootstrap = [] }: Wishes): Promise<Namespace> {
+  const options = Object.entries({ name, pool, lease, ring }).flatMap(([option, value]) =>
     value === undefined ? [] : [`--${option}`, value],
   )
   return await wow(['create', ...options, ...bootstrap.flatMap((address) => ['--bootstrap', address])])

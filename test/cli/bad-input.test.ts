@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { parseCidr } from '../../agent/core/ip.ts'
 import { Keyring, tokenOf } from '../../agent/namespace/keyring.ts'
-import { sampleNamespace } from '../namespace/samples.ts'
+import { formatRingKey } from '../../agent/namespace/ring-key.ts'
+import { keysOf, sampleNamespace } from '../namespace/samples.ts'
 import { runWow } from './run-wow.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -73,6 +74,12 @@ describe('bad input to wow namespace: one sentence, exit code 2, nothing written
       'BAD_ENDPOINT',
       /bootstrap.*host:1/,
     ],
+    [
+      'a kind of ring that is none',
+      ['namespace', 'create', '--ring', 'open'],
+      'OPTION_INVALID',
+      /--ring.*own or shared/,
+    ],
     ['an option that does not exist', ['namespace', 'create', '--frobnicate'], 'USAGE', /--frobnicate/],
     ['a subcommand that does not exist', ['frobnicate'], 'USAGE', /frobnicate/],
   ]
@@ -97,6 +104,29 @@ describe('bad input to wow up: one sentence, exit code 2, nothing written', { co
       'TOKEN_MALFORMED',
       /token/,
     )
+    assert.ok(!existsSync(state))
+  })
+
+  test('a ring key that is none, is of another ring, or is given for a shared ring', async () => {
+    const { home, state } = room()
+    const key = formatRingKey(keysOf(sampleNamespace()).ring)
+    const own = tokenOf(sampleNamespace({ pool: parseCidr('10.99.0.0/16')!, ring: 'own' }))
+    await refused(up(state, '--ring-key', key.slice(0, -3)), { home }, 'RING_KEY_MALFORMED', /ring key is malformed/)
+    for (const [joined, expected] of [
+      [own, /another ring than the token/],
+      [token, /shared and has no key/],
+    ] as const) {
+      const args = up(state, '--carry', '--token', joined, '--ring-key', key)
+      await refused(args, { home }, 'RING_KEY_MISMATCH', expected)
+    }
+    assert.ok(!existsSync(state))
+  })
+
+  test('a member without a tap that has no namespace, or is to be in a pool of HTCondor', async () => {
+    const { home, state } = room()
+    await refused(up(state, '--carry'), { home }, 'CONFIG_INVALID', /--carry needs a namespace/)
+    const args = up(state, '--carry', '--token', token, '--condor')
+    await refused(args, { home }, 'CONFIG_INVALID', /--condor needs a tap/)
     assert.ok(!existsSync(state))
   })
 

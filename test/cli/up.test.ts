@@ -135,6 +135,28 @@ describe('wow up without a token', () => {
     assert.equal(await node.stop('SIGTERM'), 0)
   })
 
+  test('carries a ring of its own when it has the key, and nobody else is let in', async () => {
+    const home = join(scratch, 'own')
+    const { token } = JSON.parse((await runWow(['namespace', 'create', '--name', 'own', '--json'], { home })).stdout)
+    const key = (await runWow(['namespace', 'ring-key', 'own'], { home })).stdout.trim()
+    const carrier = startAgent('carrier', '--ring-key', key)
+    const at = / at=(\S+)/.exec(await carrier.phase('listening'))?.[1] ?? ''
+    const member = startAgent('member', '--carry', '--token', token, '--bootstrap', at)
+    assert.match(await member.phase('namespace'), / name=own .*record=created/)
+    await member.phase('ready')
+    assert.equal((await ask('status', member.state)).answer.ring.kind, 'own')
+    assert.equal((await ask('peers', carrier.state)).answer.length, 1)
+
+    const stranger = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', join(scratch, 'stranger')]
+    const { code, stdout } = await runWow([...stranger, '--bootstrap', at, '--json'], { home })
+    assert.equal(code, 2)
+    const { error } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+    assert.equal(error.code, 'BOOTSTRAP_UNREACHABLE')
+    assert.match(error.hint, /without --ring-key/)
+    assert.equal((await ask('peers', carrier.state)).answer.length, 1)
+    for (const agent of [member, carrier]) assert.equal(await agent.stop('SIGTERM'), 0)
+  })
+
   test('that is not running is said in one sentence', async () => {
     const state = join(scratch, 'nobody')
     const { code, answer } = await ask('status', state)

@@ -19,6 +19,7 @@ export function youngAgent(): AgentFacts {
     address: undefined,
     endpoints: [],
     ring: undefined,
+    ringKind: 'shared',
     alone: false,
     dhtReady: false,
     bootstrap: ['/ip4/192.0.2.1/tcp/4001'],

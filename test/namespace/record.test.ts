@@ -9,11 +9,15 @@ import {
   MAX_RECORD_BYTES,
   MAX_RESERVED,
   openRecord,
+  RING_KINDS,
   reservedOf,
   signRecord,
 } from '../../agent/namespace/record.ts'
 import { recordKey, sealRecord, unsealRecord } from '../../agent/namespace/record-entry.ts'
 import { keysOf, sampleNamespace, sampleRecord } from './samples.ts'
+
+const RECORD_OF_VERSION_1 =
+  'AZ5dD1nWHdGykq4OtH+/V5SQH4i6y3lwMV7Uxyz9rO7hABgDbGFiCoAAAAkAAACowAEHbGFiLndvdwDt/58q5BwQSgvyi9kMq3r4KwTE2GSL/UaQIeLNWjTVG0GACHxgyy05jwNENV9CcXozHSsRPyGB6HtiS8SqLTIF'
 
 describe('a namespace record', () => {
   test('comes back as it was signed, with an id that belongs to its key', () => {
@@ -24,6 +28,14 @@ describe('a namespace record', () => {
     assert.match(signed.id, new RegExp(`^[a-z2-7]{${ID_LENGTH}}$`))
     assert.equal(signRecord(sampleRecord({ name: 'other' }), key).id, signed.id)
     assert.notEqual(signRecord(sampleRecord(), generateSigningKey()).id, signed.id)
+  })
+
+  test('of either kind of ring says so, and one from before there were two is of a shared ring', () => {
+    const key = generateSigningKey()
+    for (const ring of RING_KINDS) {
+      assert.equal(openRecord(signRecord(sampleRecord({ ring }), key).encoded).record.ring, ring)
+    }
+    assert.equal(openRecord(Buffer.from(RECORD_OF_VERSION_1, 'base64')).record.ring, 'shared')
   })
 
   test('is refused when any single byte was altered', () => {

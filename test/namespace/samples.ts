@@ -9,7 +9,16 @@ import { generateSigningKey, type NamespaceRecord, signRecord } from '../../agen
 export function sampleRecord(changes: Partial<NamespaceRecord> = {}): NamespaceRecord {
   const pool = parseCidr('10.128.0.0/9')
   if (pool === undefined) throw new Error('unreachable')
-  return { name: 'lab', pool, reserved: [], leaseS: 43_200, domain: 'lab.wow', mtu: undefined, ...changes }
+  return {
+    name: 'lab',
+    pool,
+    reserved: [],
+    leaseS: 43_200,
+    domain: 'lab.wow',
+    mtu: undefined,
+    ring: 'shared',
+    ...changes,
+  }
 }
 
 export function sampleNamespace(changes: Partial<NamespaceRecord> = {}, bootstrap: string[] = []): KnownNamespace {

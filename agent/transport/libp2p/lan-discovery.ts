@@ -2,11 +2,14 @@
 
 import type { ComponentLogger, PeerInfo } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { ringTag } from './ring-gate.ts'
 
 export interface LanDiscoveryParts {
   readonly endpoints: () => string[]
   readonly onFound: (endpoint: string) => void
   readonly logger: ComponentLogger
+  /** undefined: a shared ring. */
+  readonly ringKey: Uint8Array | undefined
 }
 
 export interface LanDiscovery {
@@ -15,8 +18,10 @@ export interface LanDiscovery {
 
 /** Pause between questions, ms; the first comes at the start. Every node answers each one: more would flood a LAN. */
 const ASK_PERIOD = 60_000
-/** Our own name, so that other libp2p nodes on the LAN neither see us nor are dialled. */
-const SERVICE = '_wow._udp.local'
+/** A name of our own, so that other libp2p nodes on the LAN, and other rings, neither see us nor are dialled. */
+function serviceOf(ringKey: Uint8Array | undefined): string {
+  return `_wow${ringKey === undefined ? '' : `-${ringTag(ringKey)}`}._udp.local`
+}
 
 type MdnsComponents = Parameters<ReturnType<typeof import('@libp2p/mdns')['mdns']>>[0]
 
@@ -29,7 +34,10 @@ export async function startLanDiscovery(parts: LanDiscoveryParts): Promise<LanDi
       .map((endpoint) => multiaddr(endpoint))
   // The service uses nothing else of its address manager.
   const addressManager = { getAddresses } as MdnsComponents['addressManager']
-  const service = mdns({ serviceTag: SERVICE, interval: ASK_PERIOD })({ addressManager, logger: parts.logger })
+  const service = mdns({ serviceTag: serviceOf(parts.ringKey), interval: ASK_PERIOD })({
+    addressManager,
+    logger: parts.logger,
+  })
   service.addEventListener('peer', (event: CustomEvent<PeerInfo>) => {
     for (const address of event.detail.multiaddrs) parts.onFound(`${address}/p2p/${event.detail.id}`)
   })

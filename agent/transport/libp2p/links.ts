@@ -40,6 +40,8 @@ export interface Libp2pLinksOptions {
   readonly announce: readonly string[]
   /** Whether to find nodes on the LAN, and to be found. */
   readonly mdns: boolean
+  /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
+  readonly ringKey?: Uint8Array | undefined
   readonly log: Log
   readonly clock?: Clock
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
@@ -60,7 +62,11 @@ export interface Counters extends LinkCounters {
 export async function createLibp2pLinks(options: Libp2pLinksOptions): Promise<Libp2pLinks> {
   const listen = options.listen.map((text) => parseListen(text, 'listen'))
   const announce = options.announce.map((text) => parseListen(text, 'announce').toString())
-  const node = await startLibp2pNode(options.identity.privateKey, options.log)
+  const node = await startLibp2pNode({
+    privateKey: options.identity.privateKey,
+    ringKey: options.ringKey,
+    log: options.log,
+  })
   const links = new Libp2pLinks(node, { ...options, announce })
   try {
     await links.start(listen)
@@ -79,6 +85,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly #node: Libp2pNode
   readonly #announce: string[]
   readonly #wantsLan: boolean
+  readonly #ringKey: Uint8Array | undefined
   readonly #log: Log
   readonly #clock: Clock
   readonly #hidden: HiddenAddresses
@@ -104,6 +111,7 @@ export class Libp2pLinks implements LinkLayer {
     this.#node = node
     this.#announce = [...options.announce]
     this.#wantsLan = options.mdns
+    this.#ringKey = options.ringKey
     this.#log = options.log
     this.#clock = options.clock ?? new SystemClock()
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
@@ -214,6 +222,7 @@ export class Libp2pLinks implements LinkLayer {
         endpoints: () => this.endpoints(),
         onFound: (endpoint) => this.#discoveredHandler?.(endpoint),
         logger: this.#node.libp2p.logger,
+        ringKey: this.#ringKey,
       })
     } catch (error) {
       this.#log.warn('nodes on the LAN cannot be looked for', { reason: messageOf(error) })

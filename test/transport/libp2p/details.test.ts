@@ -143,7 +143,7 @@ describe('a peer that breaks the rules', () => {
 
   beforeEach(async () => {
     world = new Loopback()
-    rogue = await startLibp2pNode((await createIdentity()).privateKey, SILENT)
+    rogue = await startLibp2pNode({ privateKey: (await createIdentity()).privateKey, ringKey: undefined, log: SILENT })
   })
 
   afterEach(async () => {

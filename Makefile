@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-churn bench-ring bench-bake bench-condor check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-churn bench-ring bench-strangers bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -32,7 +32,7 @@ test-images: ensure ## the long matrix of images: every format booted, VirtualBo
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
 
-bench: bench-join bench-churn bench-ring bench-bake bench-condor ## all benchmarks
+bench: bench-join bench-churn bench-ring bench-strangers bench-bake bench-condor ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx bench/join.ts
@@ -45,6 +45,9 @@ bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
 	@node --import tsx bench/bake.ts
+
+bench-strangers: ensure ## what strangers cost a node of a ring of its own; writes bench/results/strangers.json
+	@node --import tsx bench/strangers.ts
 
 bench-condor: ensure ## how fast a pool of HTCondor assembles itself; writes bench/results/condor.json
 	@node --import tsx bench/condor.ts

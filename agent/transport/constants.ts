@@ -59,8 +59,10 @@ export const MAX_CONNECTIONS = 2000
 export const INBOUND_PER_HOST = 100
 /** How long a dialling node may take to show the ring's key: a lost segment over an ocean costs two seconds. */
 export const GATE_LIMIT_MS = 3000
-/** Incoming connections in the middle of their handshake: more than one host can keep waiting at the gate. */
-export const MAX_PENDING = 400
+/** Connections that may wait at the gate of a ring of its own; then the oldest is closed. A socket costs about 3 KB. */
+export const MAX_AT_GATE = 1024
+/** Incoming connections in the middle of their handshake. */
+export const MAX_PENDING = 200
 
 /** How long libp2p may take to stop; before that the links get half as long to flush. */
 export const STOP_LIMIT_MS = 1000

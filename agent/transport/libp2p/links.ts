@@ -62,12 +62,9 @@ export interface Counters extends LinkCounters {
 export async function createLibp2pLinks(options: Libp2pLinksOptions): Promise<Libp2pLinks> {
   const listen = options.listen.map((text) => parseListen(text, 'listen'))
   const announce = options.announce.map((text) => parseListen(text, 'announce').toString())
-  const node = await startLibp2pNode({
-    privateKey: options.identity.privateKey,
-    ringKey: options.ringKey,
-    log: options.log,
-  })
-  const links = new Libp2pLinks(node, { ...options, announce })
+  const { identity, ringKey, log, clock = new SystemClock() } = options
+  const node = await startLibp2pNode({ privateKey: identity.privateKey, ringKey, clock, log })
+  const links = new Libp2pLinks(node, { ...options, clock, announce })
   try {
     await links.start(listen)
   } catch (error) {
@@ -104,7 +101,7 @@ export class Libp2pLinks implements LinkLayer {
   #lan: Promise<LanDiscovery | undefined> | undefined
 
   /** Use `createLibp2pLinks`. */
-  constructor(node: Libp2pNode, options: Libp2pLinksOptions) {
+  constructor(node: Libp2pNode, options: Libp2pLinksOptions & { readonly clock: Clock }) {
     this.self = options.identity.address
     this.peerId = options.identity.peerId
     this.#key = keyPairOf(options.identity.privateKey.raw.subarray(0, SEED_BYTES))
@@ -113,7 +110,7 @@ export class Libp2pLinks implements LinkLayer {
     this.#wantsLan = options.mdns
     this.#ringKey = options.ringKey
     this.#log = options.log
-    this.#clock = options.clock ?? new SystemClock()
+    this.#clock = options.clock
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
     const common = { clock: this.#clock, log: this.#log, self: this.peerId }
     this.#grants = new RelayGrants(node.granted)

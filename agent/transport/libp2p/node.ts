@@ -10,11 +10,16 @@ import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } f
 import { identify } from '@libp2p/identify'
 import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey, Transport } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
+import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
 import { SystemRandom } from '../../core/random.ts'
 import { INBOUND_PER_HOST, MAX_CONNECTIONS, MAX_PENDING, MAX_RELAY_STREAMS, MAX_RESERVATIONS } from '../constants.ts'
 import { corkedTcp } from './corked-tcp.ts'
+import { gatedTcp } from './gated-tcp.ts'
 import { noisePrologue, RingGate } from './ring-gate.ts'
+
+const SOCKET = { noDelay: true, keepAlive: true }
+const TCP = corkedTcp({ dialOpts: SOCKET, listenOpts: SOCKET })
 
 type RelayComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0]
 export type TransportManager = RelayComponents['transportManager']
@@ -39,11 +44,12 @@ export interface Libp2pNodeOptions {
   readonly privateKey: PrivateKey
   /** The key of a ring of its own: nobody is connected who does not have it. undefined: a shared ring. */
   readonly ringKey: Uint8Array | undefined
+  readonly clock: Clock
   readonly log: Log
 }
 
 /** A started node that listens nowhere yet. */
-export async function startLibp2pNode({ privateKey, ringKey, log }: Libp2pNodeOptions): Promise<Libp2pNode> {
+export async function startLibp2pNode({ privateKey, ringKey, clock, log }: Libp2pNodeOptions): Promise<Libp2pNode> {
   let relayTransport: Transport | undefined
   let transports: TransportManager | undefined
   const libp2p = await createLibp2p({
@@ -51,14 +57,13 @@ export async function startLibp2pNode({ privateKey, ringKey, log }: Libp2pNodeOp
     logger: quietLogger(log),
     addresses: { listen: [] },
     transports: [
-      corkedTcp({ dialOpts: { noDelay: true, keepAlive: true }, listenOpts: { noDelay: true, keepAlive: true } }),
+      ringKey === undefined ? TCP : gatedTcp(TCP, new RingGate({ ringKey, clock, random: new SystemRandom() })),
       (components: RelayComponents) => {
         transports = components.transportManager
         relayTransport = createRelayTransport(components)
         return relayTransport
       },
     ],
-    ...(ringKey === undefined ? {} : { connectionProtector: () => new RingGate(ringKey, new SystemRandom()) }),
     connectionEncrypters: [noise(ringKey === undefined ? {} : { prologueBytes: noisePrologue(ringKey) })],
     streamMuxers: [yamux()],
     // The ring has its own heartbeats and repairs itself: libp2p must neither ping nor redial.

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
+import { SystemClock } from '../../../agent/core/clock.ts'
 import { InputError } from '../../../agent/core/errors.ts'
 import { SILENT } from '../../../agent/core/log.ts'
 import { MAX_FRAME } from '../../../agent/overlay/link.ts'
@@ -143,7 +144,12 @@ describe('a peer that breaks the rules', () => {
 
   beforeEach(async () => {
     world = new Loopback()
-    rogue = await startLibp2pNode({ privateKey: (await createIdentity()).privateKey, ringKey: undefined, log: SILENT })
+    rogue = await startLibp2pNode({
+      privateKey: (await createIdentity()).privateKey,
+      ringKey: undefined,
+      clock: new SystemClock(),
+      log: SILENT,
+    })
   })
 
   afterEach(async () => {

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, test } from 'node:test'
+import { MAX_AT_GATE } from '../../../agent/transport/constants.ts'
 import { LinkError } from '../../../agent/transport/errors.ts'
 import type { Libp2pLinks } from '../../../agent/transport/libp2p/links.ts'
 import { arriving, contactOf, pattern, Recorder } from '../link-layer.suite.ts'
@@ -68,6 +69,15 @@ describe('a ring of its own', () => {
     const stranger = await dial(inside)
     await stranger.closed
     assert.equal(stranger.heard(), 0)
+  })
+
+  test('lets its nodes in while more strangers wait at the gate than it keeps', async () => {
+    const [inside, friend] = [await world.node({ ringKey }), await world.node({ ringKey })]
+    const links = arriving(inside)
+    const strangers = await Promise.all(Array.from({ length: MAX_AT_GATE + 50 }, () => dial(inside)))
+    await friend.dial(contactOf(inside))
+    await world.until(() => links.length === 1)
+    for (const { socket } of strangers) socket.destroy()
   })
 
   test('does not take what a node of the ring once showed for the key', async () => {

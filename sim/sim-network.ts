@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
+import { withDeadline } from '../agent/core/deadline.ts'
 import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
@@ -196,14 +197,13 @@ export class SimLinks implements LinkLayer, LinkOwner {
     const [first, ...rest] = endpoints
     if (first === undefined) throw new Error('nowhere to dial')
     if (rest.length === 0) return this.dialEndpoint(first, signal)
-    const late = new AbortController()
-    const timer = this.#network.clock.after(NEXT_ENDPOINT_MS, () => late.abort())
+    const late = new Error('no answer in time')
+    const signals = signal === undefined ? [] : [signal]
+    const deadline = { clock: this.#network.clock, limitMs: NEXT_ENDPOINT_MS, signals, late }
     try {
-      return await this.dialEndpoint(first, AbortSignal.any([late.signal, ...(signal === undefined ? [] : [signal])]))
+      return await withDeadline(deadline, (limit) => this.dialEndpoint(first, limit))
     } catch {
       return this.#dialInTurn(rest, signal)
-    } finally {
-      timer.cancel()
     }
   }
 

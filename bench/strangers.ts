@@ -2,7 +2,7 @@
  * `make bench-strangers`: what strangers cost a node of a ring of its own, beside what a handshake costs a node of a
  * shared one in the same run.
  *
- *   CONNECTIONS=2000 npx tsx bench/strangers.ts
+ *   CONNECTIONS=10000 npx tsx bench/strangers.ts
  *
  * Real nodes, real TCP on the loopback. The node's CPU time is read from its process before and after, with what the
  * kernel does on its behalf. A stranger's bytes are those on the wire: payload, and the headers of the least number of
@@ -27,10 +27,12 @@ import { quantile } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
 import { TARGET_HEADER, type Target, targetRow, under } from './lib/targets.ts'
 
-const CONNECTIONS = wholeNumber('CONNECTIONS', 500, 10_000, 5)
+const CONNECTIONS = wholeNumber('CONNECTIONS', 10_000, 100_000, 100)
 const ROUNDS = 5
-/** libp2p takes 100 connections a second from one host: more would be refused before the gate. */
-const PER_SECOND = 80
+/** A flood: so many strangers at once, as fast as they are refused. */
+const FLOOD = 10
+/** libp2p takes 100 connections a second from one host. */
+const HANDSHAKES = 100
 /** IPv4 and TCP with time stamps, bytes; a SYN has 8 more. */
 const HEADERS = 52
 const SYN = 60
@@ -89,10 +91,15 @@ await run(async () => {
   const own = await new NodeUnderTest(Buffer.from(key).toString('hex')).start()
   const shared = await new NodeUnderTest('shared').start()
   try {
+    const flood = { count: CONNECTIONS, atOnce: FLOOD }
     const idle = await step('an idle node', () => idleUs(own))
-    const wrongKey = await step('a wrong key', () => costs(own, idle, () => send(own.port, randomBytes(32))))
-    const noise = await step('64 KiB of noise', () => costs(own, idle, () => send(own.port, randomBytes(65_536))))
-    const handshake = await step('a handshake in a shared ring', () => costs(shared, idle, () => link(shared.endpoint)))
+    const wrongKey = await step('a wrong key', () => costs(own, idle, flood, () => send(own.port, randomBytes(32))))
+    const noise = await step('64 KiB of noise', () =>
+      costs(own, idle, flood, () => send(own.port, randomBytes(65_536))),
+    )
+    const handshake = await step('a handshake in a shared ring', () =>
+      costs(shared, idle, { count: HANDSHAKES, atOnce: 1 }, () => link(shared.endpoint)),
+    )
     const worst = [wrongKey, noise].sort((a, b) => b.cpuUs / b.sent - a.cpuUs / a.sent)[0]!
     const targets: Target[] = [
       under('CPU for each byte of a stranger, worst', 'µs', 1, worst.cpuUs / worst.sent),
@@ -123,28 +130,27 @@ async function idleUs(node: NodeUnderTest): Promise<number> {
   return ((await node.cpuUs()) - before) / 5
 }
 
-/** The median of `ROUNDS` rounds. */
+/** What each of `count` calls costs, `atOnce` of them at a time: the median of `ROUNDS` rounds. */
 async function costs(
   node: NodeUnderTest,
   idle: number,
+  { count, atOnce }: { count: number; atOnce: number },
   call: () => Promise<Pick<Cost, 'sent' | 'answered'>>,
 ): Promise<Cost> {
-  for (let i = 0; i < 50; i++) await call()
   const rounds: Cost[] = []
   for (let round = 0; round < ROUNDS; round++) {
     const [before, startedAt] = [await node.cpuUs(), performance.now()]
-    let [sent, answered] = [0, 0]
-    for (let i = 0; i < CONNECTIONS / ROUNDS; i++) {
-      const done = await call()
-      sent += done.sent
-      answered += done.answered
-      const due = startedAt + ((i + 1) * 1_000) / PER_SECOND
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())))
+    let [sent, answered, calls] = [0, 0, 0]
+    while (calls < count / ROUNDS) {
+      for (const done of await Promise.all(Array.from({ length: atOnce }, call))) {
+        sent += done.sent
+        answered += done.answered
+        calls++
+      }
     }
     const seconds = (performance.now() - startedAt) / 1_000
-    const count = CONNECTIONS / ROUNDS
-    const cpuUs = ((await node.cpuUs()) - before - idle * seconds) / count
-    rounds.push({ cpuUs, sent: sent / count, answered: answered / count })
+    const cpuUs = ((await node.cpuUs()) - before - idle * seconds) / calls
+    rounds.push({ cpuUs, sent: sent / calls, answered: answered / calls })
   }
   const median = (of: (cost: Cost) => number) => quantile(rounds.map(of), 0.5)
   return {

@@ -258,6 +258,7 @@ export class Agent {
       ringKind: this.#plan.ringKey === undefined ? 'shared' : 'own',
       machine: this.#machine,
       namespace: this.#member?.facts(),
+      carried: this.#record?.keeper.signed,
     }
   }
 }

@@ -27,6 +27,8 @@ export interface AgentFacts {
   readonly bootstrap: readonly string[]
   readonly machine: MachineFacts | undefined
   readonly namespace: NamespaceFacts | undefined
+  /** The namespace of a member without a tap. */
+  readonly carried: SignedRecord | undefined
 }
 
 /** The facts of a node that is a member of a namespace. */

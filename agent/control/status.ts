@@ -64,6 +64,7 @@ export interface Status {
 
 export function statusOf(facts: AgentFacts): Status {
   const { phases, ring, namespace } = facts
+  const signed = namespace?.signed ?? facts.carried
   return {
     phase: phases.current,
     peerId: facts.peerId ?? null,
@@ -80,13 +81,7 @@ export function statusOf(facts: AgentFacts): Status {
       alone: facts.alone,
     },
     namespace:
-      namespace === undefined
-        ? null
-        : {
-            id: namespace.signed.id,
-            name: namespace.signed.record.name,
-            pool: formatCidr(namespace.signed.record.pool),
-          },
+      signed === undefined ? null : { id: signed.id, name: signed.record.name, pool: formatCidr(signed.record.pool) },
     leases: leasesOf(facts),
     timings: {
       connectedMs: phases.get('connected')?.ms ?? null,

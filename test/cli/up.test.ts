@@ -144,7 +144,8 @@ describe('wow up without a token', () => {
     const member = startAgent('member', '--carry', '--token', token, '--bootstrap', at)
     assert.match(await member.phase('namespace'), / name=own .*record=created/)
     await member.phase('ready')
-    assert.equal((await ask('status', member.state)).answer.ring.kind, 'own')
+    const { answer } = await ask('status', member.state)
+    assert.deepEqual([answer.ring.kind, answer.namespace.name, answer.tap], ['own', 'own', null])
     assert.equal((await ask('peers', carrier.state)).answer.length, 1)
 
     const stranger = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', join(scratch, 'stranger')]

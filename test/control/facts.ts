@@ -25,6 +25,7 @@ export function youngAgent(): AgentFacts {
     bootstrap: ['/ip4/192.0.2.1/tcp/4001'],
     machine: undefined,
     namespace: undefined,
+    carried: undefined,
   }
 }
 

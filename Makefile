@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images sim-long bench bench-join bench-churn bench-ring bench-strangers bench-bake bench-condor check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images mutants sim-long bench bench-join bench-churn bench-ring bench-strangers bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -28,6 +28,9 @@ test: ensure ## everything that proves it
 
 test-images: ensure ## the long matrix of images: every format booted, VirtualBox, copies
 	@ONLY=images node --import tsx scripts/test.ts
+
+mutants: ensure ## break the product in one place after the other, and see which test notices: [ONLY=part of a name or file]
+	@node --import tsx scripts/mutants.ts
 
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))

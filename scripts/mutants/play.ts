@@ -1,0 +1,14 @@
+/** Plays random stories in a tree with a mutant until one breaks a promise: exit code 1, and its number on stdout. */
+
+import fc from 'fast-check'
+import { violationsOf } from '../../sim/explore.ts'
+import { stories } from '../../sim/stories.ts'
+
+const [seed, count] = process.argv.slice(2).map(Number) as [number, number]
+for (let number = 0; number < count; number++) {
+  const [story] = fc.sample(fc.noBias(stories), { seed: seed * 1_000_003 + number, numRuns: 1 })
+  if ((await violationsOf(story!)).length === 0) continue
+  process.stdout.write(`${number}\n`)
+  process.exit(1)
+}
+process.exit()

@@ -27,10 +27,6 @@ export function isAddressedTo(frame: Uint8Array, own: Uint8Array): boolean {
   return true
 }
 
-export function isGroupAddressed(frame: Uint8Array): boolean {
-  return (frame[0]! & 1) === 1
-}
-
 export function writeEthernet(frame: Uint8Array, to: Uint8Array, from: Uint8Array, type: number): void {
   frame.set(to, 0)
   frame.set(from, 6)

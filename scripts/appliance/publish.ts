@@ -54,13 +54,6 @@ export function formatSums(sums: ReadonlyMap<string, string>): string {
     .join('')
 }
 
-/** Whether every file that SHA256SUMS names has its digest. */
-export async function sumsHold(folder: string): Promise<boolean> {
-  const sums = [...parseSums(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'))]
-  const digests = await sha256Files(sums.map(([name]) => join(folder, name)))
-  return sums.every(([, sha256], i) => digests[i] === sha256)
-}
-
 /** Puts `folder` in the place of `target`, both on one file system; removes what was there. */
 export function replaceFolder(folder: string, target: string): void {
   const old = `${folder}.old`

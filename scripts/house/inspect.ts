@@ -4,29 +4,41 @@ import { existsSync, readFileSync } from 'node:fs'
 import { $ } from 'zx'
 import { inRoot } from '../lib/paths.ts'
 import { readModules } from './modules.ts'
-import { circles, longFiles, unseen, upwardImports } from './rules.ts'
+import { circles, emptyPlaces, longFiles, unseen, upwardImports } from './rules.ts'
+import { deadExports, hiddenImports, silenced, strayKinds, strayTests, unusedModules, withNamed } from './sources.ts'
+
+/** Neither code nor a template: measurements, pictures, prose. */
+const DATA = /\.(json|svg|md)$|^LICENSE$/
 
 /** One sentence per fault; none when all is well. */
 export async function inspectHouse(): Promise<string[]> {
-  const files = await codeFiles()
+  const files = (await ownFiles()).filter((file) => !DATA.test(file))
+  const texts = new Map(files.map((file) => [file, readFileSync(inRoot(file), 'utf8')]))
   const modules = await readModules()
   const typescript = files.filter((file) => file.endsWith('.ts'))
   const scripts = files.filter((file) => /\.(ts|mjs)$/.test(file))
-  const lines = new Map(files.map((file) => [file, readFileSync(inRoot(file), 'utf8').split('\n').length - 1]))
+  const lines = new Map([...texts].map(([file, text]) => [file, text.split('\n').length - 1]))
   return [
-    ...upwardImports(modules),
+    ...upwardImports(withNamed(modules, texts)),
+    ...emptyPlaces(modules),
     ...circles(modules),
+    ...hiddenImports(texts),
     ...longFiles(lines),
+    ...strayKinds(files),
+    ...strayTests(files),
+    ...silenced(texts),
+    ...unusedModules(modules, texts),
+    ...deadExports(texts),
     ...unseen(typescript, new Set(modules.keys()), 'the compiler', 'add its folder to "include" in tsconfig.json'),
     ...unseen(scripts, await linted(), 'the linter', 'add its folder to "includes" in biome.json'),
   ]
 }
 
-/** The code files that git tracks or would track. */
-async function codeFiles(): Promise<string[]> {
+/** The files that git tracks or would track. */
+async function ownFiles(): Promise<string[]> {
   const shell = $({ quiet: true, cwd: inRoot() })
-  const { stdout } = await shell`git ls-files --cached --others --exclude-standard -- *.ts *.mjs *.c *.h`
-  return [...new Set(stdout.split('\n'))].filter((file) => file !== '' && existsSync(inRoot(file)))
+  const { stdout } = await shell`git ls-files -z --cached --others --exclude-standard`
+  return [...new Set(stdout.split('\0'))].filter((file) => file !== '' && existsSync(inRoot(file)))
 }
 
 async function linted(): Promise<ReadonlySet<string>> {

@@ -22,7 +22,7 @@ export function parseExplanation(text: string): Modules {
     if (line !== '' && !line.startsWith(' ')) imported = line.trim()
     if (imported === '' || isPackage(imported)) continue
     importsOf(imported)
-    const importer = /^\s+Imported via .* from file '([^']+)'/.exec(line)?.[1]
+    const importer = /^\s+(?:Imported|Referenced) via .* from file '([^']+)'/.exec(line)?.[1]
     if (importer !== undefined && !isPackage(importer)) importsOf(importer).add(imported)
   }
   return modules

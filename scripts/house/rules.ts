@@ -6,7 +6,7 @@
 import { FLOORS } from './floors.ts'
 import type { Modules } from './modules.ts'
 
-/** Most lines of a code file. */
+/** Most lines of a file of code, a template, a script or a setting. */
 const MAX_LINES = 350
 /** Most lines of the median code file. */
 const MAX_MEDIAN = 120
@@ -46,6 +46,15 @@ function placeOf(path: string, floors: typeof FLOORS): Place | undefined {
   return best
 }
 
+/** Places that no module stands in: they were moved, and the floors not. */
+export function emptyPlaces(modules: Modules, floors: typeof FLOORS = FLOORS): string[] {
+  const taken = new Set([...modules.keys()].map((path) => placeOf(path, floors)?.name))
+  return floors
+    .flat()
+    .filter((name) => !taken.has(name))
+    .map((name) => `no module stands in ${name}: take it off scripts/house/floors.ts`)
+}
+
 /** Circles of imports, each reported once. */
 export function circles(modules: Modules): string[] {
   const found: string[] = []
@@ -67,14 +76,15 @@ export function circles(modules: Modules): string[] {
   return found
 }
 
-/** Code files that are too long, and a median that is too high. */
+/** Files that are too long, and a median of the code files that is too high. */
 export function longFiles(lines: ReadonlyMap<string, number>): string[] {
   const broken = [...lines]
     .filter(([, count]) => count > MAX_LINES)
     .map(
       ([path, count]) => `${path} has ${count} lines, more than ${MAX_LINES}: it has a second idea that wants a name`,
     )
-  const sorted = [...lines.values()].sort((a, b) => a - b)
+  const code = [...lines].filter(([path]) => /\.(ts|mjs|c|h)$/.test(path))
+  const sorted = code.map(([, count]) => count).sort((a, b) => a - b)
   const median = sorted[Math.floor(sorted.length / 2)] ?? 0
   if (median > MAX_MEDIAN) broken.push(`the median file has ${median} lines, more than ${MAX_MEDIAN}`)
   return broken

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SHAPING } from '../../scripts/appliance/base/base.ts'
 import { type Modules, parseExplanation, reachable, readModules } from '../../scripts/house/modules.ts'
-import { circles, longFiles, unseen, upwardImports } from '../../scripts/house/rules.ts'
+import { circles, emptyPlaces, longFiles, unseen, upwardImports } from '../../scripts/house/rules.ts'
 
 const FLOORS = [['roof/'], ['left/', 'right/'], ['left/cellar/', 'ground.ts']]
 
@@ -31,6 +31,11 @@ describe('the rule of the floors', () => {
 
   test('names a module of a folder that nobody gave a floor', () => {
     assert.match(upwardImports(modules({ 'shed/f.ts': [] }), FLOORS).join(), /^shed\/f\.ts stands on no floor/)
+  })
+
+  test('names a place that its modules have left', () => {
+    const house = modules({ 'roof/a.ts': ['left/b.ts', 'ground.ts'], 'left/cellar/d.ts': [] })
+    assert.deepEqual(emptyPlaces(house, FLOORS), ['no module stands in right/: take it off scripts/house/floors.ts'])
   })
 })
 
@@ -78,6 +83,18 @@ describe('the rule of short files', () => {
       /^the median file has 121/,
     )
   })
+
+  test('holds for templates and shell scripts, which do not lower the median', () => {
+    const long = longFiles(
+      new Map([
+        ['long.cfg.hbs', 351],
+        ['a.ts', 121],
+        ['b.conf', 1],
+        ['c.conf', 1],
+      ]),
+    )
+    assert.match(long.join(), /^long\.cfg\.hbs has 351 lines.*the median file has 121/)
+  })
 })
 
 describe('the rule that tools see every file', () => {
@@ -95,13 +112,15 @@ describe('the modules of the checkout', () => {
       "   Imported via 'zx' from file 'scripts/a.ts' with packageId 'zx/build/index.d.ts@8.8.5'",
       'scripts/b.ts',
       "   Imported via './b.ts' from file 'scripts/a.ts'",
+      'scripts/c.ts',
+      "   Referenced via './c.ts' from file 'scripts/a.ts'",
       "   Matched by include pattern 'scripts' in 'tsconfig.json'",
       'scripts/a.ts',
       "   Matched by include pattern 'scripts' in 'tsconfig.json'",
     ].join('\n')
     const read = parseExplanation(text)
-    assert.deepEqual([...read.keys()].sort(), ['scripts/a.ts', 'scripts/b.ts'])
-    assert.deepEqual([...(read.get('scripts/a.ts') ?? [])], ['scripts/b.ts'])
+    assert.deepEqual([...read.keys()].sort(), ['scripts/a.ts', 'scripts/b.ts', 'scripts/c.ts'])
+    assert.deepEqual([...(read.get('scripts/a.ts') ?? [])], ['scripts/b.ts', 'scripts/c.ts'])
   })
 
   test('that shape an image are all in the key of its base', async () => {

@@ -12,9 +12,9 @@
  *
  *   node scripts/build.mjs [--force]
  *
- * Does nothing unless a source, a bundled package or Node has changed. Each file is renamed into place, so a running
- * agent or another build never sees half a file. It is plain JavaScript, because `npm ci` runs it before anything else
- * can run.
+ * Does nothing unless a source, a bundled package, the bundler or Node has changed. Each file is renamed into place, so
+ * a running agent or another build never sees half a file. It is plain JavaScript, because `npm ci` runs it before
+ * anything else can run.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -62,6 +62,9 @@ const APART = ['systeminformation', 'handlebars']
 /** The templates that the agent renders, and the module that their texts replace. */
 const TEMPLATES = 'templates/condor'
 const TEMPLATE_MODULE = /agent\/condor\/own-templates\.ts$/
+
+/** What else changes the bundle: which bundler, and how it reads TypeScript. */
+const SETTINGS = ['package-lock.json', 'tsconfig.json']
 
 function digestOf(files) {
   const hash = createHash('sha256')
@@ -162,7 +165,7 @@ async function bundle() {
     Object.keys(metafile.inputs),
   )
   const bundled = [...new Set(read.filter((file) => existsSync(join(ROOT, file))))]
-  const inputs = [...bundled, ...templateFiles(), relative(ROOT, SELF)]
+  const inputs = [...bundled, ...templateFiles(), ...SETTINGS, relative(ROOT, SELF)]
   const stamp = { inputs, outputs, node: NODE, digest: digestOf([...inputs, ...outputs]) }
   writeWhole(STAMP, JSON.stringify(stamp), 0o644)
   return bytes

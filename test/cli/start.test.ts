@@ -122,6 +122,12 @@ describe('the build', { skip: builtByThisNode ? false : 'not built by this Node'
     assert.deepEqual([status, state], [0, 'used'])
   })
 
+  test('is made again when the bundler changes, or how it reads TypeScript', () => {
+    const { inputs } = JSON.parse(readFileSync(stamp, 'utf8'))
+    for (const file of ['package-lock.json', 'tsconfig.json', 'scripts/build.mjs'])
+      assert.ok(inputs.includes(file), file)
+  })
+
   test('has every file beside it that the program will ask for', () => {
     const needed = [...readFileSync(join(checkout, 'build/wow.cjs'), 'latin1').matchAll(/require\("\.\/([^"]+)"\)/g)]
     assert.ok(needed.length > 0)

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { SHAPING } from '../../scripts/appliance/base/base.ts'
-import { type Modules, parseExplanation, reachable, readModules } from '../../scripts/house/modules.ts'
+import { type Modules, parseExplanation } from '../../scripts/house/modules.ts'
 import { circles, emptyPlaces, longFiles, unseen, upwardImports } from '../../scripts/house/rules.ts'
 
 const FLOORS = [['roof/'], ['left/', 'right/'], ['left/cellar/', 'ground.ts']]
@@ -121,16 +120,5 @@ describe('the modules of the checkout', () => {
     const read = parseExplanation(text)
     assert.deepEqual([...read.keys()].sort(), ['scripts/a.ts', 'scripts/b.ts', 'scripts/c.ts'])
     assert.deepEqual([...(read.get('scripts/a.ts') ?? [])], ['scripts/b.ts', 'scripts/c.ts'])
-  })
-
-  test('that shape an image are all in the key of its base', async () => {
-    const used = [...reachable(await readModules(), 'scripts/appliance/base/base.ts')]
-    const shaping = SHAPING.map((folder) => `scripts/${folder}/`)
-    // The cache, the user namespace and the way files are hashed do not change what is built.
-    const others = ['scripts/appliance/cache.ts', 'scripts/appliance/sha256.ts', 'scripts/appliance/user-namespace.ts']
-    const outside = used
-      .filter((path) => path.startsWith('scripts/') && !others.includes(path))
-      .filter((path) => !shaping.some((folder) => path.startsWith(folder)))
-    assert.deepEqual(outside, [])
   })
 })

@@ -51,6 +51,8 @@ const factsSchema = v.object({ slotAt: v.number(), at: v.number(), packageListDi
 
 /** The code that shapes the disk, as whole folders, so that a new module counts by itself. */
 export const SHAPING = ['appliance/base', 'appliance/disks', 'appliance/hygiene', 'lib']
+/** Other files that this code reads: the list of contents names the packages in the lock. */
+export const SHAPING_FILES = ['package-lock.json']
 
 /** @throws WowError when the agent has not been built. */
 export function baseKey(flavour: Flavour, mirror: string | undefined): string {
@@ -66,6 +68,7 @@ export function baseKey(flavour: Flavour, mirror: string | undefined): string {
   for (const folder of flavour.folders) key.folder(`flavour ${basename(folder)}`, folder)
   for (const file of agentFiles) key.file(basename(file), file)
   for (const folder of SHAPING) key.folder(folder, inRoot('scripts', folder))
+  for (const file of SHAPING_FILES) key.file(file, inRoot(file))
   return key.finish()
 }
 

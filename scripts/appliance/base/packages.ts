@@ -1,8 +1,8 @@
 /**
  * The slow layer: Debian and its packages as one tar. Nothing of ours is in it but what package scripts must find.
  *
- * It depends only on the flavour's package settings, templates/packages, the mirror and the date, so a change of the
- * agent never rebuilds it.
+ * It depends only on the command that builds it (the flavour's package settings and the mirror are in there),
+ * templates/packages and the date, so a change of the agent never rebuilds it.
  */
 
 import { createHash } from 'node:crypto'
@@ -28,7 +28,7 @@ export interface PackageLayer {
   readonly tools: string
 }
 
-/** Raise it when this module builds something different from the same settings. */
+/** Raise it when the same command and templates build something different. */
 const REVISION = 2
 /** The image's own mke2fs needs it to read a tar, which gives the same bytes each time; it is purged from the image. */
 const BUILD_ONLY = 'libarchive13t64'
@@ -38,11 +38,8 @@ const packageTemplates = join(templatesFolder, 'packages')
 export function packagesKey(flavour: Flavour, mirror: string | undefined): string {
   return new KeyBuilder()
     .value('revision', REVISION)
-    .value('suite', flavour.suite)
-    .value('packages', [...flavour.packages].sort())
+    .value('command', contentArguments(flavour, mirror, '/to'))
     .value('boot modules', flavour.bootModules)
-    .value('exclude', [flavour.excludePaths, flavour.excludeModules])
-    .value('mirror', mirror ?? null)
     .value('epoch', sourceDateEpoch())
     .folder('templates', packageTemplates)
     .finish()
@@ -100,24 +97,22 @@ function takeList(to: string): string[] {
   ]
 }
 
-async function bootstrap(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
-  const tar = join(to, 'root.tar')
-  const hooks = join(to, 'hooks')
-  renderTree(packageTemplates, hooks, { ...flavour })
+const hooksIn = (to: string) => join(to, 'hooks')
 
+/** What decides over the content of the layer that is built in the folder `to`: mmdebstrap's options, and its operands. */
+function contentArguments(flavour: Flavour, mirror: string | undefined, to: string): string[] {
   const excluded = [
     ...flavour.excludePaths.map((path) => `path-exclude=${path}`),
     'path-include=/usr/share/doc/*/copyright',
     ...flavour.excludeModules.map((path) => `path-exclude=/usr/lib/modules/*/kernel/${path}/*`),
   ]
-  const argv = [
-    `--mode=${isRoot ? 'root' : 'unshare'}`,
+  return [
     '--variant=minbase',
     '--format=tar',
     `--include=${[...flavour.packages, BUILD_ONLY].join(',')}`,
     '--aptopt=APT::Install-Recommends "false"',
     ...excluded.map((option) => `--dpkgopt=${option}`),
-    ...giveInitramfsTools(hooks),
+    ...giveInitramfsTools(hooksIn(to)),
     ...takeTools(to),
     `--customize-hook=chroot "$1" apt-get --yes --quiet purge --autoremove ${BUILD_ONLY}`,
     '--customize-hook=chroot "$1" useradd --create-home --shell /bin/bash --password "*" wow',
@@ -125,9 +120,14 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
     '--customize-hook=rm -rf "$1"/etc/ssh/ssh_host_* "$1"/etc/.resolv.conf.* "$1"/var/log/*.log "$1"/var/log/apt',
     ...takeList(to),
     flavour.suite,
-    tar,
+    join(to, 'root.tar'),
     ...(mirror === undefined ? [] : [mirror]),
   ]
+}
+
+async function bootstrap(flavour: Flavour, mirror: string | undefined, to: string): Promise<void> {
+  renderTree(packageTemplates, hooksIn(to), { ...flavour })
+  const argv = [`--mode=${isRoot ? 'root' : 'unshare'}`, ...contentArguments(flavour, mirror, to)]
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(sourceDateEpoch()) }
   const running = $({ quiet: true, env })`mmdebstrap ${argv}`
   // mmdebstrap's lines show its progress; those about our own hooks are left out.
@@ -136,7 +136,7 @@ async function bootstrap(flavour: Flavour, mirror: string | undefined, to: strin
   )
   const { exitCode, stderr } = await running.nothrow()
   if (exitCode !== 0) throw failed(mirror, stderr)
-  await $({ quiet: true })`rm -r ${hooks}`
+  await $({ quiet: true })`rm -r ${hooksIn(to)}`
 }
 
 /** mmdebstrap and apt print last that they failed; the reason comes before that. */

@@ -6,7 +6,7 @@ SHELL := /bin/sh
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 namespace: ensure ## make a namespace: [NAME=lab] [POOL=10.128.0.0/9] [LEASE=12h] [BOOTSTRAP=multiaddr,…] [RING=own|shared]
 	@node --import tsx scripts/namespace.ts

@@ -6,11 +6,13 @@ import { inRoot } from '../lib/paths.ts'
 /** Paths relative to the checkout; imports from packages are left out. */
 export type Modules = ReadonlyMap<string, ReadonlySet<string>>
 
-/** @throws when the compiler cannot be run */
+/** @throws when the compiler cannot be run; what it cannot parse, it leaves out and says so when it checks types */
 export async function readModules(): Promise<Modules> {
-  const shell = $({ quiet: true, cwd: inRoot() })
-  const { stdout } = await shell`npx tsc --noEmit --noCheck --explainFiles --pretty false`
-  return parseExplanation(stdout)
+  const shell = $({ quiet: true, nothrow: true, cwd: inRoot() })
+  const { stdout, stderr } = await shell`npx tsc --noEmit --noCheck --explainFiles --pretty false`
+  const modules = parseExplanation(stdout)
+  if (modules.size === 0) throw new Error(`tsc --explainFiles names no files: ${stderr || stdout}`)
+  return modules
 }
 
 /** Parses `tsc --explainFiles`: each file's path on its own line, then, indented, the files that import it. */

@@ -50,6 +50,7 @@ function digestOfInputs() {
   return hash.digest('hex')
 }
 
+/** @param {string} stamp */
 function upToDate(stamp) {
   try {
     const [inputs, output] = readFileSync(STAMP, 'utf8').split('\n')
@@ -59,6 +60,11 @@ function upToDate(stamp) {
   }
 }
 
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {string} cwd
+ */
 function run(command, args, cwd) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -72,6 +78,7 @@ function run(command, args, cwd) {
   })
 }
 
+/** @param {string} stamp */
 async function build(stamp) {
   mkdirSync(OUT, { recursive: true })
   const workshop = mkdtempSync(join(OUT, '.addon-'))
@@ -103,8 +110,8 @@ async function main() {
     await build(stamp)
     console.log(`tap addon: built build/tap.node in ${((performance.now() - start) / 1000).toFixed(1)} s`)
   } catch (error) {
-    if (error.output) process.stderr.write(error.output)
-    console.error(`tap addon: the build failed (${error.message}).`)
+    if (error instanceof Error && 'output' in error) process.stderr.write(String(error.output))
+    console.error(`tap addon: the build failed (${error instanceof Error ? error.message : error}).`)
     console.error('It needs a C++ compiler, make and python3: apt-get install g++ make python3')
     process.exitCode = 1
   }

@@ -43,6 +43,7 @@ const ADDON_SCRIPT = join(ROOT, 'scripts/build-addon.mjs')
 /** The Node that compiles the code cache. */
 const NODE = `${process.version} ${process.arch}`
 
+/** @type {import('esbuild').BuildOptions & { write: false, metafile: true }} */
 const COMMON = {
   absWorkingDir: ROOT,
   bundle: true,
@@ -66,6 +67,7 @@ const TEMPLATE_MODULE = /agent\/condor\/own-templates\.ts$/
 /** What else changes the bundle: which bundler, and how it reads TypeScript. */
 const SETTINGS = ['package-lock.json', 'tsconfig.json']
 
+/** @param {readonly string[]} files */
 function digestOf(files) {
   const hash = createHash('sha256')
   for (const file of files) hash.update(file).update(readFileSync(join(ROOT, file)))
@@ -82,6 +84,11 @@ function upToDate() {
   }
 }
 
+/**
+ * @param {string} path
+ * @param {string} data
+ * @param {number} mode
+ */
 function writeWhole(path, data, mode) {
   const temporary = `${path}.${process.pid}.tmp`
   writeFileSync(temporary, data)
@@ -89,7 +96,10 @@ function writeWhole(path, data, mode) {
   renameSync(temporary, path)
 }
 
-/** Makes `require` of a package in `APART` load its own file. */
+/**
+ * Makes `require` of a package in `APART` load its own file.
+ * @type {import('esbuild').Plugin}
+ */
 const apart = {
   name: 'apart',
   setup(build) {
@@ -100,7 +110,10 @@ const apart = {
   },
 }
 
-/** Bundles the templates as texts: an installed agent has no checkout beside it. */
+/**
+ * Bundles the templates as texts: an installed agent has no checkout beside it.
+ * @type {import('esbuild').Plugin}
+ */
 const templates = {
   name: 'templates',
   setup(build) {
@@ -117,11 +130,19 @@ function templateFiles() {
   return readdirSync(join(ROOT, TEMPLATES)).map((name) => join(TEMPLATES, name))
 }
 
-/** The program as start.ts takes it: its digest, then an expression; ASCII, and strict as its modules are. */
+/**
+ * The program as start.ts takes it: its digest, then an expression; ASCII, and strict as its modules are.
+ * @param {string} code
+ */
 function asProgram(code) {
   const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
   const text = `(function (require, bundleUrl) { 'use strict'; ${ascii}\n})`
   return `// ${createHash('sha256').update(text).digest('hex')}\n${text}`
+}
+
+/** @param {import('esbuild').BuildResult<{ write: false }>} made */
+function textOf(made) {
+  return made.outputFiles[0]?.text ?? ''
 }
 
 async function bundle() {
@@ -145,23 +166,25 @@ async function bundle() {
     minifyIdentifiers: false,
   })
   const others = []
-  for (const name of APART) others.push([name, await build({ ...COMMON, entryPoints: [name], format: 'cjs' })])
+  for (const name of APART) others.push({ name, made: await build({ ...COMMON, entryPoints: [name], format: 'cjs' }) })
 
   mkdirSync(BUILD, { recursive: true })
+  /** @type {string[]} */
   const outputs = []
   let bytes = 0
+  /** @type {(name: string, text: string, mode: number) => void} */
   const write = (name, text, mode) => {
     writeWhole(join(BUILD, name), text, mode)
     outputs.push(relative(ROOT, join(BUILD, name)))
     bytes += text.length
   }
-  for (const [name, made] of others) write(`${name}.cjs`, made.outputFiles[0].text, 0o644)
-  write('wow.cjs', asProgram(program.outputFiles[0].text.replace(/^#!.*\n/, '')), 0o644)
-  write('sim.cjs', simulator.outputFiles[0].text, 0o644)
-  write('wow.mjs', starter.outputFiles[0].text, 0o755)
+  for (const { name, made } of others) write(`${name}.cjs`, textOf(made), 0o644)
+  write('wow.cjs', asProgram(textOf(program).replace(/^#!.*\n/, '')), 0o644)
+  write('sim.cjs', textOf(simulator), 0o644)
+  write('wow.mjs', textOf(starter), 0o755)
   if (writeCodeCache()) outputs.push('build/wow.cache')
 
-  const read = [starter, program, simulator, ...others.map(([, made]) => made)].flatMap(({ metafile }) =>
+  const read = [starter, program, simulator, ...others.map(({ made }) => made)].flatMap(({ metafile }) =>
     Object.keys(metafile.inputs),
   )
   const bundled = [...new Set(read.filter((file) => existsSync(join(ROOT, file))))]

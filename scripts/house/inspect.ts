@@ -15,8 +15,9 @@ export async function inspectHouse(): Promise<string[]> {
   const files = (await ownFiles()).filter((file) => !DATA.test(file))
   const texts = new Map(files.map((file) => [file, readFileSync(inRoot(file), 'utf8')]))
   const modules = await readModules()
-  const typescript = files.filter((file) => file.endsWith('.ts'))
   const scripts = files.filter((file) => /\.(ts|mjs)$/.test(file))
+  // What templates lay into an image imports nothing of ours.
+  const compiled = scripts.filter((file) => !file.startsWith('templates/'))
   const lines = new Map([...texts].map(([file, text]) => [file, text.split('\n').length - 1]))
   return [
     ...upwardImports(withNamed(modules, texts)),
@@ -29,7 +30,7 @@ export async function inspectHouse(): Promise<string[]> {
     ...silenced(texts),
     ...unusedModules(modules, texts),
     ...deadExports(texts),
-    ...unseen(typescript, new Set(modules.keys()), 'the compiler', 'add its folder to "include" in tsconfig.json'),
+    ...unseen(compiled, new Set(modules.keys()), 'the compiler', 'add its folder to "include" in tsconfig.json'),
     ...unseen(scripts, await linted(), 'the linter', 'add its folder to "includes" in biome.json'),
   ]
 }

@@ -10,7 +10,7 @@ import { say, step } from './lib/progress.ts'
 await run(async () => {
   const types = await step('types', () => succeeds('tsc', '--noEmit'))
   const style = await step('lint and format', () => succeeds('biome', 'check', '--error-on-warnings'))
-  const faults = await step('the house: floors, circles, lengths, nothing unseen', inspectHouse)
+  const faults = await step('the house: floors, circles, lengths, nothing unseen, nothing dead', inspectHouse)
   for (const fault of faults) say(`error: ${fault}`)
   if (!types || !style || faults.length > 0) process.exitCode = 1
 })

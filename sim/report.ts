@@ -52,6 +52,8 @@ function reportFault(fault: Fault): string {
       return `the network is parted by address bit ${fault.bit} for ${fault.forMs} ms`
     case 'wall':
       return `hosts ${fault.one} and ${fault.other} cannot talk for ${fault.forMs} ms`
+    case 'one-way':
+      return `what host ${fault.from} sends to host ${fault.to} is lost for ${fault.forMs} ms`
     case 'weather':
       return `for ${fault.forMs} ms frames take up to ${fault.delayMs} ms, ${percent(fault.loss)} are lost, ${percent(fault.duplicate)} come twice, ${percent(fault.reorder)} overtake`
     case 'renew':

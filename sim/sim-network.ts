@@ -222,7 +222,8 @@ export class SimLinks implements LinkLayer, LinkOwner {
       signal?.addEventListener('abort', () => reject(new Error('called off')))
       network.clock.after(roundTripMs, () => {
         const host = network.find(peer)
-        const passes = (a: Address, b: Address) => network.canTalk(a, b)
+        // A dial is a conversation.
+        const passes = (a: Address, b: Address) => network.canTalk(a, b) && network.canTalk(b, a)
         const reachable =
           relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
         // A host that is cut off or held does not answer; the dial times out.

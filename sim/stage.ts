@@ -78,6 +78,13 @@ export class Stage {
         this.#outages.wall(one.address, other.address, fault.forMs)
         break
       }
+      case 'one-way': {
+        const [from, to] = [this.#pick(fault.from), this.#pick(fault.to)]
+        if (from !== undefined && to !== undefined && from !== to) {
+          this.#outages.mute(from.address, to.address, fault.forMs)
+        }
+        break
+      }
       case 'weather': {
         const { loss, duplicate, reorder, delayMs } = fault
         Object.assign(network.weather, { loss, duplicate, reorder, maxDelayMs: network.weather.minDelayMs + delayMs })

@@ -59,6 +59,10 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('wall' as const), one: who, other: who, forMs: span(1_000, 30_000) }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('one-way' as const), from: who, to: who, forMs: span(1_000, 60_000) }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('weather' as const),

@@ -16,6 +16,7 @@ const faultSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('suspend'), who: whole, count: whole, hold: v.picklist(HOLDS), forMs: whole }),
   v.strictObject({ kind: v.literal('partition'), bit: whole, forMs: whole }),
   v.strictObject({ kind: v.literal('wall'), one: whole, other: whole, forMs: whole }),
+  v.strictObject({ kind: v.literal('one-way'), from: whole, to: whole, forMs: whole }),
   v.strictObject({
     kind: v.literal('weather'),
     loss: share,

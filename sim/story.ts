@@ -27,6 +27,8 @@ export type Fault =
   | { readonly kind: 'partition'; readonly bit: number; readonly forMs: number }
   /** Two hosts that cannot talk to each other. */
   | { readonly kind: 'wall'; readonly one: number; readonly other: number; readonly forMs: number }
+  /** What one host sends to another is lost; the other direction works. */
+  | { readonly kind: 'one-way'; readonly from: number; readonly to: number; readonly forMs: number }
   | {
       readonly kind: 'weather'
       readonly loss: number

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import * as v from 'valibot'
+import { EMPTY } from '../../agent/core/bytes.ts'
+import { SERVICES } from '../../agent/overlay/overlay.ts'
+import { Outages } from '../../sim/outages.ts'
+import { SimCluster, type SimHost } from '../../sim/sim-cluster.ts'
+import { stories } from '../../sim/stories.ts'
+import { storySchema } from '../../sim/story-schema.ts'
+
+/** Whether `from` reaches `to` over their link and hears its answer. */
+async function reaches(sim: SimCluster, from: SimHost, to: SimHost): Promise<boolean> {
+  to.ring.serve(SERVICES.tunnel, () => EMPTY)
+  const request = from.ring.request(SERVICES.tunnel, to.address, EMPTY, { delivery: 'exact', timeoutMs: 500 })
+  return await sim.clock.complete(
+    request.then(
+      () => true,
+      () => false,
+    ),
+  )
+}
+
+/** Two linked hosts, nothing else. */
+async function pairOfHosts(): Promise<{ sim: SimCluster; one: SimHost; other: SimHost; outages: Outages }> {
+  const sim = new SimCluster(1)
+  const outages = new Outages(sim)
+  const one = sim.boot()
+  const other = sim.boot([one.address])
+  await sim.clock.runFor(2_000)
+  assert.ok(await reaches(sim, one, other))
+  return { sim, one, other, outages }
+}
+
+describe('the faults of the simulator', () => {
+  test('any random story can be replayed', () => {
+    fc.assert(
+      fc.property(stories, (story) => {
+        const printed = JSON.stringify(story)
+        assert.equal(JSON.stringify(v.parse(storySchema, JSON.parse(printed))), printed)
+      }),
+    )
+  })
+
+  test('a link that is dead in one direction carries the other one', async () => {
+    const { sim, one, other, outages } = await pairOfHosts()
+    let heard = 0
+    one.ring.onDatagram = () => heard++
+    outages.mute(one.address, other.address, 1_000)
+    assert.ok(other.ring.datagram(one.address, EMPTY))
+    assert.equal(await reaches(sim, one, other), false)
+    assert.equal(heard, 1)
+    await sim.clock.runFor(1_000)
+    assert.ok(await reaches(sim, one, other))
+  })
+})

@@ -56,6 +56,8 @@ function reportFault(fault: Fault): string {
       return `what host ${fault.from} sends to host ${fault.to} is lost for ${fault.forMs} ms`
     case 'weather':
       return `for ${fault.forMs} ms frames take up to ${fault.delayMs} ms, ${percent(fault.loss)} are lost, ${percent(fault.duplicate)} come twice, ${percent(fault.reorder)} overtake`
+    case 'ocean':
+      return `for ${fault.forMs} ms frames take 150 to 300 ms, and each connection loses all for ${fault.burstMs} ms every ${fault.everyMs} ms or so`
     case 'renew':
     case 'release':
       return `host ${fault.who} ${fault.kind}s its lease`

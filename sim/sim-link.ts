@@ -6,6 +6,7 @@
 import type { Clock } from '../agent/core/clock.ts'
 import { type Address, formatAddress } from '../agent/overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../agent/overlay/link.ts'
+import type { BurstRate, Bursts } from './bursts.ts'
 
 export interface Weather {
   /** One-way delay of a frame, ms: uniform in [min, max). */
@@ -15,6 +16,8 @@ export interface Weather {
   loss: number
   duplicate: number
   reorder: number
+  /** Each connection has bursts of loss; undefined: none has. */
+  bursts: BurstRate | undefined
 }
 
 /** What carries frames. */
@@ -51,6 +54,7 @@ export class SimLink implements Link {
   readonly #medium: Medium
   readonly #owner: LinkOwner
   readonly #relay: Address | undefined
+  readonly #bursts: Bursts
   readonly #early: Uint8Array[] = []
   #onFrame: ((frame: Uint8Array) => void) | undefined
   #onClose: (() => void) | undefined
@@ -59,22 +63,31 @@ export class SimLink implements Link {
   /** Arrival time of the last frame; keeps frames in order. */
   #busyUntil = 0
 
-  constructor(medium: Medium, owner: LinkOwner, peer: Address, outgoing: boolean, relay: Address | undefined) {
-    this.#medium = medium
-    this.#owner = owner
-    this.peer = peer
-    this.outgoing = outgoing
-    this.#relay = relay
-    this.relayed = relay !== undefined
-    this.remote = endpointOf(peer)
-    owner.open.add(this)
+  constructor(parts: {
+    medium: Medium
+    owner: LinkOwner
+    peer: Address
+    outgoing: boolean
+    relay: Address | undefined
+    /** One for both ends. */
+    bursts: Bursts
+  }) {
+    this.#medium = parts.medium
+    this.#owner = parts.owner
+    this.peer = parts.peer
+    this.outgoing = parts.outgoing
+    this.#relay = parts.relay
+    this.#bursts = parts.bursts
+    this.relayed = parts.relay !== undefined
+    this.remote = endpointOf(parts.peer)
+    parts.owner.open.add(this)
   }
 
   send(frame: Uint8Array, _priority?: Priority): boolean {
     if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
     this.#medium.count(this, frame)
     const { weather } = this.#medium
-    const lost = this.#medium.strikes(weather.loss)
+    const lost = this.#medium.strikes(weather.loss) || this.#bursts.strike(this.#medium.clock.now(), weather.bursts)
     if (!lost) this.#travel(() => this.other?.receive(frame))
     if (!lost && this.#medium.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
     return true

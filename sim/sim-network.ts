@@ -8,13 +8,24 @@ import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
 import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
+import { Bursts } from './bursts.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { endpointOf, type LinkOwner, type Medium, SimLink, type Weather } from './sim-link.ts'
 
+/** A good line between two cities. */
+export const CALM: Readonly<Weather> = {
+  minDelayMs: 5,
+  maxDelayMs: 40,
+  loss: 0,
+  duplicate: 0,
+  reorder: 0,
+  bursts: undefined,
+}
+
 export class SimNetwork implements Medium {
   readonly clock: Clock
-  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
+  readonly weather: Weather = { ...CALM }
   readonly #random: SeededRandom
   readonly #digest = createHash('sha256')
   readonly #hosts = new Map<Address, SimLinks>()
@@ -83,6 +94,10 @@ export class SimNetwork implements Medium {
   delay(): number {
     const { minDelayMs, maxDelayMs } = this.weather
     return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
+  }
+
+  bursts(): Bursts {
+    return new Bursts(this.#random)
   }
 
   /** Draws whether an event of this probability happens. */
@@ -231,8 +246,9 @@ export class SimLinks implements LinkLayer, LinkOwner {
         if (host === undefined) return reject(new Error('connection refused'))
         if (relay === undefined && !host.#letsIn(this.self)) return
         if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
-        const near = new SimLink(network, this, host.self, true, relay)
-        const far = new SimLink(network, host, this.self, false, relay)
+        const line = { medium: network, relay, bursts: network.bursts() }
+        const near = new SimLink({ ...line, owner: this, peer: host.self, outgoing: true })
+        const far = new SimLink({ ...line, owner: host, peer: this.self, outgoing: false })
         near.other = far
         far.other = near
         if (relay !== undefined) network.carry(relay, near)

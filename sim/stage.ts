@@ -4,16 +4,21 @@ import type { Invariants } from './invariants.ts'
 import { NAT_KINDS, type NatKind } from './nat.ts'
 import type { Outages } from './outages.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
+import type { Weather } from './sim-link.ts'
+import { CALM } from './sim-network.ts'
 import type { Fault, Story } from './story.ts'
 
 const WATCH_EVERY_MS = 200
 /** The first host knows no other; the rest start this long after each other, ms. */
 const ARRIVAL_MS = 120
+/** One-way delay across an ocean, over a bad line, ms. */
+const OCEAN = { minDelayMs: 150, maxDelayMs: 300 } as const
 
 export class Stage {
   readonly #cluster: SimCluster
   readonly #story: Story
   readonly #outages: Outages
+  #weather: Weather = CALM
   #churnUntil = Number.NEGATIVE_INFINITY
 
   constructor(cluster: SimCluster, story: Story, outages: Outages) {
@@ -42,7 +47,7 @@ export class Stage {
   }
 
   strike(fault: Fault, invariants: Invariants): void {
-    const { clock, network } = this.#cluster
+    const { clock } = this.#cluster
     switch (fault.kind) {
       case 'boot':
         for (let i = 0; i < fault.count; i++) this.#boot(invariants, fault.nat)
@@ -87,8 +92,12 @@ export class Stage {
       }
       case 'weather': {
         const { loss, duplicate, reorder, delayMs } = fault
-        Object.assign(network.weather, { loss, duplicate, reorder, maxDelayMs: network.weather.minDelayMs + delayMs })
-        clock.after(fault.forMs, () => this.#clearUp())
+        this.#change({ loss, duplicate, reorder, maxDelayMs: CALM.minDelayMs + delayMs }, fault.forMs)
+        break
+      }
+      case 'ocean': {
+        const bursts = { everyMs: fault.everyMs, forMs: fault.burstMs }
+        this.#change({ ...OCEAN, bursts }, fault.forMs)
         break
       }
       case 'renew':
@@ -144,7 +153,17 @@ export class Stage {
     return hosts[who % hosts.length]
   }
 
+  /** The last weather counts until its time is over. */
+  #change(weather: Partial<Weather>, forMs: number): void {
+    const all = { ...CALM, ...weather }
+    this.#weather = all
+    Object.assign(this.#cluster.network.weather, all)
+    this.#cluster.clock.after(forMs, () => {
+      if (this.#weather === all) this.#clearUp()
+    })
+  }
+
   #clearUp(): void {
-    Object.assign(this.#cluster.network.weather, { loss: 0, duplicate: 0, reorder: 0, maxDelayMs: 40 })
+    Object.assign(this.#cluster.network.weather, CALM)
   }
 }

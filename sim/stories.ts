@@ -73,6 +73,15 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       forMs: span(1_000, 20_000),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('ocean' as const),
+      burstMs: span(100, 800),
+      everyMs: span(2_000, 20_000),
+      forMs: span(3_000, 30_000),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('renew' as const, 'release'), who }) },
 )
 

@@ -25,6 +25,7 @@ const faultSchema = v.variant('kind', [
     delayMs: whole,
     forMs: whole,
   }),
+  v.strictObject({ kind: v.literal('ocean'), burstMs: whole, everyMs: v.pipe(whole, v.minValue(1)), forMs: whole }),
 ])
 
 export const storySchema: v.GenericSchema<Story> = v.strictObject({

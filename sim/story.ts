@@ -37,6 +37,8 @@ export type Fault =
       readonly delayMs: number
       readonly forMs: number
     }
+  /** Every frame takes 150 to 300 ms, and each connection loses everything for `burstMs` now and then. */
+  | { readonly kind: 'ocean'; readonly burstMs: number; readonly everyMs: number; readonly forMs: number }
   | { readonly kind: 'renew' | 'release'; readonly who: number }
 
 export interface Step {

@@ -4,7 +4,9 @@ import fc from 'fast-check'
 import * as v from 'valibot'
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
+import { Bursts } from '../../sim/bursts.ts'
 import { Outages } from '../../sim/outages.ts'
+import { SeededRandom } from '../../sim/seeded-random.ts'
 import { SimCluster, type SimHost } from '../../sim/sim-cluster.ts'
 import { stories } from '../../sim/stories.ts'
 import { storySchema } from '../../sim/story-schema.ts'
@@ -52,5 +54,18 @@ describe('the faults of the simulator', () => {
     assert.equal(heard, 1)
     await sim.clock.runFor(1_000)
     assert.ok(await reaches(sim, one, other))
+  })
+
+  test('a burst of loss takes everything on one connection, both ways, and ends', async () => {
+    const bursts = new Bursts(new SeededRandom(1))
+    const rate = { everyMs: 1_000, forMs: 300 }
+    const lost = Array.from({ length: 100_000 }, (_, ms) => bursts.strike(ms, rate))
+    const lengths = lost
+      .join('')
+      .match(/(true)+/g)!
+      .map((burst) => burst.length / 'true'.length)
+    assert.ok(lengths.length > 50)
+    assert.deepEqual([...new Set(lengths.slice(0, -1))], [300])
+    assert.equal(bursts.strike(100_000, undefined), false)
   })
 })

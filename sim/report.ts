@@ -58,6 +58,8 @@ function reportFault(fault: Fault): string {
       return `for ${fault.forMs} ms frames take up to ${fault.delayMs} ms, ${percent(fault.loss)} are lost, ${percent(fault.duplicate)} come twice, ${percent(fault.reorder)} overtake`
     case 'ocean':
       return `for ${fault.forMs} ms frames take 150 to 300 ms, and each connection loses all for ${fault.burstMs} ms every ${fault.everyMs} ms or so`
+    case 'rebind':
+      return `the NAT before host ${fault.who} forgets its mappings`
     case 'renew':
     case 'release':
       return `host ${fault.who} ${fault.kind}s its lease`

@@ -60,6 +60,7 @@ export class SimLink implements Link {
   #onClose: (() => void) | undefined
   #state: 'open' | 'closed' | 'cut' = 'open'
   #closedBeforeHandler = false
+  #dead = false
   /** Arrival time of the last frame; keeps frames in order. */
   #busyUntil = 0
 
@@ -124,6 +125,16 @@ export class SimLink implements Link {
     this.#state = 'cut'
   }
 
+  /** The line forgets this link: nothing arrives any more at either end, and neither is told. */
+  deaden(): void {
+    this.#dead = true
+    if (this.other !== undefined) this.other.#dead = true
+  }
+
+  get dead(): boolean {
+    return this.#dead
+  }
+
   #end(state: 'closed'): void {
     this.#state = state
     this.#owner.open.delete(this)
@@ -138,7 +149,7 @@ export class SimLink implements Link {
     const arrivesAt = overtakes ? now + this.#medium.delay() : Math.max(this.#busyUntil, now + this.#medium.delay())
     this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
     clock.after(arrivesAt - now, () => {
-      if (this.#passes()) this.other?.arrives(arrive)
+      if (!this.#dead && this.#passes()) this.other?.arrives(arrive)
     })
   }
 

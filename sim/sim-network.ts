@@ -63,6 +63,12 @@ export class SimNetwork implements Medium {
     this.#carried.delete(relay)
   }
 
+  /** The NAT before a node forgets what it lets through: links go dead, those that the node carries too. */
+  rebind(address: Address): void {
+    this.#hosts.get(address)?.rebind()
+    for (const link of this.#carried.get(address) ?? []) link.deaden()
+  }
+
   /** Power cut: no peer is told, frames to the host vanish, and its own code neither receives nor sends. */
   powerOff(address: Address): void {
     const host = this.#hosts.get(address)
@@ -195,6 +201,18 @@ export class SimLinks implements LinkLayer, LinkOwner {
     return false
   }
 
+  /** Every link passed through the NAT, those to relays too. */
+  rebind(): void {
+    for (const link of this.open) link.deaden()
+    this.#dialled.clear()
+  }
+
+  /** Whether this node believes in a link on which nothing arrives. */
+  isDeafTo(address: Address): boolean {
+    const links = [...this.open].filter(({ peer, relayed }) => peer === address && !relayed)
+    return links.length > 0 && links.every(({ dead }) => dead)
+  }
+
   async stop(): Promise<void> {
     for (const link of [...this.open]) link.close()
     this.#network.dropCarried(this.self)
@@ -245,6 +263,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
         if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
         if (host === undefined) return reject(new Error('connection refused'))
         if (relay === undefined && !host.#letsIn(this.self)) return
+        if (relay !== undefined && (this.isDeafTo(relay) || host.isDeafTo(relay))) return
         if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
         const line = { medium: network, relay, bursts: network.bursts() }
         const near = new SimLink({ ...line, owner: this, peer: host.self, outgoing: true })

@@ -100,6 +100,12 @@ export class Stage {
         this.#change({ ...OCEAN, bursts }, fault.forMs)
         break
       }
+      case 'rebind': {
+        const hidden = this.#cluster.hosts().filter(({ links }) => links.nat !== 'open')
+        const host = hidden[fault.who % hidden.length]
+        if (host !== undefined) this.#cluster.network.rebind(host.address)
+        break
+      }
       case 'renew':
       case 'release': {
         const host = this.#pick(fault.who)

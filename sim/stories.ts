@@ -82,6 +82,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       forMs: span(3_000, 30_000),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rebind' as const), who }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('renew' as const, 'release'), who }) },
 )
 

@@ -39,6 +39,8 @@ export type Fault =
     }
   /** Every frame takes 150 to 300 ms, and each connection loses everything for `burstMs` now and then. */
   | { readonly kind: 'ocean'; readonly burstMs: number; readonly everyMs: number; readonly forMs: number }
+  /** A NAT forgets its mappings, as when its box restarts: what was open through it is dead, and nobody is told. */
+  | { readonly kind: 'rebind'; readonly who: number }
   | { readonly kind: 'renew' | 'release'; readonly who: number }
 
 export interface Step {

@@ -56,6 +56,21 @@ describe('the faults of the simulator', () => {
     assert.ok(await reaches(sim, one, other))
   })
 
+  test('a NAT that forgets its mappings kills the links through it, and the host behind it finds its way back', async () => {
+    const sim = new SimCluster(2)
+    for (let i = 0; i < 8; i++) sim.boot(undefined, { nat: 'open' })
+    await sim.clock.runFor(3_000)
+    const hidden = sim.boot(undefined, { nat: 'cone' })
+    assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 10_000))
+    const neighbor = sim.host(hidden.ring.neighbor('left')!)
+    assert.ok(await reaches(sim, neighbor, hidden))
+    sim.network.rebind(hidden.address)
+    assert.equal(await reaches(sim, neighbor, hidden), false)
+    assert.ok(await sim.clock.runUntilTrue(() => !sim.isWhole(), 10_000))
+    assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 30_000))
+    assert.ok(await reaches(sim, neighbor, hidden))
+  })
+
   test('a burst of loss takes everything on one connection, both ways, and ends', async () => {
     const bursts = new Bursts(new SeededRandom(1))
     const rate = { everyMs: 1_000, forMs: 300 }

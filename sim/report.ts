@@ -60,6 +60,12 @@ function reportFault(fault: Fault): string {
       return `for ${fault.forMs} ms frames take 150 to 300 ms, and each connection loses all for ${fault.burstMs} ms every ${fault.everyMs} ms or so`
     case 'rebind':
       return `the NAT before host ${fault.who} forgets its mappings`
+    case 'restart': {
+      const lost = fault.how === 'crash' ? `the power of host ${fault.who} fails` : `host ${fault.who} is killed`
+      return `${lost}, and it starts again ${fault.downMs} ms later`
+    }
+    case 'full-disk':
+      return `the disk of host ${fault.who} is full for ${fault.forMs} ms${fault.reboots ? ', then its power fails and returns' : ''}`
     case 'renew':
     case 'release':
       return `host ${fault.who} ${fault.kind}s its lease`

@@ -3,17 +3,19 @@
 import { sleep } from '../agent/core/clock.ts'
 import type { Ip4, Mac } from '../agent/core/ip.ts'
 import { type Cidr, parseCidr } from '../agent/core/ip.ts'
+import { SILENT } from '../agent/core/log.ts'
 import { DhtNode } from '../agent/dht/dht-node.ts'
 import type { ClientId } from '../agent/lease/lease.ts'
 import { LeaseManager } from '../agent/lease/lease-manager.ts'
-import type { StoredLease } from '../agent/lease/lease-store.ts'
 import { deriveKeys } from '../agent/namespace/keys.ts'
 import type { Address } from '../agent/overlay/address.ts'
+import { SimDisk } from './sim-disk.ts'
 import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
 
 export interface SimHost extends SimNode {
   readonly dht: DhtNode
   readonly leases: LeaseManager
+  readonly disk: SimDisk
 }
 
 const CLIENT = 'hw:020000000001' as ClientId
@@ -31,8 +33,8 @@ export class SimCluster extends SimRing {
     this.leaseMs = options.leaseMs ?? 12 * 3_600_000
   }
 
-  /** Starts a host; see `join`. */
-  boot(bootstraps?: Address[], options?: NodeOptions): SimHost {
+  /** Starts a host; see `join`. One with a disk was there before. */
+  boot(bootstraps?: Address[], options?: NodeOptions, disk = new SimDisk()): SimHost {
     const node = this.join(bootstraps, options)
     const { ring, random, address, clock } = node
     const dht = new DhtNode({ ring, clock, random })
@@ -45,13 +47,19 @@ export class SimCluster extends SimRing {
       pool: this.pool,
       reserved: [],
       leaseMs: this.leaseMs,
-      store: memoryStore(),
+      store: disk.mount(() => this.#runs(node)),
+      log: SILENT,
       vigil: ring.vigil,
     })
     ring.onReturn = () => void leases.verify()
-    const host = { ...node, dht, leases }
+    const host = { ...node, dht, leases, disk }
     this.#hosts.set(address, host)
     return host
+  }
+
+  /** Starts a host again that was lost: its identity, its disk, its place behind a NAT and its clock are the same. */
+  restart({ address, links, clock, disk }: SimHost, bootstraps?: Address[]): SimHost {
+    return this.boot(bootstraps, { nat: links.nat, clockRate: clock.rate, address }, disk)
   }
 
   host(address: Address): SimHost {
@@ -78,7 +86,7 @@ export class SimCluster extends SimRing {
 
   /** A DHCP client while the host is up: leases an address, renews at half its time, starts again when it is lost. */
   async serveClient(host: SimHost): Promise<void> {
-    const stands = () => this.nodes.get(host.address)?.ring === host.ring
+    const stands = () => this.#runs(host)
     while (stands()) {
       const { ip } = await this.lease(host)
       let renewAt = host.clock.now() + this.leaseMs / 2
@@ -99,20 +107,15 @@ export class SimCluster extends SimRing {
     return host.leases.release(CLIENT, ip)
   }
 
+  /** Whether this run of a host has not ended. */
+  #runs({ address, ring }: SimNode): boolean {
+    return this.nodes.get(address)?.ring === ring
+  }
+
   /** Addresses that more than one host holds now. */
   duplicates(): Ip4[] {
     const owners = new Map<Ip4, number>()
     for (const host of this.hosts()) for (const { ip } of host.leases.held()) owners.set(ip, (owners.get(ip) ?? 0) + 1)
     return [...owners].filter(([, count]) => count > 1).map(([ip]) => ip)
-  }
-}
-
-function memoryStore() {
-  let kept: readonly StoredLease[] = []
-  return {
-    load: () => [...kept],
-    save: (leases: readonly StoredLease[]) => {
-      kept = leases
-    },
   }
 }

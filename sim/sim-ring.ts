@@ -23,6 +23,8 @@ export interface NodeOptions {
   readonly nat?: NatKind
   /** Seconds on the node's clock per second of the world. */
   readonly clockRate?: number
+  /** The identity of a former run; by default a new one. */
+  readonly address?: Address
 }
 
 export class SimRing {
@@ -39,7 +41,7 @@ export class SimRing {
   /** Starts a node that knows `bootstraps`; by default a few random members of the ring, as a real node would. */
   join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
     const random = this.random.fork()
-    const address = addressFromBytes(random.bytes(20))
+    const address = options.address ?? addressFromBytes(random.bytes(20))
     const links = this.network.host(address)
     links.nat = options.nat ?? 'open'
     const clock = new NodeClock(this.clock, options.clockRate)

@@ -1,5 +1,6 @@
 /** Plays a story on a cluster: starts its hosts, lets time pass and faults strike. */
 
+import type { Address } from '../agent/overlay/address.ts'
 import type { Invariants } from './invariants.ts'
 import { NAT_KINDS, type NatKind } from './nat.ts'
 import type { Outages } from './outages.ts'
@@ -19,6 +20,8 @@ export class Stage {
   readonly #story: Story
   readonly #outages: Outages
   #weather: Weather = CALM
+  /** Starts a host that is down for a while. */
+  readonly #down = new Set<() => void>()
   #churnUntil = Number.NEGATIVE_INFINITY
 
   constructor(cluster: SimCluster, story: Story, outages: Outages) {
@@ -55,7 +58,7 @@ export class Stage {
       case 'crash':
       case 'kill':
       case 'leave':
-        this.#lose(fault.kind, fault.who, invariants)
+        this.#lose(fault.kind, this.#pick(fault.who), invariants)
         break
       case 'churn':
         this.#churnUntil = clock.now() + fault.forMs
@@ -106,6 +109,22 @@ export class Stage {
         if (host !== undefined) this.#cluster.network.rebind(host.address)
         break
       }
+      case 'restart': {
+        const host = this.#pick(fault.who)
+        if (host !== undefined) this.#restart(host, fault.how, fault.downMs, invariants)
+        break
+      }
+      case 'full-disk': {
+        const host = this.#pick(fault.who)
+        if (host === undefined) break
+        host.disk.full = true
+        clock.after(fault.forMs, () => {
+          if (!host.disk.full) return
+          if (fault.reboots && this.#cluster.hosts().includes(host)) this.#restart(host, 'crash', 0, invariants)
+          host.disk.full = false
+        })
+        break
+      }
       case 'renew':
       case 'release': {
         const host = this.#pick(fault.who)
@@ -120,19 +139,34 @@ export class Stage {
     this.#clearUp()
     this.#churnUntil = Number.NEGATIVE_INFINITY
     this.#outages.end()
+    for (const start of [...this.#down]) start()
+    for (const { disk } of this.#cluster.hosts()) disk.full = false
     invariants.look()
   }
 
   #boot(invariants: Invariants, nat: NatKind): void {
-    const { random, nodes } = this.#cluster
-    const [first] = nodes.keys()
-    const known = first === undefined ? [] : [first, ...this.#cluster.someMembers(2)]
+    const { random } = this.#cluster
+    const known = this.#known()
     const clockRate = 1 + this.#story.drift * (2 * random.float() - 1)
     invariants.arrive(this.#cluster.boot(known, { nat, clockRate }))
   }
 
-  #lose(how: 'crash' | 'kill' | 'leave', who: number, invariants: Invariants): void {
-    const host = this.#pick(who)
+  /** What a host knows of the others when it starts. */
+  #known(): Address[] {
+    const [first] = this.#cluster.nodes.keys()
+    return first === undefined ? [] : [first, ...this.#cluster.someMembers(2)]
+  }
+
+  #restart(host: SimHost, how: 'crash' | 'kill', downMs: number, invariants: Invariants): void {
+    this.#lose(how, host, invariants)
+    const start = () => {
+      if (this.#down.delete(start)) invariants.arrive(this.#cluster.restart(host, this.#known()))
+    }
+    this.#down.add(start)
+    this.#cluster.clock.after(downMs, start)
+  }
+
+  #lose(how: 'crash' | 'kill' | 'leave', host: SimHost | undefined, invariants: Invariants): void {
     if (host === undefined) return
     if (how === 'crash') this.#cluster.powerOff(host)
     else if (how === 'kill') this.#cluster.kill(host)
@@ -147,7 +181,7 @@ export class Stage {
     clock.after(gapMs, () => {
       if (clock.now() > this.#churnUntil) return
       const how = (['crash', 'kill', 'leave'] as const)[random.below(3)]!
-      this.#lose(how, random.below(nodes.size), invariants)
+      this.#lose(how, this.#pick(random.below(nodes.size)), invariants)
       this.#boot(invariants, 'open')
       this.#churn(sessionMs, invariants)
     })

@@ -83,6 +83,24 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rebind' as const), who }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('restart' as const),
+      who,
+      how: fc.constantFrom('crash' as const, 'kill'),
+      downMs: span(0, 20_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('full-disk' as const),
+      who,
+      forMs: span(1_000, 60_000),
+      reboots: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('renew' as const, 'release'), who }) },
 )
 

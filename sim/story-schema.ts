@@ -11,6 +11,8 @@ const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const faultSchema = v.variant('kind', [
   v.strictObject({ kind: v.literal('boot'), count: whole, nat: v.picklist(NAT_KINDS) }),
   v.strictObject({ kind: v.picklist(['crash', 'kill', 'leave', 'rebind', 'renew', 'release']), who: whole }),
+  v.strictObject({ kind: v.literal('restart'), who: whole, how: v.picklist(['crash', 'kill']), downMs: whole }),
+  v.strictObject({ kind: v.literal('full-disk'), who: whole, forMs: whole, reboots: v.boolean() }),
   v.strictObject({ kind: v.literal('churn'), sessionMs: whole, forMs: whole }),
   v.strictObject({ kind: v.literal('hold'), who: whole, hold: v.picklist(HOLDS), forMs: whole }),
   v.strictObject({ kind: v.literal('suspend'), who: whole, count: whole, hold: v.picklist(HOLDS), forMs: whole }),

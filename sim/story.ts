@@ -41,6 +41,10 @@ export type Fault =
   | { readonly kind: 'ocean'; readonly burstMs: number; readonly everyMs: number; readonly forMs: number }
   /** A NAT forgets its mappings, as when its box restarts: what was open through it is dead, and nobody is told. */
   | { readonly kind: 'rebind'; readonly who: number }
+  /** One host loses power or is killed, and starts again with what its disk kept. */
+  | { readonly kind: 'restart'; readonly who: number; readonly how: 'crash' | 'kill'; readonly downMs: number }
+  /** The disk of one host takes nothing; `reboots`: then the host loses power, and starts again at once. */
+  | { readonly kind: 'full-disk'; readonly who: number; readonly forMs: number; readonly reboots: boolean }
   | { readonly kind: 'renew' | 'release'; readonly who: number }
 
 export interface Step {

@@ -71,6 +71,20 @@ describe('the faults of the simulator', () => {
     assert.ok(await reaches(sim, neighbor, hidden))
   })
 
+  test('a host that starts again has its address again, and one whose disk was full keeps its lease meanwhile', async () => {
+    const { sim, other } = await pairOfHosts()
+    const { ip } = await sim.clock.complete(sim.lease(other))
+    sim.kill(other)
+    const again = sim.restart(other)
+    assert.equal((await sim.clock.complete(sim.lease(again))).ip, ip)
+    again.disk.full = true
+    await sim.clock.complete(sim.release(again, ip))
+    const { ip: next } = await sim.clock.complete(sim.lease(again))
+    assert.ok((await sim.clock.complete(sim.renew(again, next))).ok)
+    assert.notEqual(again.leases.usable(next), undefined)
+    assert.deepEqual(sim.duplicates(), [])
+  })
+
   test('a burst of loss takes everything on one connection, both ways, and ends', async () => {
     const bursts = new Bursts(new SeededRandom(1))
     const rate = { everyMs: 1_000, forMs: 300 }

@@ -197,7 +197,6 @@ export class Ring implements Overlay {
     return this.#near.neighbor(side)
   }
 
-  /** One of the nearest linked nodes on either side. */
   isNear(peer: Address): boolean {
     return this.#near.isNear(peer)
   }
@@ -323,6 +322,7 @@ export class Ring implements Overlay {
   #onNearChange(): void {
     this.#statuses.spread()
     this.onNeighborsChange()
+    this.#review()
   }
 
   #setAlone(): void {

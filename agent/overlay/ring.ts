@@ -224,8 +224,8 @@ export class Ring implements Overlay {
     this.#router.serve(service, handler)
   }
 
-  connect(peer: Address, signal?: AbortSignal): Promise<void> {
-    return this.#onDemand.connect(peer, signal)
+  connect(peer: Address, signal?: AbortSignal, known?: Contact): Promise<void> {
+    return this.#onDemand.connect(peer, signal, known)
   }
 
   datagram(peer: Address, body: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 /** A ring whose nodes also run the DHT and lease one namespace's addresses: production code from the leases down. */
 
+import { EMPTY } from '../agent/core/bytes.ts'
 import { sleep } from '../agent/core/clock.ts'
 import type { Ip4, Mac } from '../agent/core/ip.ts'
 import { type Cidr, parseCidr } from '../agent/core/ip.ts'
@@ -9,6 +10,8 @@ import type { ClientId } from '../agent/lease/lease.ts'
 import { LeaseManager } from '../agent/lease/lease-manager.ts'
 import { deriveKeys } from '../agent/namespace/keys.ts'
 import type { Address } from '../agent/overlay/address.ts'
+import { SERVICES } from '../agent/overlay/overlay.ts'
+import type { Lie } from './liar.ts'
 import { SimDisk } from './sim-disk.ts'
 import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
 
@@ -24,12 +27,15 @@ const MAC = '02:00:00:00:00:01' as Mac
 export class SimCluster extends SimRing {
   readonly pool: Cidr
   readonly leaseMs: number
+  /** Anybody may join the ring. */
+  readonly #shared: boolean
   readonly keys = deriveKeys('sim', new Uint8Array(32))
   readonly #hosts = new Map<Address, SimHost>()
 
-  constructor(seed: number, options: { pool?: string; leaseMs?: number } = {}) {
+  constructor(seed: number, options: { pool?: string; leaseMs?: number; shared?: boolean } = {}) {
     super(seed)
     this.pool = parseCidr(options.pool ?? '10.128.0.0/16')!
+    this.#shared = options.shared ?? false
     this.leaseMs = options.leaseMs ?? 12 * 3_600_000
   }
 
@@ -37,7 +43,7 @@ export class SimCluster extends SimRing {
   boot(bootstraps?: Address[], options?: NodeOptions, disk = new SimDisk()): SimHost {
     const node = this.join(bootstraps, options)
     const { ring, random, address, clock } = node
-    const dht = new DhtNode({ ring, clock, random })
+    const dht = new DhtNode({ ring, clock, random, shared: this.#shared })
     const leases = new LeaseManager({
       dht,
       clock,
@@ -57,6 +63,13 @@ export class SimCluster extends SimRing {
     return host
   }
 
+  /** Starts a liar: a stranger that takes part in the ring and the DHT. */
+  bootLiar(bootstraps: Address[], lies: ReadonlySet<Lie>): void {
+    const { ring, clock, random } = this.join(bootstraps, { lies })
+    ring.serve(SERVICES.tunnel, () => EMPTY)
+    new DhtNode({ ring, clock, random, shared: true })
+  }
+
   /** Starts a host again that was lost: its identity, its disk, its place behind a NAT and its clock are the same. */
   restart({ address, links, clock, disk }: SimHost, bootstraps?: Address[]): SimHost {
     return this.boot(bootstraps, { nat: links.nat, clockRate: clock.rate, address }, disk)
@@ -66,9 +79,9 @@ export class SimCluster extends SimRing {
     return this.#hosts.get(address)!
   }
 
-  /** The hosts that are up now. */
+  /** The hosts that are up now, without liars. */
   hosts(): SimHost[] {
-    return [...this.nodes.keys()].map((address) => this.host(address))
+    return [...this.nodes.values()].filter(({ lies }) => lies === undefined).map(({ address }) => this.host(address))
   }
 
   /** Acts as a DHCP client: takes an offer, confirms it, and retries until it has an address. */

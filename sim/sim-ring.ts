@@ -4,6 +4,8 @@ import type { Address } from '../agent/overlay/address.ts'
 import { addressFromBytes } from '../agent/overlay/address.ts'
 import { nearest } from '../agent/overlay/neighborhood.ts'
 import { Ring } from '../agent/overlay/ring.ts'
+import { BentLinks } from './bent-links.ts'
+import { Liar, type Lie } from './liar.ts'
 import type { NatKind } from './nat.ts'
 import { type Hold, NodeClock } from './node-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -17,6 +19,8 @@ export interface SimNode {
   readonly random: SeededRandom
   readonly clock: NodeClock
   readonly links: SimLinks
+  /** How it lies; undefined: it is honest. */
+  readonly lies: ReadonlySet<Lie> | undefined
 }
 
 export interface NodeOptions {
@@ -25,6 +29,8 @@ export interface NodeOptions {
   readonly clockRate?: number
   /** The identity of a former run; by default a new one. */
   readonly address?: Address
+  /** The node lies in these ways. */
+  readonly lies?: ReadonlySet<Lie>
 }
 
 export class SimRing {
@@ -48,9 +54,13 @@ export class SimRing {
     const fault = (error: unknown) => {
       throw error
     }
-    const ring = new Ring({ links, clock, random, onFault: fault })
-    const node: SimNode = { address, ring, random, clock, links }
+    const { lies } = options
+    const liar = lies && new Liar({ self: address, random: random.fork(), clock, lies })
+    const bent = liar && new BentLinks(links, liar)
+    const ring = new Ring({ links: bent ?? links, clock, random, onFault: fault })
+    const node: SimNode = { address, ring, random, clock, links, lies }
     this.nodes.set(address, node)
+    if (bent !== undefined) liar?.begin(ring, bent)
     ring.start()
     void ring.bootstrap(bootstraps.map(endpointOf))
     return node

@@ -2,6 +2,7 @@
 
 import type { Address } from '../agent/overlay/address.ts'
 import type { Invariants } from './invariants.ts'
+import { drawLies } from './liar.ts'
 import { NAT_KINDS, type NatKind } from './nat.ts'
 import type { Outages } from './outages.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
@@ -31,12 +32,16 @@ export class Stage {
   }
 
   async begin(invariants: Invariants): Promise<void> {
-    const { natEvery, hosts } = this.#story
+    const { natEvery, hosts, liars } = this.#story
+    const liarEvery = Math.max(1, Math.floor(hosts / ((liars?.count ?? 0) + 1)))
     this.#boot(invariants, 'open')
     for (let i = 1; i < hosts; i++) {
       await this.pass(ARRIVAL_MS, invariants)
       const kind = NAT_KINDS[1 + this.#cluster.random.below(NAT_KINDS.length - 1)]!
       this.#boot(invariants, natEvery > 0 && i % natEvery === 0 ? kind : 'open')
+      if (liars !== undefined && i % liarEvery === 0 && i / liarEvery <= liars.count) {
+        this.#cluster.bootLiar(this.#known(), drawLies(this.#cluster.random, liars.lies))
+      }
     }
     await this.pass(3_000, invariants)
   }

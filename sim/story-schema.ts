@@ -1,6 +1,7 @@
 /** Validates stories from outside: everything that `--replay` accepts. */
 
 import * as v from 'valibot'
+import { LIES } from './liar.ts'
 import { NAT_KINDS } from './nat.ts'
 import { HOLDS } from './node-clock.ts'
 import type { Story } from './story.ts'
@@ -36,5 +37,6 @@ export const storySchema: v.GenericSchema<Story> = v.strictObject({
   natEvery: whole,
   drift: v.pipe(share, v.maxValue(0.1)),
   leaseMs: v.pipe(whole, v.minValue(1_000)),
+  liars: v.optional(v.strictObject({ count: whole, lies: v.pipe(v.array(v.picklist(LIES)), v.minLength(1)) })),
   steps: v.array(v.strictObject({ afterMs: whole, fault: faultSchema })),
 })

@@ -3,6 +3,7 @@
  * everything else.
  */
 
+import type { Lie } from './liar.ts'
 import type { NatKind } from './nat.ts'
 import type { Hold } from './node-clock.ts'
 
@@ -60,11 +61,15 @@ export interface Story {
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number
   readonly leaseMs: number
+  /** Strangers that take part in the ring and lie, each in some of these ways; undefined: the ring is closed to them. */
+  readonly liars?: { readonly count: number; readonly lies: readonly Lie[] } | undefined
   readonly steps: readonly Step[]
 }
 
 export interface Ending {
   readonly violations: readonly string[]
+  /** Promises that were not kept among liars, which nobody can promise there. */
+  readonly unkept: readonly string[]
   readonly hosts: number
   /** From the last fault to a whole ring, ms. */
   readonly wholeAfterMs: number

@@ -3,12 +3,12 @@
  * and pairs that cannot talk.
  */
 
-import { createHash } from 'node:crypto'
 import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
 import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
 import { Bursts } from './bursts.ts'
+import { FrameDigest } from './frame-digest.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { endpointOf, type LinkOwner, type Medium, SimLink, type Weather } from './sim-link.ts'
@@ -27,7 +27,7 @@ export class SimNetwork implements Medium {
   readonly clock: Clock
   readonly weather: Weather = { ...CALM }
   readonly #random: SeededRandom
-  readonly #digest = createHash('sha256')
+  readonly #digest = new FrameDigest()
   readonly #hosts = new Map<Address, SimLinks>()
   /** Relayed links, by the node that relays them. */
   readonly #carried = new Map<Address, Set<SimLink>>()
@@ -89,12 +89,12 @@ export class SimNetwork implements Medium {
   count(link: SimLink, frame: Uint8Array): void {
     this.frames++
     this.bytes += frame.length
-    this.#digest.update(`${this.clock.now()} ${link.remote} ${frame.length}\n`).update(frame)
+    this.#digest.add(this.clock.now(), link.peer, frame)
   }
 
   /** SHA-256 over the time, receiver and bytes of every frame so far, in hex: the same for the same behaviour. */
   framesDigest(): string {
-    return this.#digest.copy().digest('hex')
+    return this.#digest.hex()
   }
 
   delay(): number {

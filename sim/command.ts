@@ -25,6 +25,8 @@ const optionsSchema = v.object({
   jobs: atLeastOne,
   hours: atLeastOne,
   replay: v.optional(v.string()),
+  /** A tenth of the hosts lies. */
+  liars: v.optional(v.boolean(), false),
   json: v.optional(v.boolean(), false),
 })
 type SimOptions = v.InferOutput<typeof optionsSchema>
@@ -41,6 +43,8 @@ interface Sums {
   virtualMs: number
   frames: number
   wholeAfterMaxMs: number
+  /** See `Ending.unkept`. */
+  unkept: Record<string, number>
 }
 
 async function playMany(options: SimOptions): Promise<void> {
@@ -50,7 +54,7 @@ async function playMany(options: SimOptions): Promise<void> {
   const jobs = options.jobs ?? availableParallelism()
   const startedAt = performance.now()
   const lateMs = options.hours === undefined ? Number.POSITIVE_INFINITY : options.hours * HOUR_MS
-  const sums: Sums = { stories: 0, hosts: 0, virtualMs: 0, frames: 0, wholeAfterMaxMs: 0 }
+  const sums: Sums = { stories: 0, hosts: 0, virtualMs: 0, frames: 0, wholeAfterMaxMs: 0, unkept: {} }
   const digests: string[] = []
   let failure: Failure | undefined
   let saidAt = startedAt
@@ -62,12 +66,13 @@ async function playMany(options: SimOptions): Promise<void> {
     sums.virtualMs += ending?.virtualMs ?? 0
     sums.frames += ending?.frames ?? 0
     sums.wholeAfterMaxMs = Math.max(sums.wholeAfterMaxMs, ending?.wholeAfterMs ?? 0)
+    for (const promise of ending?.unkept ?? []) sums.unkept[promise] = (sums.unkept[promise] ?? 0) + 1
     if (performance.now() - saidAt < PROGRESS_MS) return
     saidAt = performance.now()
     warn(`${sums.stories}${endless ? '' : ` of ${count}`} stories after ${seconds(saidAt - startedAt)} s`)
   }
   const enough = () => failure !== undefined || performance.now() - startedAt > lateMs
-  await playOnThreads({ program: process.argv[1]!, seed, count, jobs, enough }, onPlayed)
+  await playOnThreads({ program: process.argv[1]!, seed, count, jobs, enough, liars: options.liars }, onPlayed)
   const tookMs = performance.now() - startedAt
   const framesDigest = createHash('sha256').update(digests.join('\n')).digest('hex')
   if (options.json)
@@ -77,10 +82,11 @@ async function playMany(options: SimOptions): Promise<void> {
 }
 
 function summary(sums: Sums, framesDigest: string, tookMs: number): string {
-  const { stories, hosts, virtualMs, frames, wholeAfterMaxMs } = sums
+  const { stories, hosts, virtualMs, frames, wholeAfterMaxMs, unkept } = sums
   return [
     `${stories} stories, ${hosts} hosts at their ends, ${(virtualMs / HOUR_MS).toFixed(1)} hours of their time, ${(frames / 1e6).toFixed(1)} million frames: every promise kept.`,
     `The ring was whole again ${seconds(wholeAfterMaxMs)} s after the last fault at the latest. It took ${seconds(tookMs)} s.`,
+    ...Object.entries(unkept).map(([promise, times]) => `Among liars ${promise} was not kept in ${times} stories.`),
     `Digest of their frames: ${framesDigest.slice(0, 16)}.`,
   ].join('\n')
 }

@@ -8,7 +8,7 @@
 import fc from 'fast-check'
 import { messageOf } from '../agent/core/errors.ts'
 import { play } from './play.ts'
-import { stories } from './stories.ts'
+import { stories, storiesAmongLiars } from './stories.ts'
 import type { Ending, Story } from './story.ts'
 
 /** A failing story is shrunk for at most this long, ms of real time. */
@@ -33,11 +33,11 @@ export interface Played {
   readonly failure: Failure | undefined
 }
 
-/** Plays story `number` of `seed`. */
-export async function explore(seed: number, number: number): Promise<Played> {
+/** Plays story `number` of `seed`; among liars they are others. */
+export async function explore(seed: number, number: number, amongLiars: boolean): Promise<Played> {
   let shortest: { story: Story; violations: readonly string[] } | undefined
   let ending: Ending | undefined
-  const property = fc.asyncProperty(fc.noBias(stories), async (story) => {
+  const property = fc.asyncProperty(fc.noBias(amongLiars ? storiesAmongLiars : stories), async (story) => {
     const violations = await violationsOf(story, (end) => {
       ending ??= end
     })

@@ -13,7 +13,7 @@ export type Hold = (typeof HOLDS)[number]
 export class NodeClock implements Clock {
   readonly #world: Clock
   /** Seconds on this clock per second of the world. */
-  readonly #rate: number
+  readonly rate: number
   #held: { since: number; hold: Hold } | undefined
   /** World time that this clock did not count. */
   #skipped = 0
@@ -21,12 +21,12 @@ export class NodeClock implements Clock {
 
   constructor(world: Clock, rate = 1) {
     this.#world = world
-    this.#rate = rate
+    this.rate = rate
   }
 
   now(): number {
     const frozenSince = this.#held?.hold === 'freeze' ? this.#held.since : undefined
-    return ((frozenSince ?? this.#world.now()) - this.#skipped) * this.#rate
+    return ((frozenSince ?? this.#world.now()) - this.#skipped) * this.rate
   }
 
   /** How it is held; undefined: it is not. */
@@ -36,7 +36,7 @@ export class NodeClock implements Clock {
 
   /** World time until this clock shows `at`, ms. */
   untilMs(at: number): number {
-    return (at - this.now()) / this.#rate
+    return (at - this.now()) / this.rate
   }
 
   after(delayMs: number, task: () => void): Timer {
@@ -46,7 +46,7 @@ export class NodeClock implements Clock {
       if (this.#held === undefined) task()
       else this.#due.push(run)
     }
-    const timer = this.#world.after(delayMs / this.#rate, run)
+    const timer = this.#world.after(delayMs / this.rate, run)
     return {
       cancel: () => {
         cancelled = true

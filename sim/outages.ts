@@ -1,6 +1,6 @@
 /**
- * Current and recent outages: hosts that are held, a partition, pairs that cannot talk. They decide what the network
- * lets through, and which violations are excused.
+ * Current and recent outages: hosts that are held, a partition, hosts that do not hear others. They decide what the
+ * network lets through, and which violations are excused.
  */
 
 import type { Address } from '../agent/overlay/address.ts'
@@ -9,7 +9,8 @@ import type { SimCluster, SimHost } from './sim-cluster.ts'
 
 export class Outages {
   readonly #cluster: SimCluster
-  readonly #walls = new Set<string>()
+  /** By sender: the hosts that hear nothing of it, and how many faults make it so. */
+  readonly #deaf = new Map<Address, Map<Address, number>>()
   /** Hosts whose clock stood still, and when it went on. */
   readonly #thawedAt = new Map<Address, number>()
   #cutBit: number | undefined
@@ -17,7 +18,7 @@ export class Outages {
 
   constructor(cluster: SimCluster) {
     this.#cluster = cluster
-    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#areWalled(a, b)
+    cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#isUnheard(a, b)
   }
 
   /** Whether either host is held, or was frozen less than `boundMs` ago, or the cluster is or was partitioned since then. */
@@ -58,15 +59,21 @@ export class Outages {
 
   /** Two hosts cannot talk to each other for `forMs`. */
   wall(a: Address, b: Address, forMs: number): void {
-    const wall = pair(a, b)
-    this.#walls.add(wall)
-    this.#cluster.clock.after(forMs, () => this.#walls.delete(wall))
+    this.mute(a, b, forMs)
+    this.mute(b, a, forMs)
+  }
+
+  /** What one host sends to another is lost for `forMs`. */
+  mute(from: Address, to: Address, forMs: number): void {
+    const deaf = this.#deaf.get(from) ?? new Map<Address, number>()
+    this.#deaf.set(from, deaf.set(to, (deaf.get(to) ?? 0) + 1))
+    this.#cluster.clock.after(forMs, () => deaf.set(to, (deaf.get(to) ?? 0) - 1))
   }
 
   /** Ends every outage. */
   end(): void {
     this.#heal()
-    this.#walls.clear()
+    this.#deaf.clear()
     for (const host of this.#cluster.hosts()) this.#resume(host)
   }
 
@@ -82,15 +89,11 @@ export class Outages {
     this.#cutEndedAt = this.#cluster.clock.now()
   }
 
-  #areWalled(a: Address, b: Address): boolean {
-    return this.#walls.size > 0 && this.#walls.has(pair(a, b))
+  #isUnheard(from: Address, to: Address): boolean {
+    return this.#deaf.size > 0 && (this.#deaf.get(from)?.get(to) ?? 0) > 0
   }
 
   #areCut(a: Address, b: Address): boolean {
     return this.#cutBit !== undefined && ((a ^ b) >> BigInt(this.#cutBit)) % 2n === 1n
   }
-}
-
-function pair(a: Address, b: Address): string {
-  return a < b ? `${a}-${b}` : `${b}-${a}`
 }

@@ -22,12 +22,12 @@ export function reportFailure({ number, story, violations, shrunk }: Failure, se
   ].join('\n')
 }
 
-function reportStory({ hosts, natEvery, drift, leaseMs, seed, steps }: Story): string[] {
+function reportStory({ hosts, natEvery, drift, leaseMs, liars, seed, steps }: Story): string[] {
   const nats =
     natEvery === 0 ? 'none behind a NAT' : `${NAT_SHARES[natEvery] ?? `one host in ${natEvery}`} behind a NAT`
   const clocks = drift === 0 ? 'true clocks' : `clocks off by up to ${drift * 100} %`
   return [
-    `  ${hosts} hosts, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
+    `  ${hosts} hosts${liars === undefined ? '' : `, ${liars.count} liars (${liars.lies.join(', ')})`}, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
     ...steps.map(({ afterMs, fault }) => `  after ${String(afterMs).padStart(5)} ms: ${reportFault(fault)}`),
   ]
 }
@@ -52,8 +52,20 @@ function reportFault(fault: Fault): string {
       return `the network is parted by address bit ${fault.bit} for ${fault.forMs} ms`
     case 'wall':
       return `hosts ${fault.one} and ${fault.other} cannot talk for ${fault.forMs} ms`
+    case 'one-way':
+      return `what host ${fault.from} sends to host ${fault.to} is lost for ${fault.forMs} ms`
     case 'weather':
       return `for ${fault.forMs} ms frames take up to ${fault.delayMs} ms, ${percent(fault.loss)} are lost, ${percent(fault.duplicate)} come twice, ${percent(fault.reorder)} overtake`
+    case 'ocean':
+      return `for ${fault.forMs} ms frames take 150 to 300 ms, and each connection loses all for ${fault.burstMs} ms every ${fault.everyMs} ms or so`
+    case 'rebind':
+      return `the NAT before host ${fault.who} forgets its mappings`
+    case 'restart': {
+      const lost = fault.how === 'crash' ? `the power of host ${fault.who} fails` : `host ${fault.who} is killed`
+      return `${lost}, and it starts again ${fault.downMs} ms later`
+    }
+    case 'full-disk':
+      return `the disk of host ${fault.who} is full for ${fault.forMs} ms${fault.reboots ? ', then its power fails and returns' : ''}`
     case 'renew':
     case 'release':
       return `host ${fault.who} ${fault.kind}s its lease`

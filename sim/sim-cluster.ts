@@ -1,19 +1,24 @@
 /** A ring whose nodes also run the DHT and lease one namespace's addresses: production code from the leases down. */
 
+import { EMPTY } from '../agent/core/bytes.ts'
 import { sleep } from '../agent/core/clock.ts'
 import type { Ip4, Mac } from '../agent/core/ip.ts'
 import { type Cidr, parseCidr } from '../agent/core/ip.ts'
+import { SILENT } from '../agent/core/log.ts'
 import { DhtNode } from '../agent/dht/dht-node.ts'
 import type { ClientId } from '../agent/lease/lease.ts'
 import { LeaseManager } from '../agent/lease/lease-manager.ts'
-import type { StoredLease } from '../agent/lease/lease-store.ts'
 import { deriveKeys } from '../agent/namespace/keys.ts'
 import type { Address } from '../agent/overlay/address.ts'
+import { SERVICES } from '../agent/overlay/overlay.ts'
+import type { Lie } from './liar.ts'
+import { SimDisk } from './sim-disk.ts'
 import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
 
 export interface SimHost extends SimNode {
   readonly dht: DhtNode
   readonly leases: LeaseManager
+  readonly disk: SimDisk
 }
 
 const CLIENT = 'hw:020000000001' as ClientId
@@ -22,20 +27,23 @@ const MAC = '02:00:00:00:00:01' as Mac
 export class SimCluster extends SimRing {
   readonly pool: Cidr
   readonly leaseMs: number
+  /** Anybody may join the ring. */
+  readonly #shared: boolean
   readonly keys = deriveKeys('sim', new Uint8Array(32))
   readonly #hosts = new Map<Address, SimHost>()
 
-  constructor(seed: number, options: { pool?: string; leaseMs?: number } = {}) {
+  constructor(seed: number, options: { pool?: string; leaseMs?: number; shared?: boolean } = {}) {
     super(seed)
     this.pool = parseCidr(options.pool ?? '10.128.0.0/16')!
+    this.#shared = options.shared ?? false
     this.leaseMs = options.leaseMs ?? 12 * 3_600_000
   }
 
-  /** Starts a host; see `join`. */
-  boot(bootstraps?: Address[], options?: NodeOptions): SimHost {
+  /** Starts a host; see `join`. One with a disk was there before. */
+  boot(bootstraps?: Address[], options?: NodeOptions, disk = new SimDisk()): SimHost {
     const node = this.join(bootstraps, options)
     const { ring, random, address, clock } = node
-    const dht = new DhtNode({ ring, clock, random })
+    const dht = new DhtNode({ ring, clock, random, shared: this.#shared })
     const leases = new LeaseManager({
       dht,
       clock,
@@ -45,22 +53,35 @@ export class SimCluster extends SimRing {
       pool: this.pool,
       reserved: [],
       leaseMs: this.leaseMs,
-      store: memoryStore(),
+      store: disk.mount(() => this.#runs(node)),
+      log: SILENT,
       vigil: ring.vigil,
     })
     ring.onReturn = () => void leases.verify()
-    const host = { ...node, dht, leases }
+    const host = { ...node, dht, leases, disk }
     this.#hosts.set(address, host)
     return host
+  }
+
+  /** Starts a liar: a stranger that takes part in the ring and the DHT. */
+  bootLiar(bootstraps: Address[], lies: ReadonlySet<Lie>): void {
+    const { ring, clock, random } = this.join(bootstraps, { lies })
+    ring.serve(SERVICES.tunnel, () => EMPTY)
+    new DhtNode({ ring, clock, random, shared: true })
+  }
+
+  /** Starts a host again that was lost: its identity, its disk, its place behind a NAT and its clock are the same. */
+  restart({ address, links, clock, disk }: SimHost, bootstraps?: Address[]): SimHost {
+    return this.boot(bootstraps, { nat: links.nat, clockRate: clock.rate, address }, disk)
   }
 
   host(address: Address): SimHost {
     return this.#hosts.get(address)!
   }
 
-  /** The hosts that are up now. */
+  /** The hosts that are up now, without liars. */
   hosts(): SimHost[] {
-    return [...this.nodes.keys()].map((address) => this.host(address))
+    return [...this.nodes.values()].filter(({ lies }) => lies === undefined).map(({ address }) => this.host(address))
   }
 
   /** Acts as a DHCP client: takes an offer, confirms it, and retries until it has an address. */
@@ -78,7 +99,7 @@ export class SimCluster extends SimRing {
 
   /** A DHCP client while the host is up: leases an address, renews at half its time, starts again when it is lost. */
   async serveClient(host: SimHost): Promise<void> {
-    const stands = () => this.nodes.get(host.address)?.ring === host.ring
+    const stands = () => this.#runs(host)
     while (stands()) {
       const { ip } = await this.lease(host)
       let renewAt = host.clock.now() + this.leaseMs / 2
@@ -99,20 +120,15 @@ export class SimCluster extends SimRing {
     return host.leases.release(CLIENT, ip)
   }
 
+  /** Whether this run of a host has not ended. */
+  #runs({ address, ring }: SimNode): boolean {
+    return this.nodes.get(address)?.ring === ring
+  }
+
   /** Addresses that more than one host holds now. */
   duplicates(): Ip4[] {
     const owners = new Map<Ip4, number>()
     for (const host of this.hosts()) for (const { ip } of host.leases.held()) owners.set(ip, (owners.get(ip) ?? 0) + 1)
     return [...owners].filter(([, count]) => count > 1).map(([ip]) => ip)
-  }
-}
-
-function memoryStore() {
-  let kept: readonly StoredLease[] = []
-  return {
-    load: () => [...kept],
-    save: (leases: readonly StoredLease[]) => {
-      kept = leases
-    },
   }
 }

@@ -6,6 +6,7 @@
 import type { Clock } from '../agent/core/clock.ts'
 import { type Address, formatAddress } from '../agent/overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../agent/overlay/link.ts'
+import type { BurstRate, Bursts } from './bursts.ts'
 
 export interface Weather {
   /** One-way delay of a frame, ms: uniform in [min, max). */
@@ -15,6 +16,8 @@ export interface Weather {
   loss: number
   duplicate: number
   reorder: number
+  /** Each connection has bursts of loss; undefined: none has. */
+  bursts: BurstRate | undefined
 }
 
 /** What carries frames. */
@@ -51,30 +54,41 @@ export class SimLink implements Link {
   readonly #medium: Medium
   readonly #owner: LinkOwner
   readonly #relay: Address | undefined
+  readonly #bursts: Bursts
   readonly #early: Uint8Array[] = []
   #onFrame: ((frame: Uint8Array) => void) | undefined
   #onClose: (() => void) | undefined
   #state: 'open' | 'closed' | 'cut' = 'open'
   #closedBeforeHandler = false
+  #dead = false
   /** Arrival time of the last frame; keeps frames in order. */
   #busyUntil = 0
 
-  constructor(medium: Medium, owner: LinkOwner, peer: Address, outgoing: boolean, relay: Address | undefined) {
-    this.#medium = medium
-    this.#owner = owner
-    this.peer = peer
-    this.outgoing = outgoing
-    this.#relay = relay
-    this.relayed = relay !== undefined
-    this.remote = endpointOf(peer)
-    owner.open.add(this)
+  constructor(parts: {
+    medium: Medium
+    owner: LinkOwner
+    peer: Address
+    outgoing: boolean
+    relay: Address | undefined
+    /** One for both ends. */
+    bursts: Bursts
+  }) {
+    this.#medium = parts.medium
+    this.#owner = parts.owner
+    this.peer = parts.peer
+    this.outgoing = parts.outgoing
+    this.#relay = parts.relay
+    this.#bursts = parts.bursts
+    this.relayed = parts.relay !== undefined
+    this.remote = endpointOf(parts.peer)
+    parts.owner.open.add(this)
   }
 
   send(frame: Uint8Array, _priority?: Priority): boolean {
     if (this.#state !== 'open' || frame.length > MAX_FRAME) return false
     this.#medium.count(this, frame)
     const { weather } = this.#medium
-    const lost = this.#medium.strikes(weather.loss)
+    const lost = this.#medium.strikes(weather.loss) || this.#bursts.strike(this.#medium.clock.now(), weather.bursts)
     if (!lost) this.#travel(() => this.other?.receive(frame))
     if (!lost && this.#medium.strikes(weather.duplicate)) this.#travel(() => this.other?.receive(frame))
     return true
@@ -111,6 +125,16 @@ export class SimLink implements Link {
     this.#state = 'cut'
   }
 
+  /** The line forgets this link: nothing arrives any more at either end, and neither is told. */
+  deaden(): void {
+    this.#dead = true
+    if (this.other !== undefined) this.other.#dead = true
+  }
+
+  get dead(): boolean {
+    return this.#dead
+  }
+
   #end(state: 'closed'): void {
     this.#state = state
     this.#owner.open.delete(this)
@@ -125,7 +149,7 @@ export class SimLink implements Link {
     const arrivesAt = overtakes ? now + this.#medium.delay() : Math.max(this.#busyUntil, now + this.#medium.delay())
     this.#busyUntil = Math.max(this.#busyUntil, arrivesAt)
     clock.after(arrivesAt - now, () => {
-      if (this.#passes()) this.other?.arrives(arrive)
+      if (!this.#dead && this.#passes()) this.other?.arrives(arrive)
     })
   }
 

@@ -3,21 +3,32 @@
  * and pairs that cannot talk.
  */
 
-import { createHash } from 'node:crypto'
 import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
 import { withDeadline } from '../agent/core/deadline.ts'
 import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
+import { Bursts } from './bursts.ts'
+import { FrameDigest } from './frame-digest.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { endpointOf, type LinkOwner, type Medium, SimLink, type Weather } from './sim-link.ts'
 
+/** A good line between two cities. */
+export const CALM: Readonly<Weather> = {
+  minDelayMs: 5,
+  maxDelayMs: 40,
+  loss: 0,
+  duplicate: 0,
+  reorder: 0,
+  bursts: undefined,
+}
+
 export class SimNetwork implements Medium {
   readonly clock: Clock
-  readonly weather: Weather = { minDelayMs: 5, maxDelayMs: 40, loss: 0, duplicate: 0, reorder: 0 }
+  readonly weather: Weather = { ...CALM }
   readonly #random: SeededRandom
-  readonly #digest = createHash('sha256')
+  readonly #digest = new FrameDigest()
   readonly #hosts = new Map<Address, SimLinks>()
   /** Relayed links, by the node that relays them. */
   readonly #carried = new Map<Address, Set<SimLink>>()
@@ -53,6 +64,12 @@ export class SimNetwork implements Medium {
     this.#carried.delete(relay)
   }
 
+  /** The NAT before a node forgets what it lets through: links go dead, those that the node carries too. */
+  rebind(address: Address): void {
+    this.#hosts.get(address)?.rebind()
+    for (const link of this.#carried.get(address) ?? []) link.deaden()
+  }
+
   /** Power cut: no peer is told, frames to the host vanish, and its own code neither receives nor sends. */
   powerOff(address: Address): void {
     const host = this.#hosts.get(address)
@@ -73,17 +90,21 @@ export class SimNetwork implements Medium {
   count(link: SimLink, frame: Uint8Array): void {
     this.frames++
     this.bytes += frame.length
-    this.#digest.update(`${this.clock.now()} ${link.remote} ${frame.length}\n`).update(frame)
+    this.#digest.add(this.clock.now(), link.peer, frame)
   }
 
   /** SHA-256 over the time, receiver and bytes of every frame so far, in hex: the same for the same behaviour. */
   framesDigest(): string {
-    return this.#digest.copy().digest('hex')
+    return this.#digest.hex()
   }
 
   delay(): number {
     const { minDelayMs, maxDelayMs } = this.weather
     return minDelayMs + (maxDelayMs - minDelayMs) * this.#random.float()
+  }
+
+  bursts(): Bursts {
+    return new Bursts(this.#random)
   }
 
   /** Draws whether an event of this probability happens. */
@@ -181,6 +202,18 @@ export class SimLinks implements LinkLayer, LinkOwner {
     return false
   }
 
+  /** Every link passed through the NAT, those to relays too. */
+  rebind(): void {
+    for (const link of this.open) link.deaden()
+    this.#dialled.clear()
+  }
+
+  /** Whether this node believes in a link on which nothing arrives. */
+  isDeafTo(address: Address): boolean {
+    const links = [...this.open].filter(({ peer, relayed }) => peer === address && !relayed)
+    return links.length > 0 && links.every(({ dead }) => dead)
+  }
+
   async stop(): Promise<void> {
     for (const link of [...this.open]) link.close()
     this.#network.dropCarried(this.self)
@@ -222,16 +255,19 @@ export class SimLinks implements LinkLayer, LinkOwner {
       signal?.addEventListener('abort', () => reject(new Error('called off')))
       network.clock.after(roundTripMs, () => {
         const host = network.find(peer)
-        const passes = (a: Address, b: Address) => network.canTalk(a, b)
+        // A dial is a conversation.
+        const passes = (a: Address, b: Address) => network.canTalk(a, b) && network.canTalk(b, a)
         const reachable =
           relay === undefined ? passes(this.self, peer) : passes(this.self, relay) && passes(relay, peer)
         // A host that is cut off or held does not answer; the dial times out.
         if (!this.up || !reachable || signal?.aborted === true || host?.held === true) return
         if (host === undefined) return reject(new Error('connection refused'))
         if (relay === undefined && !host.#letsIn(this.self)) return
+        if (relay !== undefined && (this.isDeafTo(relay) || host.isDeafTo(relay))) return
         if (relay !== undefined && !host.isLinkedTo(relay)) return reject(new Error('the relay does not know the node'))
-        const near = new SimLink(network, this, host.self, true, relay)
-        const far = new SimLink(network, host, this.self, false, relay)
+        const line = { medium: network, relay, bursts: network.bursts() }
+        const near = new SimLink({ ...line, owner: this, peer: host.self, outgoing: true })
+        const far = new SimLink({ ...line, owner: host, peer: this.self, outgoing: false })
         near.other = far
         far.other = near
         if (relay !== undefined) network.carry(relay, near)

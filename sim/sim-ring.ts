@@ -4,6 +4,8 @@ import type { Address } from '../agent/overlay/address.ts'
 import { addressFromBytes } from '../agent/overlay/address.ts'
 import { nearest } from '../agent/overlay/neighborhood.ts'
 import { Ring } from '../agent/overlay/ring.ts'
+import { BentLinks } from './bent-links.ts'
+import { Liar, type Lie } from './liar.ts'
 import type { NatKind } from './nat.ts'
 import { type Hold, NodeClock } from './node-clock.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -17,12 +19,18 @@ export interface SimNode {
   readonly random: SeededRandom
   readonly clock: NodeClock
   readonly links: SimLinks
+  /** How it lies; undefined: it is honest. */
+  readonly lies: ReadonlySet<Lie> | undefined
 }
 
 export interface NodeOptions {
   readonly nat?: NatKind
   /** Seconds on the node's clock per second of the world. */
   readonly clockRate?: number
+  /** The identity of a former run; by default a new one. */
+  readonly address?: Address
+  /** The node lies in these ways. */
+  readonly lies?: ReadonlySet<Lie>
 }
 
 export class SimRing {
@@ -39,16 +47,20 @@ export class SimRing {
   /** Starts a node that knows `bootstraps`; by default a few random members of the ring, as a real node would. */
   join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
     const random = this.random.fork()
-    const address = addressFromBytes(random.bytes(20))
+    const address = options.address ?? addressFromBytes(random.bytes(20))
     const links = this.network.host(address)
     links.nat = options.nat ?? 'open'
     const clock = new NodeClock(this.clock, options.clockRate)
     const fault = (error: unknown) => {
       throw error
     }
-    const ring = new Ring({ links, clock, random, onFault: fault })
-    const node: SimNode = { address, ring, random, clock, links }
+    const { lies } = options
+    const liar = lies && new Liar({ self: address, random: random.fork(), clock, lies })
+    const bent = liar && new BentLinks(links, liar)
+    const ring = new Ring({ links: bent ?? links, clock, random, onFault: fault })
+    const node: SimNode = { address, ring, random, clock, links, lies }
     this.nodes.set(address, node)
+    if (bent !== undefined) liar?.begin(ring, bent)
     ring.start()
     void ring.bootstrap(bootstraps.map(endpointOf))
     return node

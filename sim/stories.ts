@@ -1,6 +1,7 @@
 /** Random stories that fast-check can shrink: it removes steps until the shortest failing story is left. */
 
 import fc from 'fast-check'
+import { LIES } from './liar.ts'
 import { NAT_KINDS } from './nat.ts'
 import { HOLDS } from './node-clock.ts'
 import type { Fault, Step, Story } from './story.ts'
@@ -59,6 +60,10 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('wall' as const), one: who, other: who, forMs: span(1_000, 30_000) }),
   },
   {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant('one-way' as const), from: who, to: who, forMs: span(1_000, 60_000) }),
+  },
+  {
     weight: 1,
     arbitrary: fc.record({
       kind: fc.constant('weather' as const),
@@ -69,21 +74,83 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       forMs: span(1_000, 20_000),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('ocean' as const),
+      burstMs: span(100, 800),
+      everyMs: span(2_000, 20_000),
+      forMs: span(3_000, 30_000),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('rebind' as const), who }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('restart' as const),
+      who,
+      how: fc.constantFrom('crash' as const, 'kill'),
+      downMs: span(0, 20_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('full-disk' as const),
+      who,
+      forMs: span(1_000, 60_000),
+      reboots: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('renew' as const, 'release'), who }) },
 )
 
 const step: fc.Arbitrary<Step> = fc.record({ afterMs: span(0, 3_000), fault })
 
+const seed = fc.nat({ max: 2 ** 31 - 1 })
+const natEvery = fc.constantFrom(0, 0, 4, 2)
+const drift = fc.constantFrom(0, 0.01)
+const leaseMs = fc.constantFrom(60_000, 600_000)
+const steps = (of: fc.Arbitrary<Step>) => fc.array(of, { minLength: 4, maxLength: 24 })
+
 /** Most stories are small, some large: 20 to 200 hosts. */
-export const stories: fc.Arbitrary<Story> = fc.record({
-  seed: fc.nat({ max: 2 ** 31 - 1 }),
+const honest: fc.Arbitrary<Story> = fc.record({
+  seed,
   hosts: fc.oneof(
     { weight: 60, arbitrary: span(20, 30) },
     { weight: 8, arbitrary: span(30, 80) },
     { weight: 1, arbitrary: span(80, 200) },
   ),
-  natEvery: fc.constantFrom(0, 0, 4, 2),
-  drift: fc.constantFrom(0, 0.01),
-  leaseMs: fc.constantFrom(60_000, 600_000),
-  steps: fc.array(step, { minLength: 4, maxLength: 24 }),
+  natEvery,
+  drift,
+  leaseMs,
+  steps: steps(step),
 })
+
+/** Faults that excuse two owners of one address, or may take an entry's majority away. */
+const EXCUSING: readonly Fault['kind'][] = ['churn', 'suspend', 'partition']
+
+/** With fewer hosts a tenth of the nodes would be more than one liar. */
+const HOSTS_PER_LIAR = 9
+
+/** Up to a tenth of the nodes lies; no fault excuses anything. */
+export const storiesAmongLiars: fc.Arbitrary<Story> = fc
+  .record({
+    seed,
+    hosts: span(18, 36),
+    natEvery,
+    drift,
+    leaseMs,
+    liars: fc.record({ count: span(1, 4), lies: fc.subarray([...LIES], { minLength: 1 }) }),
+    steps: steps(step.filter(({ fault }) => !EXCUSING.includes(fault.kind))),
+  })
+  .map((story) => ({
+    ...story,
+    liars: { ...story.liars, count: Math.min(story.liars.count, Math.floor(story.hosts / HOSTS_PER_LIAR)) },
+  }))
+
+/** One story in twenty is played among liars: it takes three times as long. */
+export const stories: fc.Arbitrary<Story> = fc.oneof(
+  { weight: 19, arbitrary: honest },
+  { weight: 1, arbitrary: storiesAmongLiars },
+)

@@ -3,6 +3,7 @@
  * everything else.
  */
 
+import type { Lie } from './liar.ts'
 import type { NatKind } from './nat.ts'
 import type { Hold } from './node-clock.ts'
 
@@ -27,6 +28,8 @@ export type Fault =
   | { readonly kind: 'partition'; readonly bit: number; readonly forMs: number }
   /** Two hosts that cannot talk to each other. */
   | { readonly kind: 'wall'; readonly one: number; readonly other: number; readonly forMs: number }
+  /** What one host sends to another is lost; the other direction works. */
+  | { readonly kind: 'one-way'; readonly from: number; readonly to: number; readonly forMs: number }
   | {
       readonly kind: 'weather'
       readonly loss: number
@@ -35,6 +38,14 @@ export type Fault =
       readonly delayMs: number
       readonly forMs: number
     }
+  /** Every frame takes 150 to 300 ms, and each connection loses everything for `burstMs` now and then. */
+  | { readonly kind: 'ocean'; readonly burstMs: number; readonly everyMs: number; readonly forMs: number }
+  /** A NAT forgets its mappings, as when its box restarts: what was open through it is dead, and nobody is told. */
+  | { readonly kind: 'rebind'; readonly who: number }
+  /** One host loses power or is killed, and starts again with what its disk kept. */
+  | { readonly kind: 'restart'; readonly who: number; readonly how: 'crash' | 'kill'; readonly downMs: number }
+  /** The disk of one host takes nothing; `reboots`: then the host loses power, and starts again at once. */
+  | { readonly kind: 'full-disk'; readonly who: number; readonly forMs: number; readonly reboots: boolean }
   | { readonly kind: 'renew' | 'release'; readonly who: number }
 
 export interface Step {
@@ -50,11 +61,15 @@ export interface Story {
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number
   readonly leaseMs: number
+  /** Strangers that take part in the ring and lie, each in some of these ways; undefined: the ring is closed to them. */
+  readonly liars?: { readonly count: number; readonly lies: readonly Lie[] } | undefined
   readonly steps: readonly Step[]
 }
 
 export interface Ending {
   readonly violations: readonly string[]
+  /** Promises that were not kept among liars, which nobody can promise there. */
+  readonly unkept: readonly string[]
   readonly hosts: number
   /** From the last fault to a whole ring, ms. */
   readonly wholeAfterMs: number

@@ -38,7 +38,7 @@ export class OverlayNode {
     return new OverlayNode(await createLibp2pLinks(options), options)
   }
 
-  private constructor(links: Libp2pLinks, { clock, random, log }: OverlayNodeOptions) {
+  private constructor(links: Libp2pLinks, { clock, random, log, ringKey }: OverlayNodeOptions) {
     this.links = links
     this.ring = new Ring({
       links,
@@ -46,7 +46,7 @@ export class OverlayNode {
       random,
       onFault: (error) => log.error('a request of another node failed here', { reason: String(error) }),
     })
-    this.dht = new DhtNode({ ring: this.ring, clock, random })
+    this.dht = new DhtNode({ ring: this.ring, clock, random, shared: ringKey === undefined })
     this.ring.onConnectedChange = (correctlyConnected) => {
       log.info(correctlyConnected ? 'correctly connected' : 'not correctly connected any more')
       if (correctlyConnected) this.#connected.raise()

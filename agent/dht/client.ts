@@ -27,8 +27,10 @@ import {
   REPAIR_MIN_TTL_MS,
 } from './constants.ts'
 import { type Dht, type Found, type Key, MAJORITY, type Outcome, REMAP, type SubKey, type Vote } from './dht.ts'
+import type { Direct } from './direct.ts'
 import {
   type Change,
+  type ChangeAnswer,
   changeAnswerCodec,
   type DhtRequest,
   dhtRequestCodec,
@@ -79,13 +81,16 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   readonly #overlay: Overlay
   readonly #clock: Clock
   readonly #random: Random
+  readonly #direct: Direct | undefined
   /** By key: its last operation, until each sub-key has settled it. */
   readonly #latest = new Map<string, Operation>()
   #lastSerial = 0
   #stopped = false
 
-  constructor(parts: { overlay: Overlay; clock: Clock; random: Random }) {
+  /** `direct`: how to speak to replicas where nodes on the way may lie. */
+  constructor(parts: { overlay: Overlay; clock: Clock; random: Random; direct?: Direct | undefined }) {
     this.#overlay = parts.overlay
+    this.#direct = parts.direct
     this.#clock = parts.clock
     this.#random = parts.random
   }
@@ -136,15 +141,23 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
 
   async #read(subKey: SubKey): Promise<Reading | undefined> {
     const askedAt = this.#clock.now()
-    const answer = await this.#ask(subKey, { kind: 'get' })
-    const { verdict, entry } = decode(getAnswerCodec, answer)
-    if (verdict === 'missing') return { subKey, vote: verdict }
-    if (verdict !== 'ok' || entry === undefined) return undefined
+    const entry = await (this.#direct?.read(subKey) ?? this.#routedRead(subKey))
+    if (entry === 'missing') return { subKey, vote: entry }
+    if (entry === undefined) return undefined
     const proven = prove(entry.place, entry.change)
     if (proven?.subKey !== subKey) throw new DecodeError('the entry is not what its holder signed')
     const { kind, ttlMs } = proven.change.statement
     if (kind === 'delete') return { subKey, vote: 'missing' }
     return { subKey, vote: 'ok', proven, expiresAt: askedAt + Math.min(entry.ttlMs, ttlMs) }
+  }
+
+  async #routedRead(subKey: SubKey): Promise<'missing' | MovingEntry | undefined> {
+    const { verdict, entry } = decode(getAnswerCodec, await this.#ask(subKey, { kind: 'get' }))
+    return verdict === 'missing' ? verdict : verdict === 'ok' ? entry : undefined
+  }
+
+  async #routedChange(subKey: SubKey, place: number, change: Change): Promise<ChangeAnswer> {
+    return decode(changeAnswerCodec, await this.#ask(subKey, { kind: 'change', place, change }))
   }
 
   /** Restores an entry that most sub-keys hold to those that lost it: its signature is valid at all of them. */
@@ -198,8 +211,9 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     const isLate = wish.kind !== 'delete' && this.#latest.get(hex(wish.key)) !== operation
     if (isLate) return { subKey, vote: 'no-answer' }
     for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
-      const body = await this.#ask(subKey, { kind: 'change', place, change: changes[place]! })
-      const { verdict, newer } = decode(changeAnswerCodec, body)
+      const change = changes[place]!
+      const { verdict, newer } = await (this.#direct?.change(subKey, place, change) ??
+        this.#routedChange(subKey, place, change))
       if (verdict === 'not-ready' || verdict === 'busy') return undefined
       if (verdict !== 'stale') return { subKey, vote: voteOf(verdict) }
       const serial = newer && provenSerial(newer, subKey, wish)

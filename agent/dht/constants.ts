@@ -63,6 +63,14 @@ export const TELL_ACCEPTED_TRIES = 3
 
 /** Options of a request from one replica to the other: no other node may answer. */
 export const REPLICA_REQUEST = { delivery: 'exact', timeoutMs: 800 } as const
+/**
+ * How a shared ring is searched for the nodes beside a point: first hops that are asked; nodes on each side that must be
+ * reached; rounds of asking them; and how long a link may take, ms, before its node counts as not there.
+ */
+export const BESIDE_WAYS = 4
+export const BESIDE_PER_SIDE = 2
+export const BESIDE_ROUNDS = 6
+export const BESIDE_LINK_MS = 2_000
 /** How long a client waits for one attempt and for the whole operation, ms. */
 export const ATTEMPT_TIMEOUT_MS = 1_500
 export const OPERATION_DEADLINE_MS = 10_000

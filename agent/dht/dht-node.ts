@@ -8,16 +8,18 @@ import { type Clock, every, type Timer } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import type { Vigil } from '../core/vigil.ts'
 import { SERVICES } from '../overlay/overlay.ts'
+import { Beside, type Surroundings } from './beside.ts'
 import { DhtClient } from './client.ts'
 import { SWEEP_PERIOD_MS } from './constants.ts'
 import { type Custodian, Custody, type RingView } from './custody.ts'
 import type { Dht, SubKey } from './dht.ts'
+import { Direct } from './direct.ts'
 import { EntryStore } from './entry-store.ts'
 import { Rehoming } from './rehoming.ts'
 import { Replica } from './replica.ts'
 
 /** A ring that reports when its neighbours change, to one listener. */
-export interface WatchedRing extends RingView {
+export interface WatchedRing extends RingView, Surroundings {
   onNeighborsChange: () => void
   readonly vigil: Vigil
 }
@@ -32,9 +34,15 @@ export class DhtNode extends DhtClient implements Dht {
   /** Called each time a segment opens and this node serves its whole share. */
   onReady: () => void = () => {}
 
-  constructor(parts: { ring: WatchedRing; clock: Clock; random: Random }) {
-    const { ring, clock, random } = parts
-    super({ overlay: ring, clock, random })
+  /** `shared`: anybody may join the ring, so some of its nodes may lie. */
+  constructor(parts: { ring: WatchedRing; clock: Clock; random: Random; shared?: boolean }) {
+    const { ring, clock, random, shared = false } = parts
+    super({
+      overlay: ring,
+      clock,
+      random,
+      direct: shared ? new Direct({ ring, beside: new Beside(parts) }) : undefined,
+    })
     const store = new EntryStore(clock)
     const opened = () => {
       if (this.#custody.open) this.onReady()

@@ -104,6 +104,8 @@ export const dhtRequestCodec = union({
   relieve: struct({ side: oneOf('left', 'right'), extent: addressCodec }),
   /** An entry for the nodes that answer for it now; `both`: pass it on to the other replica. */
   offer: struct({ entry: entryCodec, both: bool }),
+  /** Client to one replica: what do you have for this sub-key? */
+  look: struct({ key: addressCodec }),
   /** Replica to publisher: your entry for this sub-key gave way to another. */
   contested: struct({ key: addressCodec }),
 })

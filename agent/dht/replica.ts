@@ -49,9 +49,13 @@ export class Replica {
     switch (body.kind) {
       case 'get':
         return this.#get(target)
+      case 'look':
+        return this.#get(body.key)
       case 'change': {
         const proven = prove(body.place, body.change)
-        if (proven?.subKey !== target) return encode(changeAnswerCodec, FORGED)
+        // A client that speaks to a replica itself names it as the target.
+        if (proven === undefined || (request.delivery === 'closest' && proven.subKey !== target))
+          return encode(changeAnswerCodec, FORGED)
         return encode(changeAnswerCodec, await this.#coordinate(proven, via))
       }
       case 'replicate':

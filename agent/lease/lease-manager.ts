@@ -8,12 +8,14 @@
  *   password and, given up, is taken back;
  * - after this node was away, it uses no lease before the DHT has confirmed that the lease is still its own;
  * - an offer is a claim of a minute, so that a client which never comes back leaks nothing;
- * - a client gets its former address again while nobody else took it, also after a restart of the agent.
+ * - a client gets its former address again while nobody else took it, also after a restart of the agent if the disk took
+ *   the lease; a disk that takes nothing stops no lease.
  */
 
 import { type Clock, sleep } from '../core/clock.ts'
 import { codeOf } from '../core/errors.ts'
 import type { Cidr, Ip4, Mac } from '../core/ip.ts'
+import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { Vigil } from '../core/vigil.ts'
 import type { Dht } from '../dht/dht.ts'
@@ -21,10 +23,11 @@ import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
 import { AddressPool } from './address-pool.ts'
 import { ContestedLeases } from './contested-leases.ts'
+import { FormerLeases } from './former-leases.ts'
 import { type Held, HeldLeases } from './held-leases.ts'
 import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from './lease.ts'
 import { leaseKey, sealOwner } from './lease-entry.ts'
-import type { LeaseStore, StoredLease } from './lease-store.ts'
+import type { LeaseStore } from './lease-store.ts'
 
 /** How long an offer is held, ms: DHCP clients answer within seconds. */
 const OFFER_MS = 60_000
@@ -51,10 +54,8 @@ export class LeaseManager implements Leases {
   readonly #keys: NamespaceKeys
   readonly #pool: AddressPool
   readonly #leaseMs: number
-  readonly #store: LeaseStore
   readonly #held: HeldLeases
-  /** Each client's last address, with the password that may still hold it. */
-  readonly #former = new Map<ClientId, StoredLease>()
+  readonly #former: FormerLeases
   readonly #declined = new Map<Ip4, number>()
   /** Addresses that this node is claiming. */
   readonly #claiming = new Set<Ip4>()
@@ -75,6 +76,7 @@ export class LeaseManager implements Leases {
     leaseMs: number
     store: LeaseStore
     vigil: Vigil
+    log: Log
   }) {
     this.#dht = parts.dht
     this.#clock = parts.clock
@@ -83,13 +85,12 @@ export class LeaseManager implements Leases {
     this.#keys = parts.keys
     this.#pool = new AddressPool(parts.pool, parts.reserved)
     this.#leaseMs = parts.leaseMs
-    this.#store = parts.store
     this.#held = new HeldLeases(parts.clock)
     this.#vigil = parts.vigil
     this.#vigil.onAbsence(() => this.#doubtAll())
     this.#contested = new ContestedLeases({ clock: parts.clock, keys: parts.keys, ask: (ip) => this.#verify(ip) })
     this.#dht.onContested = (subKey) => this.#contested.onContested(subKey, this.#ips())
-    for (const stored of this.#store.load()) this.#former.set(stored.client, stored)
+    this.#former = new FormerLeases(parts)
   }
 
   async offer(client: ClientId, mac: Mac, wanted?: Ip4): Promise<LeaseResult<Claim>> {
@@ -104,7 +105,7 @@ export class LeaseManager implements Leases {
       tried++
       const result = await this.#claim(ip, this.#passwordFor(client, ip), OFFER_MS)
       if (result === 'unclear') return failure('unavailable')
-      if (result === 'taken') this.#forget(client, ip)
+      if (result === 'taken') this.#former.forget(client, ip)
       else {
         const { password, expiresAt } = result
         this.#held.set({ lease: { client, mac, ip, expiresAt, offered: true }, password, tried })
@@ -129,7 +130,7 @@ export class LeaseManager implements Leases {
     }
     if (outcome.lost) {
       if (same !== undefined) this.#lose(same)
-      this.#forget(client, ip)
+      this.#former.forget(client, ip)
       return failure('taken')
     }
     if (!outcome.won) return failure('unavailable')
@@ -137,8 +138,7 @@ export class LeaseManager implements Leases {
     this.#confirm(ip, sentAt)
     const lease: Lease = { client, mac, ip, expiresAt: sentAt + this.#leaseMs, offered: false }
     this.#held.set({ lease, password, tried: same?.tried ?? 1 })
-    this.#former.set(client, { client, mac, ip, password })
-    this.#save()
+    this.#former.set({ client, mac, ip, password })
     return { ok: true, lease }
   }
 
@@ -147,8 +147,7 @@ export class LeaseManager implements Leases {
     if (held?.lease.ip !== ip) return
     this.#held.delete(held)
     // A later claim of this address uses another password: a late deletion must not hit the new claim.
-    this.#former.set(client, { client, mac: held.lease.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
-    this.#save()
+    this.#former.set({ client, mac: held.lease.mac, ip, password: this.#random.bytes(PASSWORD_BYTES) })
     await this.#dht.delete(leaseKey(this.#keys, ip), held.password)
   }
 
@@ -157,7 +156,7 @@ export class LeaseManager implements Leases {
     // The entry stays until it expires: it also keeps the address from every other node.
     const held = this.#held.ofClient(client)
     if (held?.lease.ip === ip) this.#held.delete(held)
-    this.#forget(client, ip)
+    this.#former.forget(client, ip)
   }
 
   /**
@@ -213,7 +212,7 @@ export class LeaseManager implements Leases {
   async *#candidates(client: ClientId, wanted: Ip4 | undefined): AsyncGenerator<Ip4> {
     const tried = new Set<Ip4>()
     const fresh = (ip: Ip4 | undefined): ip is Ip4 => ip !== undefined && !tried.has(ip) && this.#mayHave(client, ip)
-    for (const ip of [this.#former.get(client)?.ip, wanted]) {
+    for (const ip of [this.#former.of(client)?.ip, wanted]) {
       if (!fresh(ip)) continue
       tried.add(ip)
       yield ip
@@ -290,7 +289,7 @@ export class LeaseManager implements Leases {
     if (outcome.won) this.#confirm(ip, sentAt)
     if (outcome.lost && this.#holdsOneOf(lease.client, [password])) {
       this.#lose(held)
-      this.#forget(lease.client, ip)
+      this.#former.forget(lease.client, ip)
     }
   }
 
@@ -309,23 +308,13 @@ export class LeaseManager implements Leases {
   }
 
   #passwordFor(client: ClientId, ip: Ip4): Uint8Array {
-    const former = this.#former.get(client)
+    const former = this.#former.of(client)
     return former?.ip === ip ? former.password : this.#random.bytes(PASSWORD_BYTES)
   }
 
   #lose(held: Held): void {
     this.#held.delete(held)
     if (!held.lease.offered) this.onLost(held.lease)
-  }
-
-  #forget(client: ClientId, ip: Ip4): void {
-    if (this.#former.get(client)?.ip !== ip) return
-    this.#former.delete(client)
-    this.#save()
-  }
-
-  #save(): void {
-    this.#store.save([...this.#former.values()])
   }
 }
 

@@ -11,7 +11,7 @@ import { type Address, formatAddress } from './address.ts'
 import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS } from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
-import { DeliveryError, SERVICES } from './overlay.ts'
+import { DeliveryError, type Overlay, type RequestOptions, SERVICES } from './overlay.ts'
 import type { Router } from './router.ts'
 
 export class Connector {
@@ -160,6 +160,16 @@ export class Connector {
       })
     })
   }
+}
+
+/** The nodes around `target` as the node that answers sees them, itself first. @throws DeliveryError */
+export async function neighborsNamed(
+  overlay: Pick<Overlay, 'request'>,
+  target: Address,
+  options: RequestOptions,
+): Promise<readonly Contact[]> {
+  const body = encode(ringRequestCodec, { kind: 'neighbors' })
+  return decodeContacts((await overlay.request(SERVICES.ring, target, body, options)).body)
 }
 
 /** @throws DeliveryError when the bytes are not contacts: such an answer counts as none. */

@@ -34,6 +34,11 @@ export const ON_DEMAND_IDLE_MS = 120_000
 /** First and longest pause before a candidate for a near link is dialled again, ms. */
 export const REDIAL_MIN_MS = 250
 export const REDIAL_MAX_MS = 8_000
+/**
+ * A node that a neighbour names and that cannot be reached for so long, ms, is taken for one that is not there: some
+ * attempts by every way, each of up to `DIAL_TIMEOUT_MS`.
+ */
+export const GHOST_MS = 12_000
 /** A single attempt to open a link, ms. */
 export const DIAL_TIMEOUT_MS = 5_000
 /** Head start of one way to a peer before the next is tried in parallel, ms: most dials that work are done by then. */

@@ -4,20 +4,24 @@
  * A node links to every node it hears of that would be one of its nearest on either side. Neighbours tell each other
  * their nearest, so rings close and merge by talking. `bothNeighborsAgree` is the paper's test (section 4): links to
  * the left and right neighbour are up, and each of the two names this node as its own neighbour on that side. So
- * neither knows of a node in between.
+ * neither knows of a node in between. A node in between that cannot be reached for `GHOST_MS` does not count: a neighbour
+ * that names nodes which are not there must not keep this one off the ring. If it is there after all, the neighbour goes
+ * on refusing to share the arc between the two with this node.
  */
 
 import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
-import { HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
+import { GHOST_MS, HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import { Hearsay } from './hearsay.ts'
 import type { Contact } from './link.ts'
 import { estimateSize, isSameSide, nearest, type Side } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
 
 interface Failure {
+  /** When the node was first out of reach. */
+  readonly since: number
   readonly backoff: Backoff
   until: number
 }
@@ -39,6 +43,7 @@ export class NearLinks {
   readonly #slow = new Set<Address>()
   readonly #failures = new Map<Address, Failure>()
   readonly #hearsay: Hearsay
+  #agreed = false
   left: readonly Address[] = []
   right: readonly Address[] = []
 
@@ -56,9 +61,19 @@ export class NearLinks {
     const left = this.left[0]
     const right = this.right[0]
     if (left === undefined || right === undefined) return false
-    const leftSays = this.#peers.get(left)?.status
-    const rightSays = this.#peers.get(right)?.status
-    return leftSays?.right[0] === this.#self && rightSays?.left[0] === this.#self
+    return this.#namesThisNode(left, 'right') && this.#namesThisNode(right, 'left')
+  }
+
+  /** Whether a neighbour names this node first on that side of itself, or only nodes before it that are not there. */
+  #namesThisNode(neighbor: Address, side: Side): boolean {
+    const named = this.#peers.get(neighbor)?.status?.[side] ?? []
+    const first = named.find((address) => !this.#isGhost(address))
+    return first === this.#self || (first === undefined && named.length > 0)
+  }
+
+  #isGhost(address: Address): boolean {
+    const since = this.#failures.get(address)?.since
+    return since !== undefined && !this.#peers.has(address) && this.#clock.now() - since >= GHOST_MS
   }
 
   /** Estimated number of nodes in the ring, from the spacing of the nearest and of those they know. */
@@ -122,7 +137,9 @@ export class NearLinks {
     this.left = left
     this.right = right
     this.#dialMissing(this.#peers.all())
-    if (!same) this.#changed()
+    const agreed = this.#agreed
+    this.#agreed = this.bothNeighborsAgree
+    if (!same || this.#agreed !== agreed) this.#changed()
   }
 
   /** Dials nodes named by `sources` or a lookup that belong nearer than the linked ones. */
@@ -193,7 +210,8 @@ export class NearLinks {
     const known = this.#failures.get(address)
     const backoff = known?.backoff ?? new Backoff({ minMs: REDIAL_MIN_MS, maxMs: REDIAL_MAX_MS })
     const pauseMs = backoff.next()
-    this.#failures.set(address, { backoff, until: this.#clock.now() + pauseMs })
+    const now = this.#clock.now()
+    this.#failures.set(address, { backoff, since: known?.since ?? now, until: now + pauseMs })
     this.#clock.after(pauseMs, () => this.evaluate())
     // Forgotten when no dial has failed again for long.
     this.#clock.after(pauseMs + 2 * REDIAL_MAX_MS, () => {

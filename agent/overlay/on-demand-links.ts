@@ -5,6 +5,7 @@ import { encode } from '../core/codec.ts'
 import { unlessAborted } from '../core/deadline.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
+import type { Contact } from './link.ts'
 import { frameCodec } from './messages.ts'
 import { DeliveryError } from './overlay.ts'
 import type { Peers } from './peers.ts'
@@ -26,10 +27,10 @@ export class OnDemandLinks {
   }
 
   /** See `Overlay.connect`. */
-  async connect(peer: Address, signal?: AbortSignal): Promise<void> {
+  async connect(peer: Address, signal?: AbortSignal, known?: Contact): Promise<void> {
     const { self, peers, connector, statuses, clock } = this.#parts
     if (peer === self) throw new DeliveryError('no-route', 'a node needs no link to itself')
-    if (!peers.has(peer)) await unlessAborted(connector.connect(peer), signal)
+    if (!peers.has(peer)) await unlessAborted(connector.connect(peer, undefined, known), signal)
     const linked = peers.get(peer)
     if (linked === undefined) throw new DeliveryError('no-answer', 'the link closed at once')
     linked.roles.add('on-demand')

@@ -5,6 +5,7 @@
 
 import { WowError } from '../core/errors.ts'
 import type { Address } from './address.ts'
+import type { Contact } from './link.ts'
 
 /** The service above the overlay that a request is for. The values are on the wire. */
 export const SERVICES = { ring: 0, dht: 1, tunnel: 2, namespace: 3 } as const
@@ -34,6 +35,8 @@ export interface RequestOptions {
   readonly delivery?: Delivery
   /** The least time for an answer, ms: where round trips are longer, so is the patience. */
   readonly timeoutMs?: number
+  /** The peer to go through first, whatever the target: asks the ring as that peer sees it. */
+  readonly through?: Address | undefined
 }
 
 /** Answers with bytes; a thrown `Refusal` travels back as `refused` with its reason. */
@@ -71,9 +74,10 @@ export interface Overlay {
   serve(service: Service, handler: RequestHandler): void
   /**
    * Makes sure that a link to `peer`, direct or relayed, is up, and keeps it while datagrams flow.
+   * `known`: where it listens; by default the ring is asked.
    * @throws DeliveryError, or the reason of `signal` when that comes first
    */
-  connect(peer: Address, signal?: AbortSignal): Promise<void>
+  connect(peer: Address, signal?: AbortSignal, known?: Contact): Promise<void>
   /** Sends one datagram over the link to `peer`; false when there is none or it is full. */
   datagram(peer: Address, body: Uint8Array): boolean
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void)

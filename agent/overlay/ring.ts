@@ -197,7 +197,6 @@ export class Ring implements Overlay {
     return this.#near.neighbor(side)
   }
 
-  /** One of the nearest linked nodes on either side. */
   isNear(peer: Address): boolean {
     return this.#near.isNear(peer)
   }
@@ -225,8 +224,8 @@ export class Ring implements Overlay {
     this.#router.serve(service, handler)
   }
 
-  connect(peer: Address, signal?: AbortSignal): Promise<void> {
-    return this.#onDemand.connect(peer, signal)
+  connect(peer: Address, signal?: AbortSignal, known?: Contact): Promise<void> {
+    return this.#onDemand.connect(peer, signal, known)
   }
 
   datagram(peer: Address, body: Uint8Array): boolean {
@@ -323,6 +322,7 @@ export class Ring implements Overlay {
   #onNearChange(): void {
     this.#statuses.spread()
     this.onNeighborsChange()
+    this.#review()
   }
 
   #setAlone(): void {

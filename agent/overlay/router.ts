@@ -47,11 +47,6 @@ interface Waiting {
   readonly finish: (result: Result) => void
 }
 
-export interface RouteOptions extends RequestOptions {
-  /** The peer to go through first, whatever the target: asks the ring as that peer sees it. */
-  readonly through?: Address | undefined
-}
-
 export class Router {
   readonly #self: Address
   readonly #peers: Peers
@@ -92,7 +87,7 @@ export class Router {
     this.#handlers.set(service, handler)
   }
 
-  async request(service: number, target: Address, body: Uint8Array, options: RouteOptions = {}): Promise<Answer> {
+  async request(service: number, target: Address, body: Uint8Array, options: RequestOptions = {}): Promise<Answer> {
     const request: RequestFrame = {
       kind: 'request',
       id: 0,
@@ -117,7 +112,7 @@ export class Router {
   }
 
   /** How long to wait for an answer, ms: the caller's time, or longer where measured round trips are longer. */
-  #patienceMs(target: Address, options: RouteOptions): number {
+  #patienceMs(target: Address, options: RequestOptions): number {
     const least = options.timeoutMs ?? REQUEST_TIMEOUT_MS
     const linked = this.#isLinked(target, options) ? this.#peers.get(target) : undefined
     const measured = linked === undefined ? this.#routed.timeoutMs : ANSWER_SLACK * linked.roundTrip.timeoutMs
@@ -125,7 +120,7 @@ export class Router {
   }
 
   /** Whether a request reaches its target over one link. */
-  #isLinked(target: Address, { delivery, through }: RouteOptions): boolean {
+  #isLinked(target: Address, { delivery, through }: RequestOptions): boolean {
     return delivery === 'exact' && through === undefined && this.#peers.has(target)
   }
 

@@ -6,8 +6,8 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'one neighbour is enough to be correctly connected',
     file: 'agent/overlay/near-links.ts',
-    from: 'return leftSays?.right[0] === this.#self && rightSays?.left[0] === this.#self',
-    to: 'return leftSays?.right[0] === this.#self || rightSays?.left[0] === this.#self',
+    from: "return this.#namesThisNode(left, 'right') && this.#namesThisNode(right, 'left')",
+    to: "return this.#namesThisNode(left, 'right') || this.#namesThisNode(right, 'left')",
     tests: ['overlay/near-links.test.ts', ...RING],
   },
   {

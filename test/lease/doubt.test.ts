@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Mac } from '../../agent/core/ip.ts'
+import { SILENT } from '../../agent/core/log.ts'
 import { Vigil } from '../../agent/core/vigil.ts'
 import type { Dht, Outcome } from '../../agent/dht/dht.ts'
 import type { ClientId } from '../../agent/lease/lease.ts'
@@ -38,7 +39,7 @@ describe('a node that was away for a moment', () => {
     const vigil = new Vigil(sim.clock)
     const { clock, random, keys, pool, leaseMs } = sim
     const world = { dht, clock, random, keys, pool, leaseMs, vigil, self: toAddress(1n), reserved: [] }
-    const leases = new LeaseManager({ ...world, store: { load: () => [], save: () => {} } })
+    const leases = new LeaseManager({ ...world, store: { load: () => [], save: () => {} }, log: SILENT })
     const offer = await leases.offer(CLIENT, MAC)
     assert.ok(offer.ok)
     const acquire = async () => {

@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import type { Connector } from '../../agent/overlay/connector.ts'
-import { REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
+import { GHOST_MS, REDIAL_MAX_MS, REDIAL_MIN_MS } from '../../agent/overlay/constants.ts'
 import { NearLinks } from '../../agent/overlay/near-links.ts'
+import { DeliveryError } from '../../agent/overlay/overlay.ts'
 import { type Peer, Peers } from '../../agent/overlay/peers.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
-const [SELF, LEFT, RIGHT, NEXT, AFTER] = [0n, -10n, 10n, 20n, 30n].map(toAddress) as [
+const [SELF, LEFT, RIGHT, NEXT, AFTER, GHOST] = [0n, -10n, 10n, 20n, 30n, 5n].map(toAddress) as [
+  Address,
   Address,
   Address,
   Address,
@@ -16,15 +18,17 @@ const [SELF, LEFT, RIGHT, NEXT, AFTER] = [0n, -10n, 10n, 20n, 30n].map(toAddress
   Address,
 ]
 
-/** A node that is linked to one neighbour on each side; the right one has named two nodes behind it. */
+/** A node that is linked to one neighbour on each side; the right one has named two nodes behind it. Nobody reaches `GHOST`. */
 function setUp() {
   const clock = new VirtualClock()
   const peers = new Peers(SELF, clock)
   const dialled: Address[] = []
+  const changes: boolean[] = []
   const connector = {
     isTrying: () => false,
     connect: (address: Address) => {
       dialled.push(address)
+      if (address === GHOST) return Promise.reject(new DeliveryError('no-answer', 'nobody there'))
       return new Promise<void>(() => {})
     },
   }
@@ -33,7 +37,7 @@ function setUp() {
     peers,
     clock,
     connector: connector as unknown as Connector,
-    changed: () => {},
+    changed: () => changes.push(near.bothNeighborsAgree),
   })
   const tell = (address: Address, left: readonly Address[], right: readonly Address[]): Peer => {
     const peer = peers.get(address) ?? peers.add(linkTo(address))!
@@ -49,7 +53,7 @@ function setUp() {
     near.onLost(peer)
     near.evaluate()
   }
-  return { clock, near, dialled, right, tell, lose }
+  return { clock, near, dialled, changes, right, tell, lose }
 }
 
 describe('near links', () => {
@@ -75,5 +79,32 @@ describe('near links', () => {
     assert.equal(dialled.includes(RIGHT), false)
     await clock.runFor(REDIAL_MIN_MS + 1)
     assert.equal(dialled.includes(RIGHT), true)
+  })
+
+  test('a neighbour that names a node in between which is not there keeps nobody off the ring for long', async () => {
+    for (const named of [[GHOST, SELF], [GHOST]]) {
+      const { clock, near, changes, tell, right } = setUp()
+      right.status = undefined
+      tell(RIGHT, named, [NEXT, AFTER])
+      await clock.runFor(GHOST_MS - 1)
+      assert.equal(near.bothNeighborsAgree, false)
+      changes.length = 0
+      await clock.runFor(REDIAL_MAX_MS)
+      assert.equal(near.bothNeighborsAgree, true)
+      assert.deepEqual(changes, [true])
+    }
+  })
+
+  test('a node in between counts that is linked, though it was out of reach for long', async () => {
+    const { clock, near, tell, right } = setUp()
+    right.status = undefined
+    tell(RIGHT, [GHOST, SELF], [NEXT, AFTER])
+    await clock.runFor(GHOST_MS + REDIAL_MAX_MS)
+    tell(GHOST, [SELF], [RIGHT])
+    near.evaluate()
+    assert.deepEqual(near.right[0], GHOST)
+    assert.equal(near.bothNeighborsAgree, true)
+    tell(GHOST, [LEFT], [RIGHT])
+    assert.equal(near.bothNeighborsAgree, false)
   })
 })

@@ -124,7 +124,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
     file: REPLICA,
     from: "const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? NOT_READY : theirs",
     to: 'const answer = ours',
-    tests: ['dht/replicas.test.ts', ...RINGS],
+    tests: ['sim/two-replicas.test.ts'],
   },
   {
     name: 'the left replica keeps a change that the right one rejects',

@@ -23,7 +23,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: MANAGER,
     from: '    this.#vigil.look()\n    return this.#doubted',
     to: '    return this.#doubted',
-    tests: LEASES,
+    tests: ['lease/claims.test.ts'],
   },
   {
     name: 'an answer from before the sleep takes the doubt away',
@@ -65,14 +65,14 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     file: MANAGER,
     from: 'if (!this.#pool.has(ip) || (this.#declined.get(ip) ?? 0) > this.#clock.now()) return false',
     to: '',
-    tests: LEASES,
+    tests: ['lease/claims.test.ts'],
   },
   {
     name: 'another address is tried when no majority answered',
     file: MANAGER,
     from: "if (result === 'unclear') return failure('unavailable')",
     to: '',
-    tests: LEASES,
+    tests: ['lease/claims.test.ts'],
   },
   {
     name: 'whoever says that a lease was lost makes its owner ask each time',

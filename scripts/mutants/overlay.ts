@@ -22,7 +22,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     file: 'agent/overlay/router.ts',
     from: 'const isHop = status?.joined === true && this.#isChosen(address) && !this.#peers.isShunned(address)',
     to: 'const isHop = status?.joined === true && !this.#peers.isShunned(address)',
-    tests: ['overlay/forwards.test.ts', 'fuzz/strangers.test.ts', ...RING],
+    tests: ['sim/routes.test.ts'],
   },
   {
     name: 'requests go to a node that is shunned',

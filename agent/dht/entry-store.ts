@@ -20,12 +20,12 @@ import {
   areRelated,
   type Entry,
   followed,
-  gaveWay,
   goesBefore,
   isDeletion,
   isSame,
   type Offered,
   serialOf,
+  wasGivenBack,
 } from './entry.ts'
 import type { MovingEntry, Verdict } from './messages.ts'
 import type { Proven } from './proof.ts'
@@ -72,6 +72,7 @@ export class EntryStore {
       const mayChange = actsFor(change, known.proven.change)
       if (!mayChange && !isDeletion(known)) return kind === 'create' ? 'taken' : 'wrong-password'
       if (mayChange && serial <= serialOf(known)) return 'stale'
+      if (wasGivenBack(change, known)) return 'stale'
     }
     if (known !== undefined && !isDeletion(known)) return 'ok'
     if (kind === 'delete') return 'missing'
@@ -132,15 +133,17 @@ export class EntryStore {
       return { kept: true, rival: undefined }
     }
     if (areRelated(change, ours.proven.change)) {
-      const kept = change.statement.serial > serialOf(ours)
+      // A former holder signs what he likes; only a node that is trusted may say that it came before the handing over.
+      const mayFollow = trusted || actsFor(change, ours.proven.change)
+      const kept = mayFollow && change.statement.serial > serialOf(ours)
       const accepted = ours.accepted || theirs.accepted
       const heldSince = Math.min(ours.heldSince, theirs.heldSince)
       if (kept) this.#put({ ...theirs, heldSince, accepted, follows: theirs.follows ?? ours.follows })
       return { kept, rival: undefined }
     }
     // Neither owner lost anything: the earlier holder had given the entry back.
-    if (gaveWay(theirs, ours)) return { kept: false, rival: undefined }
-    if (gaveWay(ours, theirs)) {
+    if (wasGivenBack(change, ours)) return { kept: false, rival: undefined }
+    if (wasGivenBack(ours.proven.change, theirs)) {
       this.#put(theirs)
       return { kept: true, rival: undefined }
     }

@@ -38,10 +38,9 @@ export function followed(known: Entry, change: Change): GivenBack | undefined {
   return { holder: known.proven.change.statement.holder, serial: serialOf(known) }
 }
 
-/** Whether `former` was given back by its holder before the second entry came. */
-export function gaveWay(former: Entry, { follows }: Entry): boolean {
-  if (follows === undefined || serialOf(former) > follows.serial) return false
-  return equal(former.proven.change.statement.holder, follows.holder)
+/** Whether the entry that `change` made was given back by its holder before the second entry came. */
+export function wasGivenBack({ statement }: Change, { follows }: Entry): boolean {
+  return follows !== undefined && statement.serial <= follows.serial && equal(statement.holder, follows.holder)
 }
 
 /** A tombstone: the entry is gone, the key is free. */

@@ -103,6 +103,14 @@ describe('a change that comes late or again', () => {
     assert.equal(store.get(SUB_KEY), undefined)
   })
 
+  test('does not come back when the next holder has given the key back too', () => {
+    const { apply } = setUp()
+    const old = create('a')
+    for (const change of [old, remove('a'), create('b'), remove('b')]) assert.equal(apply(change), 'ok')
+    assert.equal(apply(old), 'stale')
+    assert.equal(apply(create('a')), 'ok', 'and the former holder may claim it anew')
+  })
+
   test('a deletion by a stranger does not make the store forget one by the holder', () => {
     const { apply } = setUp()
     const old = create('a')

@@ -67,6 +67,15 @@ describe('an entry from another node', () => {
     assert.deepEqual(valueIn(one), utf8('again'))
   })
 
+  test('by a former holder does not take back what he handed over, when a stranger brings it', () => {
+    const [one, other] = [setUp(), setUp()]
+    one.apply(create('a'))
+    one.apply(recreate('a', 'b', { value: 'handed over' }))
+    other.apply(create('a', { value: 'taken back' }))
+    assert.equal(hand(other.store, one.store, false).kept, false)
+    assert.deepEqual(valueIn(one.store), utf8('handed over'))
+  })
+
   test('of which a stranger says that it followed another does not take the place of that one', () => {
     const [one, other] = [setUp(), setUp()]
     one.apply(create('a', { value: 'held' }))

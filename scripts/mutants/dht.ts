@@ -80,9 +80,9 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   {
     name: 'an entry that was given back comes in place of the next one',
     file: 'agent/dht/entry.ts',
-    from: 'return equal(former.proven.change.statement.holder, follows.holder)',
-    to: 'return false',
-    tests: [...CHANGES, ...RINGS],
+    from: 'return follows !== undefined && statement.serial <= follows.serial && equal(statement.holder, follows.holder)',
+    to: 'return false && follows === undefined && statement.serial === 0',
+    tests: ['dht/model.test.ts', ...CHANGES, ...RINGS],
   },
   {
     name: 'a claim at one replica beats an accepted entry',

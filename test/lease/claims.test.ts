@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Ip4, Mac } from '../../agent/core/ip.ts'
+import { SILENT } from '../../agent/core/log.ts'
 import { Vigil } from '../../agent/core/vigil.ts'
 import type { Dht, Outcome } from '../../agent/dht/dht.ts'
 import type { ClientId } from '../../agent/lease/lease.ts'
@@ -31,7 +32,7 @@ function setUp(outcome: Outcome, clock = new SimCluster(3).clock) {
   const { random, keys, pool, leaseMs } = new SimCluster(3, { pool: '10.9.0.0/24' })
   const vigil = new Vigil(clock)
   const world = { dht, clock, random, keys, pool, leaseMs, vigil, self: toAddress(1n), reserved: [] }
-  const leases = new LeaseManager({ ...world, store: { load: () => [], save: () => {} } })
+  const leases = new LeaseManager({ ...world, store: { load: () => [], save: () => {} }, log: SILENT })
   return { leases, keysClaimed, pool, vigil, clock }
 }
 

@@ -1,6 +1,14 @@
+import { ABSENCE_MUTANTS } from './absence.ts'
 import { DHT_MUTANTS } from './dht.ts'
 import { LEASE_MUTANTS } from './lease.ts'
 import type { Mutant } from './mutant.ts'
 import { OVERLAY_MUTANTS } from './overlay.ts'
+import { STRANGER_MUTANTS } from './strangers.ts'
 
-export const MUTANTS: readonly Mutant[] = [...DHT_MUTANTS, ...LEASE_MUTANTS, ...OVERLAY_MUTANTS]
+export const MUTANTS: readonly Mutant[] = [
+  ...DHT_MUTANTS,
+  ...LEASE_MUTANTS,
+  ...OVERLAY_MUTANTS,
+  ...ABSENCE_MUTANTS,
+  ...STRANGER_MUTANTS,
+]

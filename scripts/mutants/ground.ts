@@ -30,8 +30,8 @@ export class Ground {
   }
 
   /** Whether a test passes in the tree as it is. */
-  passes(test: string): Promise<boolean> {
-    return this.#succeeds(join('test', test))
+  async passes(test: string): Promise<boolean> {
+    return (await this.#run(join('test', test))).code === 0
   }
 
   async try(mutant: Mutant): Promise<Verdict> {
@@ -39,8 +39,10 @@ export class Ground {
     writeFileSync(path, mutated(mutant, inRoot()))
     try {
       for (const test of mutant.tests) if (!(await this.passes(test))) return test
-      const plays = await this.#succeeds('scripts/mutants/play.ts', String(SEED), String(STORIES))
-      return plays ? undefined : `one of ${STORIES} stories of seed ${SEED}`
+      const { code, output } = await this.#run('scripts/mutants/play.ts', String(SEED), String(STORIES))
+      if (code === 0) return undefined
+      // A mutant that makes a story hang, or throw, prints no number.
+      return output === '' ? `stories of seed ${SEED}: no end` : `story ${output.trim()} of seed ${SEED}`
     } finally {
       cpSync(inRoot(mutant.file), path)
     }
@@ -50,14 +52,19 @@ export class Ground {
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
-  async #succeeds(program: string, ...args: string[]): Promise<boolean> {
+  /** `code`: null when it hung. */
+  async #run(program: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
     const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
       cwd: this.#folder,
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'ignore'],
       timeout: TEST_LIMIT_MS,
       killSignal: 'SIGKILL',
     })
-    const [code] = await once(child, 'exit')
-    return code === 0
+    let output = ''
+    child.stdout.on('data', (part: Buffer) => {
+      output += part
+    })
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, output }
   }
 }

@@ -16,8 +16,9 @@ function watched() {
 
 describe('a node that watches whether it runs', () => {
   test('finds nothing as long as it does, however little comes in', async () => {
-    const { world, gaps } = watched()
+    const { world, vigil, gaps } = watched()
     await world.runFor(600_000)
+    vigil.look()
     assert.deepEqual(gaps, [])
   })
 
@@ -42,6 +43,15 @@ describe('a node that watches whether it runs', () => {
     assert.deepEqual(gaps, [])
     vigil.report(90_000)
     assert.deepEqual(gaps, [90_000])
+  })
+
+  test('knows of its absence when nothing comes in at all', async () => {
+    const { world, clock, gaps } = watched()
+    clock.hold('sleep')
+    await world.runFor(90_000)
+    clock.resume()
+    await world.runFor(ABSENT_AFTER_MS)
+    assert.equal(gaps.length, 1)
   })
 
   test('does not count its end', async () => {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { KEPT_LONGER, MAX_ENTRIES, MAX_ENTRIES_PER_LINK, MAX_ENTRIES_PER_PUBLISHER } from '../../agent/dht/constants.ts'
 import type { EntryStore } from '../../agent/dht/entry-store.ts'
 import type { Proven } from '../../agent/dht/proof.ts'
+import { Quota } from '../../agent/dht/quota.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import { ALICE, BOB, create, remove } from './samples.ts'
 import { LINK, setUp } from './stores.ts'
@@ -44,6 +45,15 @@ describe('room', () => {
     store.sweep(() => true)
     assert.equal(store.size, 0)
     assert.equal(store.apply(next, mallory), 'ok')
+  })
+
+  test('of one publisher comes back entry by entry, while others stay', () => {
+    const quota = new Quota()
+    for (let i = 0; i < MAX_ENTRIES_PER_PUBLISHER; i++) quota.add(LINK, ALICE)
+    assert.equal(quota.hasRoom(LINK, ALICE), false)
+    assert.equal(quota.hasRoom(LINK, BOB), true)
+    quota.subtract(LINK, ALICE)
+    assert.equal(quota.hasRoom(LINK, ALICE), true)
   })
 
   test('for one link is limited whatever names it gives, and for all links together', () => {

@@ -60,4 +60,20 @@ describe('a node that was away for a moment', () => {
     await clock.runFor(1)
     assert.notEqual(leases.usable(offer.ip), undefined)
   })
+
+  test('does not use its lease again while the DHT gives no clear answer', async () => {
+    const sim = await clusterOf(20, 13)
+    const host = sim.hosts()[5]!
+    const { ip } = await sim.clock.complete(sim.lease(host))
+    sim.hold(host, 'sleep')
+    await sim.clock.runFor(NAP_MS)
+    const others = sim.hosts().filter((one) => one !== host)
+    for (const other of others) sim.powerOff(other)
+    sim.resume(host)
+    for (let second = 0; second < 10; second++) {
+      await sim.clock.runFor(1_000)
+      assert.equal(host.leases.usable(ip), undefined)
+    }
+    assert.notEqual(host.leases.holder(ip), undefined)
+  })
 })

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { decode, encode } from '../../agent/core/codec.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import { FALSE_NAMES_WINDOW_MS, MAX_FALSE_NAMES } from '../../agent/overlay/constants.ts'
+import { Hearsay } from '../../agent/overlay/hearsay.ts'
 import { ringAnswerCodec, ringRequestCodec } from '../../agent/overlay/messages.ts'
 import { endpointOf } from '../../sim/sim-link.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { Stranger } from '../fuzz/stranger.ts'
 import { clusterOf } from '../sim/cluster.ts'
 
@@ -40,6 +43,20 @@ describe('a stranger who names neighbours that are not there, at addresses of hi
       assert.ok(dials <= 24, `${dials} dials in ${SECONDS} s`)
     })
   }
+})
+
+test('a peer that named so many nodes which are out of reach is not heeded for a minute, then it is', async () => {
+  const clock = new VirtualClock()
+  const hearsay = new Hearsay(clock)
+  const peer = toAddress(66n)
+  for (let i = 0; i < MAX_FALSE_NAMES; i++) {
+    assert.equal(hearsay.heeds(peer), true)
+    hearsay.onDial(peer)
+    hearsay.onDialEnd(peer, false)
+  }
+  assert.equal(hearsay.heeds(peer), false)
+  await clock.runFor(FALSE_NAMES_WINDOW_MS)
+  assert.equal(hearsay.heeds(peer), true)
 })
 
 /** Each made-up node listens at eight places of a third party. */

@@ -9,7 +9,7 @@ import {
   SUSPECT_DEAD_AFTER_MS,
 } from '../../agent/overlay/constants.ts'
 import { Liveness } from '../../agent/overlay/liveness.ts'
-import { hear, type Peer, Peers } from '../../agent/overlay/peers.ts'
+import { hear, measure, type Peer, Peers } from '../../agent/overlay/peers.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
@@ -92,4 +92,36 @@ describe('liveness', () => {
       [SPARE],
     )
   })
+
+  test('a peer across an ocean whose answer did not come has the time of two of its round trips', async () => {
+    const { clock, peers, answering, died, liveness } = setUp()
+    answering.delete(SPARE)
+    const spare = peers.get(SPARE)!
+    for (let i = 0; i < 50; i++) spare.roundTrip.observe(3_000)
+    liveness.suspect(SPARE)
+    await clock.runFor(6_000)
+    assert.deepEqual(died, [])
+    await clock.runFor(1_000 + 2 * HEARTBEAT_TICK_MS)
+    assert.deepEqual(
+      died.map(({ address }) => address),
+      [SPARE],
+    )
+  })
+})
+
+test('a pong is measured when it answers the only ping in flight, and not when it may answer an earlier one', async () => {
+  const clock = new VirtualClock()
+  const peers = new Peers(toAddress(0n), clock)
+  const peer = peers.add(linkTo(NEIGHBOR))!
+  const pongAfter = async (ms: number) => {
+    await clock.runFor(ms)
+    measure(peer, clock.now())
+    return peer.roundTrip.timeoutMs
+  }
+  peer.askedAt = peer.pingedAt = clock.now()
+  assert.equal(await pongAfter(600), 600 + 4 * 300)
+  peer.askedAt = clock.now()
+  await clock.runFor(700)
+  peer.pingedAt = clock.now()
+  assert.equal(await pongAfter(1), 600 + 4 * 300)
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Address, addressFromBytes, toAddress } from '../../agent/overlay/address.ts'
+import { RENDEZVOUS_KEPT } from '../../agent/overlay/constants.ts'
 import type { Link, LinkLayer } from '../../agent/overlay/link.ts'
 import { Ring } from '../../agent/overlay/ring.ts'
 import { RingMerge } from '../../agent/overlay/ring-merge.ts'
@@ -37,6 +38,16 @@ describe('a node that looks for another ring', () => {
     merge.start()
     await clock.runFor(60_000)
     assert.ok(dialled.includes('given'))
+    merge.stop()
+  })
+
+  test('remembers few of the addresses that strangers name, the latest ones', async () => {
+    const { clock, merge, dialled } = dialling(10)
+    for (let i = 0; i < 1_000; i++) merge.remember([`stranger ${i}`])
+    merge.start()
+    await clock.runFor(2 * 86_400_000)
+    const latest = Array.from({ length: RENDEZVOUS_KEPT }, (_, i) => `stranger ${1_000 - RENDEZVOUS_KEPT + i}`)
+    assert.deepEqual([...new Set(dialled)].sort(), latest.sort())
     merge.stop()
   })
 

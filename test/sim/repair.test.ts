@@ -7,10 +7,10 @@ import { MAJORITY, REMAP, type SubKey } from '../../agent/dht/dht.ts'
 import { changeAnswerCodec, type DhtRequest, dhtRequestCodec, type Verdict } from '../../agent/dht/messages.ts'
 import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
 import { leaseKey } from '../../agent/lease/lease-entry.ts'
-import { isCloser } from '../../agent/overlay/address.ts'
+import { type Address, isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
 import type { SimCluster, SimHost } from '../../sim/sim-cluster.ts'
-import { signed } from '../dht/samples.ts'
+import { PLACES, signed } from '../dht/samples.ts'
 import { clusterOf } from './cluster.ts'
 
 const PASSWORD = utf8('password')
@@ -20,6 +20,11 @@ const KEY = sha256(utf8('the key'))
 
 function holdersOf(sim: SimCluster, subKey: SubKey): SimHost[] {
   return sim.hosts().filter(({ dht }) => dht.store.get(subKey) !== undefined)
+}
+
+/** The two replicas of a sub-key. */
+function sidesOf(sim: SimCluster, subKey: SubKey): readonly [left: Address, right: Address] {
+  return [sim.trueSide(subKey, 'left'), sim.trueSide(subKey, 'right')]
 }
 
 /** Makes all replicas of a sub-key lose its entry, as if they had died at the same moment. */
@@ -105,21 +110,28 @@ describe('one password on several machines', () => {
 })
 
 describe('a change', () => {
-  test('that the other replica cannot confirm is taken back, and stands when it can', async () => {
-    const sim = await clusterOf(20, 6)
-    const subKey = subKeyOf(KEY, 0)
-    const [left, right] = [sim.trueSide(subKey, 'left'), sim.trueSide(subKey, 'right')]
-    const change = signed('create', 'a', { key: KEY, ttlMs: TTL })
-    const request: DhtRequest = { kind: 'change', place: 0, change }
-    const coordinator = sim.host(isCloser(subKey, left, right) ? left : right)
-    sim.network.canTalk = (a, b) => !(a === left && b === right) && !(a === right && b === left)
-    assert.equal(await ask(sim, coordinator, subKey, request).catch(() => 'no answer'), 'not-ready')
-    assert.deepEqual(holdersOf(sim, subKey), [])
-    sim.network.canTalk = () => true
-    assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready), 30_000))
-    assert.equal(await ask(sim, coordinator, subKey, request), 'ok')
-    assert.equal(holdersOf(sim, subKey).length, 2)
-  })
+  for (const first of ['left', 'right'] as const) {
+    test(`that the other replica cannot confirm is taken back, and stands when it can: asked of the ${first} one`, async () => {
+      const sim = await clusterOf(20, 6)
+      // A request ends at the closer one of the two replicas.
+      const place = PLACES.find((one) => {
+        const [left, right] = sidesOf(sim, subKeyOf(KEY, one))
+        return isCloser(subKeyOf(KEY, one), left, right) === (first === 'left')
+      })!
+      const subKey = subKeyOf(KEY, place)
+      const [left, right] = sidesOf(sim, subKey)
+      const change = signed('create', 'a', { key: KEY, ttlMs: TTL })
+      const request: DhtRequest = { kind: 'change', place, change }
+      const coordinator = sim.host(first === 'left' ? left : right)
+      sim.network.canTalk = (a, b) => !(a === left && b === right) && !(a === right && b === left)
+      assert.equal(await ask(sim, coordinator, subKey, request).catch(() => 'no answer'), 'not-ready')
+      assert.deepEqual(holdersOf(sim, subKey), [])
+      sim.network.canTalk = () => true
+      assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole() && sim.hosts().every(({ dht }) => dht.ready), 30_000))
+      assert.equal(await ask(sim, coordinator, subKey, request), 'ok')
+      assert.equal(holdersOf(sim, subKey).length, 2)
+    })
+  }
 
   test('that won a minority is deleted again, and the address is left to whoever won', async () => {
     const sim = await clusterOf(20, 7)

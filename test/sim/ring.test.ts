@@ -123,8 +123,8 @@ describe('ring in virtual time', () => {
     await sim.clock.complete(node.ring.connect(stranger))
     const isLinked = () => node.ring.status().links.some(({ peer }) => peer === stranger)
     assert.equal(isLinked(), true)
-    await sim.clock.runFor(10 * 60_000)
-    assert.equal(isLinked(), false)
+    // Later the two may link again for other reasons.
+    assert.ok(await sim.clock.runUntilTrue(() => !isLinked(), 5 * 60_000, 1_000))
   })
 
   test('the same seed gives the same run', async () => {

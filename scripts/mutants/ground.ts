@@ -64,7 +64,9 @@ export class Ground {
     child.stdout.on('data', (part: Buffer) => {
       output += part
     })
-    const [code] = (await once(child, 'close')) as [number | null]
+    const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
+    // An interrupt ends tests, too; that says nothing of the mutant.
+    if (signal !== null && signal !== 'SIGKILL') throw new Error(`interrupted by ${signal}`)
     return { code, output }
   }
 }

@@ -57,7 +57,9 @@ export class Ground {
       timeout: TEST_LIMIT_MS,
       killSignal: 'SIGKILL',
     })
-    const [code] = await once(child, 'exit')
+    const [code, signal] = await once(child, 'exit')
+    // An interrupt ends tests, too; that says nothing of the mutant.
+    if (signal !== null && signal !== 'SIGKILL') throw new Error(`interrupted by ${signal}`)
     return code === 0
   }
 }

@@ -21,10 +21,9 @@ import {
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
+  NOT_READY,
 } from './messages.ts'
 import { prove } from './proof.ts'
-
-const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
 
 export class Direct {
   readonly #ring: Surroundings
@@ -46,8 +45,8 @@ export class Direct {
     // A left replica that lies has passed nothing on.
     if (!(await this.#shows(right, subKey, change))) {
       const second = decode(changeAnswerCodec, await this.#ask(right, request))
-      if (second.verdict !== 'ok' || !(await this.#shows(right, subKey, change)))
-        return second.verdict === 'ok' ? NOT_READY : second
+      if (second.verdict !== 'ok') return second
+      if (!(await this.#shows(right, subKey, change))) return NOT_READY
     }
     return (await this.#shows(left, subKey, change)) ? answer : NOT_READY
   }

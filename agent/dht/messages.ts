@@ -117,6 +117,7 @@ export type RelieveRequest = Extract<DhtRequest, { kind: 'relieve' }>
 /** `newer`: the entry that made the change stale; proves that the answering node did not invent it. */
 export const changeAnswerCodec = struct({ verdict: verdictCodec, newer: optional(entryCodec) })
 export type ChangeAnswer = Decoded<typeof changeAnswerCodec>
+export const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
 /** False: the asked node knows more than the asker. */
 export const relievedCodec = bool
 export const getAnswerCodec = struct({ verdict: verdictCodec, entry: optional(entryCodec) })

@@ -22,6 +22,7 @@ import {
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
+  NOT_READY,
   relievedCodec,
   type Verdict,
 } from './messages.ts'
@@ -228,7 +229,6 @@ export class Replica {
   }
 }
 
-const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
 const FORGED: ChangeAnswer = { verdict: 'forged', newer: undefined }
 
 function isDeletion({ change }: Proven): boolean {

@@ -7,8 +7,8 @@
  * score is written to bench/results/mutants.json when all were tried. Exit code 1 when a mutant survives.
  */
 
-import { writeFileSync } from 'node:fs'
 import { InputError } from '../agent/core/errors.ts'
+import { writeWhole } from '../agent/core/files.ts'
 import { run } from './lib/main.ts'
 import { inRoot } from './lib/paths.ts'
 import { say, sinceStart } from './lib/progress.ts'
@@ -77,5 +77,5 @@ function record(verdicts: ReadonlyMap<Mutant, Verdict>): void {
     caughtBy: verdicts.get(mutant) ?? null,
   }))
   const figures = { mutants: MUTANTS.length, caught, share: caught / MUTANTS.length, each: mutants }
-  writeFileSync(inRoot('bench', 'results', 'mutants.json'), `${JSON.stringify(figures, null, 2)}\n`)
+  writeWhole(inRoot('bench', 'results', 'mutants.json'), `${JSON.stringify(figures, null, 2)}\n`, 0o644)
 }

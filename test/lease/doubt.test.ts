@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Mac } from '../../agent/core/ip.ts'
-import { SILENT } from '../../agent/core/log.ts'
-import { Vigil } from '../../agent/core/vigil.ts'
-import type { Dht, Outcome } from '../../agent/dht/dht.ts'
-import type { ClientId } from '../../agent/lease/lease.ts'
-import { LeaseManager } from '../../agent/lease/lease-manager.ts'
-import { toAddress } from '../../agent/overlay/address.ts'
-import { SimCluster } from '../../sim/sim-cluster.ts'
+import type { Outcome } from '../../agent/dht/dht.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { clusterOf } from '../sim/cluster.ts'
+import { CLIENT, leasesOver, MAC, WON } from './stand-in.ts'
 
-const CLIENT = 'hw:020000000009' as ClientId
-const MAC = '02:00:00:00:00:09' as Mac
-const WON: Outcome = { votes: ['ok', 'ok', 'ok', 'ok', 'ok'], accepted: 5, won: true, lost: false }
 /** Long enough to be an absence, too short for a request to give up. */
 const NAP_MS = 1_500
 
@@ -30,16 +22,11 @@ describe('a node that was away for a moment', () => {
   })
 
   test('does not take the answer to what it asked before for an answer to its doubt', async () => {
-    const sim = new SimCluster(12)
+    const clock = new VirtualClock()
     const asked: ((outcome: Outcome) => void)[] = []
-    const dht = new Proxy({} as Dht, {
-      get: (_, name) =>
-        name === 'recreate' ? () => new Promise<Outcome>((resolve) => asked.push(resolve)) : () => Promise.resolve(WON),
-    })
-    const vigil = new Vigil(sim.clock)
-    const { clock, random, keys, pool, leaseMs } = sim
-    const world = { dht, clock, random, keys, pool, leaseMs, vigil, self: toAddress(1n), reserved: [] }
-    const leases = new LeaseManager({ ...world, store: { load: () => [], save: () => {} }, log: SILENT })
+    const { leases, vigil } = leasesOver(clock, (operation) =>
+      operation === 'recreate' ? new Promise<Outcome>((resolve) => asked.push(resolve)) : Promise.resolve(WON),
+    )
     const offer = await leases.offer(CLIENT, MAC)
     assert.ok(offer.ok)
     const acquire = async () => {

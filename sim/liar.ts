@@ -23,6 +23,7 @@ import {
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
+  plainly,
 } from '../agent/dht/messages.ts'
 import { holderOf, signChange } from '../agent/dht/proof.ts'
 import { subKeyOf } from '../agent/dht/sub-keys.ts'
@@ -141,7 +142,7 @@ export class Liar implements Bend {
   }
 
   #decision(): Uint8Array {
-    return encode(changeAnswerCodec, { verdict: this.#verdict, newer: undefined })
+    return encode(changeAnswerCodec, plainly(this.#verdict))
   }
 
   #lieAbout({ target }: RequestFrame, body: DhtRequest): Uint8Array {
@@ -195,7 +196,7 @@ export class Liar implements Bend {
     const target = subKeyOf(seen.change.statement.key, seen.place)
     const request: DhtRequest =
       this.#random.below(2) === 0
-        ? { kind: 'change', place: seen.place, change: seen.change }
+        ? { kind: 'change', place: seen.place, change: seen.change, response: undefined }
         : { kind: 'offer', entry: entryOf(seen), both: true }
     void ask(ring, target, request)
   }
@@ -241,7 +242,7 @@ export class Liar implements Bend {
 
 function entryOf({ place, change }: Seen): MovingEntry {
   const { ttlMs } = change.statement
-  return { place, change, ttlMs, ageMs: ttlMs, accepted: true, follows: undefined }
+  return { place, change, ttlMs, ageMs: ttlMs, accepted: true, fresh: true, follows: undefined }
 }
 
 async function ask(ring: Ring, target: Address, request: DhtRequest): Promise<void> {

@@ -21,6 +21,7 @@ import {
   ATTEMPTS,
   BACKOFF_MAX_MS,
   BACKOFF_MIN_MS,
+  CLAIM_TTL_MS,
   MAX_SERIAL,
   MAX_SIGNINGS,
   OPERATION_DEADLINE_MS,
@@ -31,6 +32,7 @@ import type { Direct } from './direct.ts'
 import {
   type Change,
   type ChangeAnswer,
+  type ChangeRequest,
   changeAnswerCodec,
   type DhtRequest,
   dhtRequestCodec,
@@ -39,6 +41,7 @@ import {
   type Statement,
   type Verdict,
 } from './messages.ts'
+import { OpenChallenges } from './open-challenges.ts'
 import { holderOf, type Proven, prove, signChange } from './proof.ts'
 import { subKeysOf } from './sub-keys.ts'
 
@@ -84,6 +87,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   readonly #direct: Direct | undefined
   /** By key: its last operation, until each sub-key has settled it. */
   readonly #latest = new Map<string, Operation>()
+  readonly #challenges: OpenChallenges
   #lastSerial = 0
   #stopped = false
 
@@ -93,10 +97,21 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     this.#direct = parts.direct
     this.#clock = parts.clock
     this.#random = parts.random
+    this.#challenges = new OpenChallenges(parts.clock)
   }
 
-  create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome> {
-    return this.#change({ kind: 'create', key, value, ttlMs, holder: holderOf(key, password) })
+  async create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome> {
+    const wish: Wish = {
+      kind: 'create',
+      key,
+      value,
+      ttlMs: Math.min(ttlMs, CLAIM_TTL_MS),
+      holder: holderOf(key, password),
+    }
+    const outcome = await this.#change(wish)
+    // What goes beyond a claim needs answered challenges, which came with the claim.
+    if (outcome.won && ttlMs > CLAIM_TTL_MS) void this.#change({ ...wish, kind: 'recreate', ttlMs })
+    return outcome
   }
 
   recreate(
@@ -156,8 +171,8 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return verdict === 'missing' ? verdict : verdict === 'ok' ? entry : undefined
   }
 
-  async #routedChange(subKey: SubKey, place: number, change: Change): Promise<ChangeAnswer> {
-    return decode(changeAnswerCodec, await this.#ask(subKey, { kind: 'change', place, change }))
+  async #routedChange(subKey: SubKey, request: ChangeRequest): Promise<ChangeAnswer> {
+    return decode(changeAnswerCodec, await this.#ask(subKey, request))
   }
 
   /** Restores an entry that most sub-keys hold to those that lost it: its signature is valid at all of them. */
@@ -168,7 +183,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     const newest = of.reduce((a, b) => (serialOf(a) >= serialOf(b) ? a : b))
     if (newest.proven === undefined) return
     const { change } = newest.proven
-    const entry = { change, ttlMs: this.#leftOf(newest), ageMs: 0, accepted: false, follows: undefined }
+    const entry = { change, ttlMs: this.#leftOf(newest), ageMs: 0, accepted: false, fresh: false, follows: undefined }
     for (const [place, subKey] of subKeysOf(key).entries()) {
       const vote = readings.find((reading) => reading.subKey === subKey)?.vote
       // Nothing waits for it: what it fails to repair, the next reader or the owner will.
@@ -204,7 +219,10 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return { votes: [...votes, ...Array<Vote>(REMAP - votes.length).fill('no-answer')], ...outcome }
   }
 
-  /** Submits the change to one sub-key; signs it again when another node with the password made a newer one. */
+  /**
+   * Submits the change to one sub-key. Signs it again when another node with the password made a newer one; answers what its
+   * replicas challenge the holder with.
+   */
   async #submit(operation: Operation, subKey: SubKey, place: number): Promise<Reading | undefined> {
     const { wish, changes } = operation
     // A create that is retried after this client has deleted would leave an entry that nobody holds.
@@ -212,9 +230,13 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     if (isLate) return { subKey, vote: 'no-answer' }
     for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
       const change = changes[place]!
-      const { verdict, newer } = await (this.#direct?.change(subKey, place, change) ??
-        this.#routedChange(subKey, place, change))
+      const response = this.#challenges.answer(wish.holder, subKey, change)
+      const request: ChangeRequest = { kind: 'change', place, change, response }
+      const answer = await (this.#direct?.change(subKey, request) ?? this.#routedChange(subKey, request))
+      const { verdict, newer, challenges } = answer
       if (verdict === 'not-ready' || verdict === 'busy') return undefined
+      this.#challenges.keep(wish.holder, subKey, challenges)
+      if (verdict === 'challenged') continue
       if (verdict !== 'stale') return { subKey, vote: voteOf(verdict) }
       const serial = newer && provenSerial(newer, subKey, wish)
       // A later operation of this client must not be undone.

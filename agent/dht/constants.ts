@@ -25,6 +25,21 @@ export const PROOFS_REMEMBERED = 4_096
  * back from a replica that missed the deletion, a create that it overtook, or any node that kept the entry.
  */
 export const TOMBSTONE_MS = 60_000
+/**
+ * The longest time-to-live of a claim, ms: the first change to a free key, which its holder need not answer a challenge
+ * for. It covers the offer of an address to a DHCP client.
+ */
+export const CLAIM_TTL_MS = 60_000
+/** How long a challenge may be answered, ms: no longer than a deletion is remembered. */
+export const CHALLENGE_MS = TOMBSTONE_MS
+/** The length of a challenge's authentication code, bytes: HMAC-SHA256, cut in half. */
+export const CHALLENGE_MAC_BYTES = 16
+/**
+ * How long it is remembered that an entry ended by itself, ms, and of how many sub-keys at most (about 4 MB). Meanwhile
+ * claims there need an answered challenge, so a claim that is replayed keeps its key from others once an hour.
+ */
+export const ENDING_MS = 3_600_000
+export const ENDINGS_REMEMBERED = 32_768
 /** How long a node keeps entries that a new neighbour took over, ms: the neighbour may vanish again. */
 export const RETAIN_MS = 60_000
 /** How often expired and retained entries are swept, ms. */

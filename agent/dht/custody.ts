@@ -151,8 +151,11 @@ export class Custody {
   takeIn({ place, change, ...offered }: MovingEntry, broughtBy: Address, trusted: boolean): Verdict {
     const proven = prove(place, change)
     if (proven === undefined) return 'forged'
+    const wasThere = this.#store.get(proven.subKey) !== undefined
     const { kept, rival } = this.#store.merge({ ...offered, proven }, broughtBy, trusted)
     if (rival !== undefined) void this.#conflicts.tell(rival, broughtBy)
+    // Perhaps a replay. An owner that still has the entry renews it, and answers the challenge.
+    if (!wasThere && this.#store.isCut(proven.subKey)) void this.#conflicts.tell(proven, broughtBy)
     if (kept) return 'ok'
     if (rival !== undefined) return 'taken'
     return this.#store.snapshot(proven.subKey) === undefined ? 'full' : 'stale'

@@ -9,6 +9,7 @@ import type { Random } from '../core/random.ts'
 import type { Vigil } from '../core/vigil.ts'
 import { SERVICES } from '../overlay/overlay.ts'
 import { Beside, type Surroundings } from './beside.ts'
+import { Challenges } from './challenges.ts'
 import { DhtClient } from './client.ts'
 import { SWEEP_PERIOD_MS } from './constants.ts'
 import { type Custodian, Custody, type RingView } from './custody.ts'
@@ -48,7 +49,7 @@ export class DhtNode extends DhtClient implements Dht {
       if (this.#custody.open) this.onReady()
     }
     const custody = new Custody({ ring, store, clock, random, opened })
-    const replica = new Replica({ ring, custody, store })
+    const replica = new Replica({ ring, custody, store, challenges: new Challenges(parts) })
     this.store = store
     this.#custody = custody
     this.#replica = replica

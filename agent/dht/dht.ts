@@ -33,7 +33,10 @@ export interface Found {
 }
 
 export interface Dht {
-  /** Inserts if there is no live entry, or one with the same password (idempotent). */
+  /**
+   * Inserts if there is no live entry, or one with the same password (idempotent). The outcome is that of a claim of a
+   * minute. What `ttlMs` asks beyond is added in the background; where that fails, the entry ends with the claim.
+   */
   create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome>
   /** Replaces an entry whose password is `oldPassword`; re-inserts one that has expired. */
   recreate(

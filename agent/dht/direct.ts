@@ -16,12 +16,13 @@ import type { SubKey } from './dht.ts'
 import {
   type Change,
   type ChangeAnswer,
+  type ChangeRequest,
   changeAnswerCodec,
   type DhtRequest,
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
-  NOT_READY,
+  plainly,
 } from './messages.ts'
 import { prove } from './proof.ts'
 
@@ -35,20 +36,20 @@ export class Direct {
   }
 
   /** @throws DeliveryError, DecodeError */
-  async change(subKey: SubKey, place: number, change: Change): Promise<ChangeAnswer> {
+  async change(subKey: SubKey, request: ChangeRequest): Promise<ChangeAnswer> {
+    const { change } = request
     const sides = await this.#beside.find(subKey)
-    if (sides === undefined) return NOT_READY
+    if (sides === undefined) return plainly('not-ready')
     const { left, right } = sides
-    const request = { kind: 'change', place, change } as const
     const answer = decode(changeAnswerCodec, await this.#ask(left, request))
     if (answer.verdict !== 'ok' || change.statement.kind === 'delete') return answer
     // A left replica that lies has passed nothing on.
     if (!(await this.#shows(right, subKey, change))) {
       const second = decode(changeAnswerCodec, await this.#ask(right, request))
       if (second.verdict !== 'ok') return second
-      if (!(await this.#shows(right, subKey, change))) return NOT_READY
+      if (!(await this.#shows(right, subKey, change))) return plainly('not-ready')
     }
-    return (await this.#shows(left, subKey, change)) ? answer : NOT_READY
+    return (await this.#shows(left, subKey, change)) ? answer : plainly('not-ready')
   }
 
   /**

@@ -7,14 +7,17 @@
  * - a repeated change gets the same verdict and does not extend the entry's life;
  * - a merge between two replicas ends the same way at both;
  * - an entry that its holder gave back never replaces the one that followed it;
+ * - a change that ended comes back only as long as its holder answers challenges. Without, it lasts for no more than a
+ *   claim's minute, once in `ENDING_MS`;
  * - the store keeps at most `MAX_ENTRIES`, and from each linked node no more than its quota.
  */
 
 import { equal } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Address, rightward } from '../overlay/address.ts'
-import { KEPT_LONGER, MAX_TTL_MS, TOMBSTONE_MS } from './constants.ts'
+import { CLAIM_TTL_MS, KEPT_LONGER, MAX_TTL_MS, TOMBSTONE_MS } from './constants.ts'
 import type { SubKey } from './dht.ts'
+import { Endings } from './endings.ts'
 import {
   actsFor,
   areRelated,
@@ -42,10 +45,12 @@ export class EntryStore {
   readonly #entries = new Map<SubKey, Entry>()
   readonly #order = new SortedKeys()
   readonly #quota = new Quota()
+  readonly #endings: Endings
   readonly #clock: Clock
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#endings = new Endings(clock)
   }
 
   get size(): number {
@@ -64,31 +69,46 @@ export class EntryStore {
   }
 
   /** The verdict that `apply` would return; changes nothing. */
-  judge({ subKey, change }: Proven, broughtBy: Address): Verdict {
+  judge(proven: Proven, broughtBy: Address, answeredAt?: number): Verdict {
+    const { subKey, change } = proven
     const { kind, publisher, serial } = change.statement
     const known = this.#current(subKey)
     if (known !== undefined) {
-      if (isSame(change, known.proven.change)) return 'ok'
+      if (isSame(change, known.proven.change)) return this.#counts(proven, answeredAt) ? 'ok' : 'challenged'
       const mayChange = actsFor(change, known.proven.change)
       if (!mayChange && !isDeletion(known)) return kind === 'create' ? 'taken' : 'wrong-password'
       if (mayChange && serial <= serialOf(known)) return 'stale'
       if (wasGivenBack(change, known)) return 'stale'
     }
-    if (known !== undefined && !isDeletion(known)) return 'ok'
-    if (kind === 'delete') return 'missing'
-    return known !== undefined || this.#quota.hasRoom(broughtBy, publisher) ? 'ok' : 'full'
+    const isLive = known !== undefined && !isDeletion(known)
+    if (kind === 'delete') return isLive ? 'ok' : 'missing'
+    if (known === undefined && !this.#quota.hasRoom(broughtBy, publisher)) return 'full'
+    return this.#counts(proven, answeredAt) ? 'ok' : 'challenged'
   }
 
-  apply(proven: Proven, broughtBy: Address): Verdict {
-    const verdict = this.judge(proven, broughtBy)
+  /** `answeredAt`: when the challenge was drawn that the holder answers with this change, ms; undefined: he answers none. */
+  apply(proven: Proven, broughtBy: Address, answeredAt?: number): Verdict {
+    const verdict = this.judge(proven, broughtBy, answeredAt)
     const known = this.#current(proven.subKey)
     if (verdict === 'ok') {
-      const repeated = known !== undefined && isSame(proven.change, known.proven.change)
+      const fresh = this.#isFresh(proven, answeredAt)
+      const repeated = known !== undefined && isSame(proven.change, known.proven.change) && known.fresh === fresh
       // A repeated change becomes a new object, so `restore` for the first one leaves it in place.
-      this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy))
+      this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy, fresh))
     }
     if (verdict === 'missing') this.#forestall(proven, known, broughtBy)
     return verdict
+  }
+
+  /** Whether the entry of a sub-key is known to be no replay. */
+  isFresh(subKey: SubKey): boolean {
+    return this.get(subKey)?.fresh ?? false
+  }
+
+  /** Whether the entry of a sub-key ends before its signed time, because its holder has answered no challenge. */
+  isCut(subKey: SubKey): boolean {
+    const entry = this.get(subKey)
+    return entry !== undefined && !entry.fresh && entry.proven.change.statement.ttlMs > CLAIM_TTL_MS
   }
 
   /** Both replicas have `holder`'s entry. False when that was known already, or there is no such entry. */
@@ -122,14 +142,15 @@ export class EntryStore {
     const ours = this.#current(subKey)
     if (theirs.expiresAt <= this.#clock.now()) return { kept: false, rival: undefined }
     if (ours === undefined) {
-      const room = this.#quota.hasRoom(broughtBy, change.statement.publisher)
-      if (room) this.#put(theirs)
-      return { kept: room, rival: undefined }
+      const mayReturn = trusted || isDeletion(theirs) || this.#endings.of(subKey) === undefined
+      const kept = mayReturn && this.#quota.hasRoom(broughtBy, change.statement.publisher)
+      if (kept) this.#put(theirs)
+      return { kept, rival: undefined }
     }
     if (isSame(change, ours.proven.change)) {
       if (theirs.accepted) this.accept(subKey, change.statement.holder)
       const held = this.get(subKey)
-      if (held !== undefined && theirs.heldSince < held.heldSince) this.#put({ ...held, heldSince: theirs.heldSince })
+      if (held !== undefined) this.#put(joined(held, theirs))
       return { kept: true, rival: undefined }
     }
     if (areRelated(change, ours.proven.change)) {
@@ -138,7 +159,14 @@ export class EntryStore {
       const kept = mayFollow && change.statement.serial > serialOf(ours)
       const accepted = ours.accepted || theirs.accepted
       const heldSince = Math.min(ours.heldSince, theirs.heldSince)
-      if (kept) this.#put({ ...theirs, heldSince, accepted, follows: theirs.follows ?? ours.follows })
+      const follows = theirs.follows ?? ours.follows
+      const live = isDeletion(ours) ? undefined : ours
+      const fresh = theirs.fresh || (live?.fresh ?? false)
+      const expiresAt =
+        fresh || isDeletion(theirs)
+          ? this.#endOf(offered, true)
+          : Math.min(theirs.expiresAt, live?.expiresAt ?? Infinity)
+      if (kept) this.#put({ ...theirs, heldSince, accepted, follows, fresh, expiresAt })
       return { kept, rival: undefined }
     }
     // Neither owner lost anything: the earlier holder had given the entry back.
@@ -165,8 +193,8 @@ export class EntryStore {
    */
   doubt(): void {
     const now = this.#clock.now()
-    for (const [subKey, entry] of [...this.#entries]) {
-      if (entry.expiresAt <= now) this.#remove(subKey)
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.expiresAt <= now) this.#end(entry)
       else this.#put({ ...entry, accepted: false, heldSince: now })
     }
   }
@@ -206,25 +234,50 @@ export class EntryStore {
     return found
   }
 
-  toMoving({ proven: { place, change }, expiresAt, heldSince, accepted, follows }: Entry): MovingEntry {
+  toMoving({ proven: { place, change }, expiresAt, heldSince, ...told }: Entry): MovingEntry {
     const now = this.#clock.now()
-    return { place, change, ttlMs: Math.ceil(expiresAt - now), ageMs: Math.floor(now - heldSince), accepted, follows }
+    const { accepted, fresh, follows } = told
+    const [ttlMs, ageMs] = [Math.ceil(expiresAt - now), Math.floor(now - heldSince)]
+    return { place, change, ttlMs, ageMs, accepted, fresh, follows }
   }
 
   /** Drops entries that expired or that `keep` rejects. */
   sweep(keep: (subKey: SubKey) => boolean): void {
     const now = this.#clock.now()
-    for (const [subKey, { expiresAt }] of this.#entries) if (expiresAt <= now || !keep(subKey)) this.#remove(subKey)
+    for (const [subKey, entry] of this.#entries) {
+      if (entry.expiresAt <= now) this.#end(entry)
+      else if (!keep(subKey)) this.#remove(subKey)
+    }
   }
 
   #current(subKey: SubKey): Entry | undefined {
     const entry = this.#entries.get(subKey)
     if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry
-    this.#remove(subKey)
+    this.#end(entry)
     return undefined
   }
 
-  #changed(proven: Proven, broughtBy: Address): Entry {
+  #end({ proven: { subKey }, expiresAt }: Entry): void {
+    this.#remove(subKey)
+    this.#endings.add(subKey, expiresAt)
+  }
+
+  /** Whether its holder made the change lately: he answered a challenge drawn after the last entry ended, or renews one. */
+  #isFresh({ subKey }: Proven, answeredAt: number | undefined): boolean {
+    if (this.isFresh(subKey)) return true
+    return answeredAt !== undefined && answeredAt >= (this.#endings.of(subKey) ?? 0)
+  }
+
+  /** Whether the change is fresh, or a claim of a free key, or one that was taken before. */
+  #counts(proven: Proven, answeredAt: number | undefined): boolean {
+    const { subKey, change } = proven
+    if (change.statement.kind === 'delete' || this.#isFresh(proven, answeredAt)) return true
+    const live = this.get(subKey)
+    const isFree = live === undefined ? this.#endings.of(subKey) === undefined : isSame(change, live.proven.change)
+    return isFree && change.statement.ttlMs <= CLAIM_TTL_MS
+  }
+
+  #changed(proven: Proven, broughtBy: Address, fresh: boolean): Entry {
     const now = this.#clock.now()
     const known = this.#current(proven.subKey)
     const live = known === undefined || isDeletion(known) ? undefined : known
@@ -232,24 +285,29 @@ export class EntryStore {
     const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
     const { heldSince, accepted } = live ?? { heldSince: now, accepted: false }
     const follows = known === undefined ? undefined : followed(known, proven.change)
-    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, follows }
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, fresh, follows }
   }
 
   /** There is nothing to delete. Keeps the deletion, so that a change it overtook on the way is rejected. */
   #forestall(proven: Proven, known: Entry | undefined, broughtBy: Address): void {
     const mine = known !== undefined && actsFor(proven.change, known.proven.change)
     const free = known === undefined && this.#quota.hasRoom(broughtBy, proven.change.statement.publisher)
-    if (mine || free) this.#put(this.#changed(proven, broughtBy))
+    if (mine || free) this.#put(this.#changed(proven, broughtBy, false))
   }
 
-  #received({ proven, ttlMs, ageMs, accepted, follows }: Offered, broughtBy: Address, trusted: boolean): Entry {
+  #received(offered: Offered, broughtBy: Address, trusted: boolean): Entry {
     const now = this.#clock.now()
-    const { kind, ttlMs: signedMs } = proven.change.statement
-    const lastsMs = Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : signedMs * KEPT_LONGER)
-    const expiresAt = now + lastsMs
+    const { proven, ageMs, accepted, fresh, follows } = offered
     // The change proves nothing else: the rest is the word of the node that hands it over.
-    const told = trusted ? { heldSince: now - ageMs, accepted, follows } : UNTOLD
-    return { proven, broughtBy, expiresAt, heldSince: now, ...told }
+    const told = trusted ? { heldSince: now - ageMs, accepted, fresh, follows } : UNTOLD
+    return { proven, broughtBy, heldSince: now, ...told, expiresAt: this.#endOf(offered, told.fresh) }
+  }
+
+  /** When an entry that another node has ends here: no later than its signed time-to-live says, nor than a claim if not fresh. */
+  #endOf({ proven, ttlMs }: Offered, fresh: boolean): number {
+    const { kind, ttlMs: signedMs } = proven.change.statement
+    const longestMs = fresh ? signedMs : Math.min(signedMs, CLAIM_TTL_MS)
+    return this.#clock.now() + Math.min(ttlMs, kind === 'delete' ? MAX_TTL_MS : longestMs * KEPT_LONGER)
   }
 
   #put(entry: Entry): void {
@@ -270,4 +328,15 @@ export class EntryStore {
 }
 
 /** From an untrusted node only the change itself counts, because it is signed. */
-const UNTOLD = { accepted: false, follows: undefined }
+const UNTOLD = { accepted: false, fresh: false, follows: undefined }
+
+/** One entry as two nodes have it: held since the earlier time; fresh, and for as long, if either knows that. */
+function joined(ours: Entry, theirs: Entry): Entry {
+  const expiresAt = theirs.fresh && !ours.fresh ? Math.max(ours.expiresAt, theirs.expiresAt) : ours.expiresAt
+  return {
+    ...ours,
+    heldSince: Math.min(ours.heldSince, theirs.heldSince),
+    fresh: ours.fresh || theirs.fresh,
+    expiresAt,
+  }
+}

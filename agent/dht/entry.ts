@@ -19,6 +19,8 @@ export interface Entry {
   readonly heldSince: number
   /** Both replicas are known to have accepted it, or the entry it re-creates: it is not a claim at one replica only. */
   readonly accepted: boolean
+  /** Its holder answered a challenge here or, as that node says, at the trusted node that handed it over. */
+  readonly fresh: boolean
   /** The entry before it, which its holder gave back. */
   readonly follows: GivenBack | undefined
 }
@@ -29,6 +31,7 @@ export interface Offered {
   readonly ttlMs: number
   readonly ageMs: number
   readonly accepted: boolean
+  readonly fresh: boolean
   readonly follows: GivenBack | undefined
 }
 
@@ -68,11 +71,13 @@ export function areRelated(a: Change, b: Change): boolean {
 }
 
 /**
- * Which of two holders' entries stays: an accepted one rather than a claim at one replica only; of two that won on two
- * sides of a partition, the one held longer. Every node that compares the two decides the same.
+ * Which of two holders' entries stays: an accepted one rather than a claim at one replica only; a fresh one rather than one
+ * that may be a replay; of two that won on two sides of a partition, the one held longer. Every node that compares the two
+ * decides the same.
  */
 export function goesBefore(a: Entry, b: Entry): boolean {
   if (a.accepted !== b.accepted) return a.accepted
+  if (a.fresh !== b.fresh) return a.fresh
   const older = b.heldSince - a.heldSince
   if (Math.abs(older) >= SAME_AGE_MS) return older > 0
   return hex(a.proven.change.statement.holder) < hex(b.proven.change.statement.holder)

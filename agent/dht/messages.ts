@@ -16,7 +16,7 @@ import {
 } from '../core/codec.ts'
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../core/ed25519.ts'
 import { addressCodec } from '../overlay/address.ts'
-import { MAX_KEY_BYTES, MAX_TTL_MS, MAX_VALUE_BYTES, PAGE_ENTRIES } from './constants.ts'
+import { CHALLENGE_MAC_BYTES, MAX_KEY_BYTES, MAX_TTL_MS, MAX_VALUE_BYTES, PAGE_ENTRIES } from './constants.ts'
 import { REMAP } from './dht.ts'
 
 /** What the signatures of a change cover. */
@@ -50,7 +50,8 @@ const place = atMost(u8, REMAP - 1)
 /**
  * `not-ready`: this node does not answer for the sub-key now (it is joining, or a neighbour just came or went); retry.
  * `busy`: another change to the same sub-key is under way; retry. `full`: there is no room for this publisher. `stale`:
- * the same holder made a newer change. `forged`: a signature is not valid, or not at this sub-key.
+ * the same holder made a newer change. `forged`: a signature is not valid, or not at this sub-key. `challenged`: the
+ * change may be a replay; its holder must answer the challenges that come with the verdict.
  */
 export const verdictCodec = oneOf(
   'ok',
@@ -62,8 +63,22 @@ export const verdictCodec = oneOf(
   'full',
   'stale',
   'forged',
+  'challenged',
 )
 export type Verdict = Decoded<typeof verdictCodec>
+
+/** What a replica draws for the holder of one change to answer. Only the replica that drew it can tell that it did. */
+export const challengeCodec = struct({
+  /** When it was drawn, ms by the replica's clock. */
+  at: u48,
+  mac: fixed(CHALLENGE_MAC_BYTES),
+})
+export type Challenge = Decoded<typeof challengeCodec>
+
+/** The challenges of a sub-key's two replicas, and the signature of them and of the change by the change's holder. */
+export const challengesCodec = list(challengeCodec, 2)
+export const responseCodec = struct({ challenges: challengesCodec, signature: fixed(SIGNATURE_BYTES) })
+export type Response = Decoded<typeof responseCodec>
 
 /** An entry that its holder gave back, up to and including the change with this serial. */
 export const givenBackCodec = struct({ holder: fixed(PUBLIC_KEY_BYTES), serial: u48 })
@@ -79,6 +94,8 @@ export const entryCodec = struct({
   ageMs: u48,
   /** Both replicas are known to have accepted it. */
   accepted: bool,
+  /** Its holder answered a challenge: it is no replay. */
+  fresh: bool,
   /** The entry before it, given back by its holder: it must not return from a replica that missed that. */
   follows: optional(givenBackCodec),
 })
@@ -86,10 +103,12 @@ export type MovingEntry = Decoded<typeof entryCodec>
 
 export const dhtRequestCodec = union({
   /** Client to the closest node of the sub-key that the request is addressed to. */
-  change: struct({ place, change: changeCodec }),
+  change: struct({ place, change: changeCodec, response: optional(responseCodec) }),
   get: struct({}),
   /** One replica to the other: do the same. */
-  replicate: struct({ place, change: changeCodec }),
+  replicate: struct({ place, change: changeCodec, response: optional(responseCodec) }),
+  /** One replica to the other: challenge this holder. */
+  challenge: struct({ key: addressCodec, holder: fixed(PUBLIC_KEY_BYTES) }),
   /** One replica to the other: you and I have it. */
   accepted: struct({ key: addressCodec, holder: fixed(PUBLIC_KEY_BYTES) }),
   /**
@@ -111,13 +130,25 @@ export const dhtRequestCodec = union({
 })
 
 export type DhtRequest = Decoded<typeof dhtRequestCodec>
+export type ChangeRequest = Extract<DhtRequest, { kind: 'change' }>
 export type PullRequest = Extract<DhtRequest, { kind: 'pull' }>
 export type RelieveRequest = Extract<DhtRequest, { kind: 'relieve' }>
 
-/** `newer`: the entry that made the change stale; proves that the answering node did not invent it. */
-export const changeAnswerCodec = struct({ verdict: verdictCodec, newer: optional(entryCodec) })
+/**
+ * `newer`: the entry that made the change stale; proves that the answering node did not invent it. `challenges`: to be
+ * answered by the holder's next change, or, where the verdict is `challenged`, before this one counts.
+ */
+export const changeAnswerCodec = struct({
+  verdict: verdictCodec,
+  newer: optional(entryCodec),
+  challenges: challengesCodec,
+})
 export type ChangeAnswer = Decoded<typeof changeAnswerCodec>
-export const NOT_READY: ChangeAnswer = { verdict: 'not-ready', newer: undefined }
+
+/** An answer that says nothing but its verdict. */
+export function plainly(verdict: Verdict): ChangeAnswer {
+  return { verdict, newer: undefined, challenges: [] }
+}
 /** False: the asked node knows more than the asker. */
 export const relievedCodec = bool
 export const getAnswerCodec = struct({ verdict: verdictCodec, entry: optional(entryCodec) })

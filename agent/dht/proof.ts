@@ -5,7 +5,7 @@
  * Guarantees: every field of a `Proven` change, and whose place the change takes, was signed by the holder of its password
  * and, when the password changes, by the former holder. The change is valid for its sub-key. Only `prove` makes one. So
  * nobody can add a former holder to a change or leave one out. A signature does not prove when it was made: an old change
- * can be replayed, and loses to any newer one that is remembered.
+ * can be replayed. It loses to any newer one that is remembered, and else is challenged (`Challenges`).
  */
 
 import { EMPTY, equal, hex, hmac, sha256, utf8 } from '../core/bytes.ts'

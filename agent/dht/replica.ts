@@ -11,18 +11,21 @@ import { EMPTY } from '../core/bytes.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
 import { DeliveryError, Refusal, type Request, SERVICES } from '../overlay/overlay.ts'
+import type { Challenges } from './challenges.ts'
 import { REPLICA_REQUEST, TELL_ACCEPTED_TRIES } from './constants.ts'
 import type { Custodian, Custody, RingView } from './custody.ts'
 import type { SubKey } from './dht.ts'
 import type { EntryStore } from './entry-store.ts'
 import {
+  type Change,
   type ChangeAnswer,
   changeAnswerCodec,
   type DhtRequest,
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
-  NOT_READY,
+  plainly,
+  type Response,
   relievedCodec,
   type Verdict,
 } from './messages.ts'
@@ -33,15 +36,17 @@ export class Replica {
   readonly #ring: RingView
   readonly #custody: Custody
   readonly #store: EntryStore
+  readonly #challenges: Challenges
   /** Sub-keys with a change that this node is coordinating. */
   readonly #working = new Set<SubKey>()
   /** A node says that an entry of this node gave way to another. */
   onContested: (subKey: SubKey) => void = () => {}
 
-  constructor(parts: { ring: RingView; custody: Custody; store: EntryStore }) {
+  constructor(parts: { ring: RingView; custody: Custody; store: EntryStore; challenges: Challenges }) {
     this.#ring = parts.ring
     this.#custody = parts.custody
     this.#store = parts.store
+    this.#challenges = parts.challenges
   }
 
   async serve(request: Request): Promise<Uint8Array> {
@@ -56,12 +61,15 @@ export class Replica {
         const proven = prove(body.place, body.change)
         // A client that speaks to a replica itself names it as the target.
         if (proven === undefined || (request.delivery === 'closest' && proven.subKey !== target))
-          return encode(changeAnswerCodec, FORGED)
-        return encode(changeAnswerCodec, await this.#coordinate(proven, via))
+          return encode(changeAnswerCodec, plainly('forged'))
+        return encode(changeAnswerCodec, await this.#coordinate({ proven, via, response: body.response }))
       }
       case 'replicate':
         mustBeLinked(request)
-        return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via))
+        return encode(changeAnswerCodec, this.#replicate(prove(body.place, body.change), via, body.response))
+      case 'challenge':
+        mustBeLinked(request)
+        return encode(changeAnswerCodec, this.#challenge(body.key, body.holder, via))
       case 'accepted':
         mustBeLinked(request)
         if (this.#custody.custodianOf(body.key)?.partner === via) this.#store.accept(body.key, body.holder)
@@ -77,7 +85,7 @@ export class Replica {
         const verdict = body.both
           ? await this.#takeIn(body.entry, via, source === via && this.#ring.isNear(via))
           : this.#takeInFromPartner(body.entry, via)
-        return encode(changeAnswerCodec, { verdict, newer: undefined })
+        return encode(changeAnswerCodec, plainly(verdict))
       }
       case 'contested':
         this.onContested(body.key)
@@ -95,26 +103,32 @@ export class Replica {
     return encode(getAnswerCodec, { verdict: found === undefined ? 'missing' : 'ok', entry })
   }
 
-  async #coordinate(proven: Proven, via: Address): Promise<ChangeAnswer> {
-    const { subKey } = proven
+  async #coordinate(submitted: Submitted): Promise<ChangeAnswer> {
+    const { subKey, change } = submitted.proven
     const custodian = this.#custody.custodianOf(subKey)
-    if (custodian === undefined) return NOT_READY
-    if (this.#working.has(subKey)) return { verdict: 'busy', newer: undefined }
+    if (custodian === undefined) return plainly('not-ready')
+    if (this.#working.has(subKey)) return plainly('busy')
     this.#working.add(subKey)
     try {
-      const answer = await this.#lead(proven, via, custodian)
-      if (answer.verdict === 'ok') this.#accept(proven, custodian)
-      return answer
+      const answer = await this.#lead(submitted, custodian)
+      if (answer.verdict === 'ok') this.#accept(submitted.proven, custodian)
+      return answer.verdict === 'challenged' ? await this.#challengedByBoth(subKey, change, custodian) : answer
     } finally {
       this.#working.delete(subKey)
     }
   }
 
-  #lead(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
-    if (custodian.partner === undefined) return Promise.resolve(this.#apply(proven, via))
-    return custodian.side === 'right'
-      ? this.#leadAsLeft(proven, via, custodian)
-      : this.#leadAsRight(proven, via, custodian)
+  #lead(submitted: Submitted, custodian: Custodian): Promise<ChangeAnswer> {
+    if (custodian.partner === undefined) return Promise.resolve(this.#apply(submitted))
+    return custodian.side === 'right' ? this.#leadAsLeft(submitted, custodian) : this.#leadAsRight(submitted, custodian)
+  }
+
+  /** One replica refused the change until its holder answers. The other may ask the same, so both challenge him at once. */
+  async #challengedByBoth(subKey: SubKey, { statement }: Change, { partner }: Custodian): Promise<ChangeAnswer> {
+    const { holder } = statement
+    const theirs = partner && (await this.#ask(partner, { kind: 'challenge', key: subKey, holder }))
+    const challenges = [this.#challenges.draw(subKey, holder), ...(theirs?.challenges ?? []).slice(0, 1)]
+    return { ...plainly('challenged'), challenges }
   }
 
   /** Both replicas have the entry: it prevails over any that only one of them has. */
@@ -137,44 +151,51 @@ export class Replica {
   }
 
   /** This node is the left replica: it decides first, and undoes the change when the right one rejects it. */
-  async #leadAsLeft(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
+  async #leadAsLeft(submitted: Submitted, custodian: Custodian): Promise<ChangeAnswer> {
+    const { proven } = submitted
     const { subKey } = proven
     const before = this.#store.snapshot(subKey)
-    const ours = this.#apply(proven, via)
-    if (isDeletion(proven)) return this.#deleteAtPartner(proven, ours, custodian)
+    const ours = this.#apply(submitted)
+    if (isDeletion(proven)) return this.#deleteAtPartner(submitted, ours, custodian)
     if (ours.verdict !== 'ok') return ours
     const made = this.#store.snapshot(subKey)
-    const theirs = await this.#askPartner(custodian, proven)
-    const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? NOT_READY : theirs
+    const theirs = await this.#askPartner(custodian, submitted)
+    const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? plainly('not-ready') : theirs
     if (answer.verdict !== 'ok') this.#store.restore(subKey, made, before)
-    return answer
+    return withChallenges(answer, ours)
   }
 
   /** A deletion removes what its signer holds, even an entry that only one replica has. */
-  async #deleteAtPartner(proven: Proven, ours: ChangeAnswer, custodian: Custodian): Promise<ChangeAnswer> {
+  async #deleteAtPartner(submitted: Submitted, ours: ChangeAnswer, custodian: Custodian): Promise<ChangeAnswer> {
     if (ours.verdict !== 'ok' && ours.verdict !== 'missing') return ours
-    return worst(await this.#askPartner(custodian, proven), ours)
+    return worst(await this.#askPartner(custodian, submitted), ours)
   }
 
   /** This node is the right replica: the left one decides first. */
-  async #leadAsRight(proven: Proven, via: Address, custodian: Custodian): Promise<ChangeAnswer> {
+  async #leadAsRight(submitted: Submitted, custodian: Custodian): Promise<ChangeAnswer> {
+    const { proven, via } = submitted
     const deletes = isDeletion(proven)
-    const forecast = this.#answer(proven, this.#store.judge(proven, via))
+    const forecast = this.#answer(proven, this.#store.judge(proven, via, this.#answeredAt(submitted)))
     if (forecast.verdict !== 'ok' && !deletes) return forecast
-    const theirs = await this.#askPartner(custodian, proven)
+    const theirs = await this.#askPartner(custodian, submitted)
     if (theirs.verdict !== 'ok' && !deletes) return theirs
-    if (!this.#stillWith(proven.subKey, custodian)) return NOT_READY
-    const ours = this.#apply(proven, via)
-    return deletes ? worst(theirs, ours) : ours
+    if (!this.#stillWith(proven.subKey, custodian)) return plainly('not-ready')
+    const ours = this.#apply(submitted)
+    return deletes ? worst(theirs, ours) : withChallenges(ours, theirs)
   }
 
-  #replicate(proven: Proven | undefined, via: Address): ChangeAnswer {
-    if (proven === undefined) return FORGED
+  #replicate(proven: Proven | undefined, via: Address, response: Response | undefined): ChangeAnswer {
+    if (proven === undefined) return plainly('forged')
     const custodian = this.#custody.custodianOf(proven.subKey)
-    if (custodian?.partner !== via) return NOT_READY
+    if (custodian?.partner !== via) return plainly('not-ready')
     // Both replicas lead at the same moment: the left one goes first, the right one retries.
-    if (custodian.side === 'right' && this.#working.has(proven.subKey)) return { verdict: 'busy', newer: undefined }
-    return this.#apply(proven, via)
+    if (custodian.side === 'right' && this.#working.has(proven.subKey)) return plainly('busy')
+    return this.#apply({ proven, via, response })
+  }
+
+  #challenge(subKey: SubKey, holder: Uint8Array, via: Address): ChangeAnswer {
+    if (this.#custody.custodianOf(subKey)?.partner !== via) return plainly('not-ready')
+    return { ...plainly('challenged'), challenges: [this.#challenges.draw(subKey, holder)] }
   }
 
   /** An entry from a former replica, or from a reader that found it missing: both replicas take it, or neither. */
@@ -198,18 +219,31 @@ export class Replica {
     return custodian?.partner === via ? this.#custody.takeIn(entry, via, true) : 'not-ready'
   }
 
-  #apply(proven: Proven, via: Address): ChangeAnswer {
-    return this.#answer(proven, this.#store.apply(proven, via))
+  #apply(submitted: Submitted): ChangeAnswer {
+    const { proven, via } = submitted
+    return this.#answer(proven, this.#store.apply(proven, via, this.#answeredAt(submitted)))
   }
 
-  /** The client of a stale change also gets the newer one, whose serial its next change must exceed. */
-  #answer({ subKey }: Proven, verdict: Verdict): ChangeAnswer {
+  #answeredAt({ proven, response }: Submitted): number | undefined {
+    // Most changes renew a fresh entry, and need no second signature checked.
+    return this.#store.isFresh(proven.subKey) ? undefined : this.#challenges.answeredAt(proven, response)
+  }
+
+  /**
+   * The client of a stale change also gets the newer one, whose serial its next change must exceed. The client of a claim
+   * gets the challenge that its next change must answer.
+   */
+  #answer({ subKey, change }: Proven, verdict: Verdict): ChangeAnswer {
     const newer = verdict === 'stale' ? this.#store.snapshot(subKey) : undefined
-    return { verdict, newer: newer && this.#store.toMoving(newer) }
+    const isClaim = verdict === 'ok' && change.statement.kind !== 'delete' && !this.#store.isFresh(subKey)
+    const challenges = isClaim ? [this.#challenges.draw(subKey, change.statement.holder)] : []
+    return { verdict, newer: newer && this.#store.toMoving(newer), challenges }
   }
 
-  #askPartner({ partner }: Custodian, { place, change }: Proven): Promise<ChangeAnswer> {
-    return partner === undefined ? Promise.resolve(NOT_READY) : this.#ask(partner, { kind: 'replicate', place, change })
+  #askPartner({ partner }: Custodian, { proven, response }: Submitted): Promise<ChangeAnswer> {
+    const { place, change } = proven
+    const request: DhtRequest = { kind: 'replicate', place, change, response }
+    return partner === undefined ? Promise.resolve(plainly('not-ready')) : this.#ask(partner, request)
   }
 
   async #ask(partner: Address, request: DhtRequest): Promise<ChangeAnswer> {
@@ -218,7 +252,7 @@ export class Replica {
       const answer = await this.#ring.request(SERVICES.dht, partner, body, REPLICA_REQUEST)
       return decode(changeAnswerCodec, answer.body)
     } catch (error) {
-      if (error instanceof DeliveryError || error instanceof DecodeError) return NOT_READY
+      if (error instanceof DeliveryError || error instanceof DecodeError) return plainly('not-ready')
       throw error
     }
   }
@@ -229,7 +263,18 @@ export class Replica {
   }
 }
 
-const FORGED: ChangeAnswer = { verdict: 'forged', newer: undefined }
+/** A change as it came: over which link, and with the holder's answer to challenges, if any. */
+interface Submitted {
+  readonly proven: Proven
+  readonly via: Address
+  readonly response: Response | undefined
+}
+
+/** One replica's answer, with the challenges of both. Each replica draws one. */
+function withChallenges(answer: ChangeAnswer, other: ChangeAnswer): ChangeAnswer {
+  const challenges = [answer, other].flatMap(({ challenges }) => challenges.slice(0, 1))
+  return answer.verdict === 'ok' ? { ...answer, challenges } : answer
+}
 
 function isDeletion({ change }: Proven): boolean {
   return change.statement.kind === 'delete'

@@ -18,6 +18,7 @@ import type { Cidr, Ip4, Mac } from '../core/ip.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { Vigil } from '../core/vigil.ts'
+import { CLAIM_TTL_MS } from '../dht/constants.ts'
 import type { Dht } from '../dht/dht.ts'
 import type { NamespaceKeys } from '../namespace/keys.ts'
 import type { Address } from '../overlay/address.ts'
@@ -29,8 +30,8 @@ import type { Claim, ClientId, Lease, LeaseFailure, LeaseResult, Leases } from '
 import { leaseKey, sealOwner } from './lease-entry.ts'
 import type { LeaseStore } from './lease-store.ts'
 
-/** How long an offer is held, ms: DHCP clients answer within seconds. */
-const OFFER_MS = 60_000
+/** How long an offer is held, ms: DHCP clients answer within seconds. A claim needs one round trip. */
+const OFFER_MS = CLAIM_TTL_MS
 /** A client that asks again while its offer has more than this left, ms, gets the same offer. */
 const OFFER_REUSE_MS = 15_000
 /** Pause between two attempts to confirm a lease in doubt, ms. */

@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts'
 
 const CHANGES = ['dht/changes.test.ts', 'dht/replicas.test.ts']
+const REPLAYS = ['dht/replays.test.ts']
 const RINGS = ['sim/dht.test.ts', 'sim/repair.test.ts', 'sim/leases.test.ts']
 const STORE = 'agent/dht/entry-store.ts'
 const REPLICA = 'agent/dht/replica.ts'
@@ -45,8 +46,8 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a repeated change lengthens the life of an entry',
     file: STORE,
-    from: 'this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy))',
-    to: 'this.#put(this.#changed(proven, broughtBy))',
+    from: 'this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy, fresh))',
+    to: 'this.#put(this.#changed(proven, broughtBy, fresh))',
     tests: CHANGES,
   },
   {
@@ -120,9 +121,65 @@ export const DHT_MUTANTS: readonly Mutant[] = [
     tests: ['dht/proof.test.ts'],
   },
   {
+    name: 'a signed change counts as made now',
+    file: STORE,
+    from: 'if (this.isFresh(subKey)) return true',
+    to: 'return true',
+    tests: REPLAYS,
+  },
+  {
+    name: 'a challenge that was drawn before the entry ended brings it back',
+    file: STORE,
+    from: 'answeredAt >= (this.#endings.of(subKey) ?? 0)',
+    to: 'answeredAt >= 0',
+    tests: REPLAYS,
+  },
+  {
+    name: 'a claim is replayed as often as somebody likes',
+    file: STORE,
+    from: 'live === undefined ? this.#endings.of(subKey) === undefined :',
+    to: 'live === undefined ? true :',
+    tests: REPLAYS,
+  },
+  {
+    name: 'whatever a reader offers stays for its whole time',
+    file: STORE,
+    from: 'const longestMs = fresh ? signedMs : Math.min(signedMs, CLAIM_TTL_MS)',
+    to: 'const longestMs = signedMs',
+    tests: REPLAYS,
+  },
+  {
+    name: 'a stranger says that what he offers is fresh',
+    file: STORE,
+    from: 'const UNTOLD = { accepted: false, fresh: false,',
+    to: 'const UNTOLD = { accepted: false, fresh: true,',
+    tests: REPLAYS,
+  },
+  {
+    name: 'anybody answers a challenge',
+    file: 'agent/dht/challenges.ts',
+    from: 'return verifies(holder, messageOf(change, response.challenges), response.signature) ? drawn.at : undefined',
+    to: 'return drawn.at',
+    tests: REPLAYS,
+  },
+  {
+    name: 'a challenge is answered at any time',
+    file: 'agent/dht/challenges.ts',
+    from: 'return this.#clock.now() - at < CHALLENGE_MS',
+    to: 'return at > 0',
+    tests: REPLAYS,
+  },
+  {
+    name: 'nobody asks the owner for what a reader put back',
+    file: CUSTODY,
+    from: 'if (!wasThere && this.#store.isCut(proven.subKey)) void this.#conflicts.tell(proven, broughtBy)',
+    to: '',
+    tests: ['sim/repair.test.ts'],
+  },
+  {
     name: 'one replica is enough for a change',
     file: REPLICA,
-    from: "const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? NOT_READY : theirs",
+    from: "const answer = theirs.verdict === 'ok' && !this.#stillWith(subKey, custodian) ? plainly('not-ready') : theirs",
     to: 'const answer = ours',
     tests: ['sim/two-replicas.test.ts'],
   },

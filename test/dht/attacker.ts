@@ -141,9 +141,17 @@ function changeIn(body: DhtRequest): Change | undefined {
 }
 
 function requestFor(change: Change, place: number, way: Way): DhtRequest {
-  if (way === 'change' || way === 'replicate') return { kind: way, place, change }
+  if (way === 'change' || way === 'replicate') return { kind: way, place, change, response: undefined }
   const { holder } = change.statement
   // Older than all else, held by both replicas, and following whoever holds the key: all of it is only his word.
-  const entry: MovingEntry = { place, change, ttlMs: HOUR, ageMs: HOUR, accepted: true, follows: { holder, serial: 1 } }
+  const entry: MovingEntry = {
+    place,
+    change,
+    ttlMs: HOUR,
+    ageMs: HOUR,
+    accepted: true,
+    fresh: true,
+    follows: { holder, serial: 1 },
+  }
   return { kind: 'offer', entry, both: way === 'offer' }
 }

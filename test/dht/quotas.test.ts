@@ -37,14 +37,18 @@ describe('room', () => {
     const next = stamped(MAX_ENTRIES_PER_PUBLISHER, ALICE)
     assert.equal(store.apply(next, mallory), 'full')
     assert.equal(
-      store.merge({ proven: next, ttlMs: 1_000, ageMs: 0, accepted: false, follows: undefined }, mallory, true).kept,
+      store.merge(
+        { proven: next, ttlMs: 1_000, ageMs: 0, accepted: false, fresh: false, follows: undefined },
+        mallory,
+        true,
+      ).kept,
       false,
     )
     assert.equal(store.apply(next, LINK), 'ok')
     await clock.runFor(1_000 * KEPT_LONGER)
     store.sweep(() => true)
     assert.equal(store.size, 0)
-    assert.equal(store.apply(next, mallory), 'ok')
+    assert.equal(store.apply(next, mallory, clock.now()), 'ok')
   })
 
   test('of one publisher comes back entry by entry, while others stay', () => {

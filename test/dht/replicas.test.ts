@@ -31,13 +31,13 @@ describe('an entry from another node', () => {
     const [one, missedBoth] = [new EntryStore(clock), new EntryStore(clock)]
     const former = create('a', { value: 'former', ttlMs: 60_000 })
     for (const store of [one, missedBoth]) {
-      store.apply(former, LINK)
+      store.apply(former, LINK, clock.now())
       store.accept(SUB_KEY, former.change.statement.holder)
     }
     await clock.runFor(SAME_AGE_MS + 1)
-    one.apply(remove('a'), LINK)
-    one.apply(create('b', { value: 'next', ttlMs: 60_000, publisher: BOB }), LINK)
-    one.apply(recreate('b', 'b', { value: 'next, renewed', ttlMs: 60_000, publisher: BOB }), LINK)
+    one.apply(remove('a'), LINK, clock.now())
+    one.apply(create('b', { value: 'next', ttlMs: 60_000, publisher: BOB }), LINK, clock.now())
+    one.apply(recreate('b', 'b', { value: 'next, renewed', ttlMs: 60_000, publisher: BOB }), LINK, clock.now())
     assert.deepEqual(hand(missedBoth, one), { kept: false, rival: undefined })
     assert.deepEqual(hand(one, missedBoth), { kept: true, rival: undefined })
     for (const store of [one, missedBoth]) assert.deepEqual(valueIn(store), utf8('next, renewed'))
@@ -58,11 +58,11 @@ describe('an entry from another node', () => {
   test('claimed again by a holder that gave it back is a claim like any other', async () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
-    one.apply(create('a', { ttlMs: 60_000 }), LINK)
-    one.apply(remove('a'), LINK)
-    other.apply(create('a', { value: 'again', ttlMs: 60_000 }), LINK)
+    one.apply(create('a', { ttlMs: 60_000 }), LINK, clock.now())
+    one.apply(remove('a'), LINK, clock.now())
+    other.apply(create('a', { value: 'again', ttlMs: 60_000 }), LINK, clock.now())
     await clock.runFor(SAME_AGE_MS + 1)
-    one.apply(create('b', { value: 'of b', ttlMs: 60_000, publisher: BOB }), LINK)
+    one.apply(create('b', { value: 'of b', ttlMs: 60_000, publisher: BOB }), LINK, clock.now())
     assert.equal(hand(other, one).kept, true)
     assert.deepEqual(valueIn(one), utf8('again'))
   })
@@ -89,9 +89,9 @@ describe('an entry from another node', () => {
   test('of two holders after a partition: the one held longer stays, at both replicas', async () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
-    one.apply(create('a', { value: 'older', ttlMs: 60_000 }), LINK)
+    one.apply(create('a', { value: 'older', ttlMs: 60_000 }), LINK, clock.now())
     await clock.runFor(SAME_AGE_MS + 1)
-    other.apply(create('b', { value: 'younger', ttlMs: 60_000, publisher: BOB }), LINK)
+    other.apply(create('b', { value: 'younger', ttlMs: 60_000, publisher: BOB }), LINK, clock.now())
     const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
     assert.deepEqual(one.merge(ofOther, LINK, true).rival?.change.statement.publisher, BOB)
     assert.deepEqual(other.merge(ofOne, LINK, true).rival?.change.statement.publisher, BOB)
@@ -102,8 +102,8 @@ describe('an entry from another node', () => {
   test('of two holders and the same age: settled the same way at both replicas', () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
-    one.apply(create('a', { value: 'of a' }), LINK)
-    other.apply(create('b', { value: 'of b' }), LINK)
+    one.apply(create('a', { value: 'of a' }), LINK, clock.now())
+    other.apply(create('b', { value: 'of b' }), LINK, clock.now())
     const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
     one.merge(ofOther, LINK, true)
     other.merge(ofOne, LINK, true)
@@ -113,12 +113,12 @@ describe('an entry from another node', () => {
   test('of two holders one of whom both replicas took: that one stays everywhere, however long the claim of the other stood', async () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]
-    one.apply(create('a', { value: 'left with one replica', ttlMs: 60_000 }), LINK)
+    one.apply(create('a', { value: 'left with one replica', ttlMs: 60_000 }), LINK, clock.now())
     await clock.runFor(SAME_AGE_MS + 1)
     const accepted = create('b', { value: 'accepted', ttlMs: 60_000, publisher: BOB })
-    other.apply(accepted, LINK)
+    other.apply(accepted, LINK, clock.now())
     assert.equal(other.accept(SUB_KEY, accepted.change.statement.holder), true)
-    other.apply(recreate('b', 'b', { value: 'and renewed', ttlMs: 60_000, publisher: BOB }), LINK)
+    other.apply(recreate('b', 'b', { value: 'and renewed', ttlMs: 60_000, publisher: BOB }), LINK, clock.now())
     const [ofOne, ofOther] = [offered(moving(one)), offered(moving(other))]
     assert.equal(other.merge(ofOne, LINK, true).kept, false)
     assert.equal(one.merge(ofOther, LINK, true).kept, true)
@@ -140,9 +140,9 @@ describe('an entry from another node', () => {
   test('of one publisher that let go and claimed again: the later claim stays, though the former has been held longer', async () => {
     const clock = new VirtualClock()
     const [missedIt, other] = [new EntryStore(clock), new EntryStore(clock)]
-    missedIt.apply(create('first', { value: 'former', ttlMs: 60_000 }), LINK)
+    missedIt.apply(create('first', { value: 'former', ttlMs: 60_000 }), LINK, clock.now())
     await clock.runFor(SAME_AGE_MS + 1)
-    other.apply(create('second', { value: 'later', ttlMs: 60_000 }), LINK)
+    other.apply(create('second', { value: 'later', ttlMs: 60_000 }), LINK, clock.now())
     const [former, later] = [offered(moving(missedIt)), offered(moving(other))]
     assert.deepEqual(other.merge(former, LINK, true), { kept: false, rival: undefined })
     assert.deepEqual(missedIt.merge(later, LINK, true), { kept: true, rival: undefined })

@@ -13,11 +13,11 @@ export const SUB_KEY = subKeyOf(KEY, 0)
 /** Who brings what the stores of these tests are given. */
 export const LINK = toAddress(9n)
 
-/** An empty store; `apply` gives it a change that comes over `LINK`. */
+/** An empty store; `apply` gives it a change that comes over `LINK`, whose holder answers challenges. */
 export function setUp() {
   const clock = new VirtualClock()
   const store = new EntryStore(clock)
-  return { clock, store, apply: (change: Proven) => store.apply(change, LINK) }
+  return { clock, store, apply: (change: Proven) => store.apply(change, LINK, clock.now()) }
 }
 
 /** Undefined: the store has no entry. */

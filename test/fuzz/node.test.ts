@@ -144,11 +144,15 @@ class Babble {
       ttlMs: random.below(2 ** 40),
       ageMs: random.below(2 ** 40),
       accepted: random.below(2) === 0,
+      fresh: random.below(2) === 0,
       follows: random.below(2) === 0 ? undefined : { holder: change.statement.holder, serial: random.below(2 ** 40) },
     }
+    const imagined = { challenges: [{ at: random.below(2 ** 40), mac: random.bytes(16) }], signature: random.bytes(64) }
     const requests: DhtRequest[] = [
-      { kind: 'change', place, change },
-      { kind: 'replicate', place, change },
+      { kind: 'change', place, change, response: undefined },
+      { kind: 'change', place, change, response: imagined },
+      { kind: 'replicate', place, change, response: imagined },
+      { kind: 'challenge', key: subKeyOf(KEY, place), holder: change.statement.holder },
       { kind: 'offer', entry, both: true },
       { kind: 'offer', entry, both: false },
       { kind: 'get' },

@@ -76,6 +76,7 @@ describe('a made-up message', () => {
       ttlMs: 1_000,
       ageMs: 0,
       accepted: true,
+      fresh: true,
       follows: { holder: random.bytes(PUBLIC_KEY_BYTES), serial: 1 },
     })
     for (let i = 0; i < messages(4_000); i++) {

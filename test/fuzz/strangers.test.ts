@@ -53,7 +53,7 @@ async function assertOwned(sim: SimCluster, owner: SimHost): Promise<void> {
 function forgedEntry(place: number, kind: Change['statement']['kind'] = 'create'): MovingEntry {
   const change = signed(kind, 'thief', { key: KEY, value: 'stolen', ttlMs: HOUR, serial: MAX_SERIAL })
   const follows = { holder: holderOf(KEY, PASSWORD).publicKey, serial: MAX_SERIAL }
-  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO, accepted: true, follows }
+  return { place, change, ttlMs: HOUR, ageMs: AGES_AGO, accepted: true, fresh: true, follows }
 }
 
 function custodians(sim: SimCluster, subKey: SubKey): SimHost[] {
@@ -104,10 +104,10 @@ describe('a key is not taken over without its password', () => {
       for (const source of [stranger.address, left!.address, right!.address]) {
         for (const target of [subKey, left!.address, right!.address]) {
           const asking = { source, target, delivery: target === subKey ? 'closest' : 'exact', hops: 3 } as const
-          await stranger.ask({ kind: 'replicate', place, change }, asking)
+          await stranger.ask({ kind: 'replicate', place, change, response: undefined }, asking)
           await stranger.ask({ kind: 'offer', entry, both: false }, asking)
           await stranger.ask({ kind: 'offer', entry, both: true }, asking)
-          await stranger.ask({ kind: 'change', place, change }, asking)
+          await stranger.ask({ kind: 'change', place, change, response: undefined }, asking)
         }
       }
       stranger.close()
@@ -136,10 +136,16 @@ describe('a key is not taken over without its password', () => {
     for (const place of [1, 2, 3, 4]) {
       const subKey = subKeyOf(KEY, place)
       for (const change of forged) {
-        assert.equal(await ask(sim, replica, subKey, { kind: 'change', place, change }), 'forged')
+        assert.equal(await ask(sim, replica, subKey, { kind: 'change', place, change, response: undefined }), 'forged')
       }
-      assert.equal(await ask(sim, replica, subKey, { kind: 'change', place, change: mine }), 'wrong-password')
-      assert.equal(await ask(sim, replica, subKey, { kind: 'change', place, change: old }), 'stale')
+      assert.equal(
+        await ask(sim, replica, subKey, { kind: 'change', place, change: mine, response: undefined }),
+        'wrong-password',
+      )
+      assert.equal(
+        await ask(sim, replica, subKey, { kind: 'change', place, change: old, response: undefined }),
+        'stale',
+      )
     }
     await assertOwned(sim, owner)
   })
@@ -152,7 +158,7 @@ describe('a key is not taken over without its password', () => {
       const { kind } = decode(dhtRequestCodec, body)
       if (kind === 'get') return encode(getAnswerCodec, { verdict: 'ok', entry: lie })
       if (kind === 'pull') return encode(pageCodec, { whole: true, extent: 0n as Address, entries: [lie], last: true })
-      return encode(changeAnswerCodec, { verdict: 'stale', newer: lie })
+      return encode(changeAnswerCodec, { verdict: 'stale', newer: lie, challenges: [] })
     })
     await assertOwned(sim, owner)
     await assertOwned(sim, owner)
@@ -214,7 +220,7 @@ describe('a stranger', () => {
       const key = sha256(utf8(`mine ${i}`))
       if (!isClosest(subKeyOf(key, 0))) continue
       last = signed('create', 'm', { key, ttlMs: MINUTE, publisher: stranger.address })
-      stranger.tell({ kind: 'change', place: 0, change: last }, { target: subKeyOf(key, 0) })
+      stranger.tell({ kind: 'change', place: 0, change: last, response: undefined }, { target: subKeyOf(key, 0) })
       // Stays within the rate at which a node listens to a stranger.
       if (++told % 40 === 0) await sim.clock.runFor(100)
     }
@@ -222,7 +228,10 @@ describe('a stranger', () => {
     for (const { dht } of [victim!, member!]) assert.ok(dht.store.size <= MAX_ENTRIES_PER_PUBLISHER)
     const { key } = last!.statement
     const again = signed('create', 'm', { key, ttlMs: MINUTE, publisher: stranger.address })
-    const answer = await stranger.ask({ kind: 'change', place: 0, change: again }, { target: subKeyOf(key, 0) })
+    const answer = await stranger.ask(
+      { kind: 'change', place: 0, change: again, response: undefined },
+      { target: subKeyOf(key, 0) },
+    )
     assert.equal(decode(changeAnswerCodec, answer!).verdict, 'full')
     assert.equal((await sim.clock.complete(member!.dht.create(KEY, PASSWORD, VALUE, HOUR))).won, true)
     await sim.clock.runFor(1.5 * MINUTE)

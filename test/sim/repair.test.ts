@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sha256, utf8 } from '../../agent/core/bytes.ts'
 import { decode, encode } from '../../agent/core/codec.ts'
-import { KEPT_LONGER } from '../../agent/dht/constants.ts'
+import { CLAIM_TTL_MS, KEPT_LONGER } from '../../agent/dht/constants.ts'
 import { MAJORITY, REMAP, type SubKey } from '../../agent/dht/dht.ts'
 import { changeAnswerCodec, type DhtRequest, dhtRequestCodec, type Verdict } from '../../agent/dht/messages.ts'
 import { subKeyOf, subKeysOf } from '../../agent/dht/sub-keys.ts'
@@ -55,6 +55,30 @@ describe('an entry that some of its sub-keys lost', () => {
         assert.ok(left <= TTL * KEPT_LONGER - TTL / 2, `${left} ms are left`)
       }
     }
+  })
+
+  test('is asked of its owner, who has it or not: a lease stays, and what ended goes', async () => {
+    const sim = await clusterOf(20, 8)
+    const [owner, reader] = sim.hosts()
+    const { ip } = await sim.clock.complete(sim.lease(owner!))
+    await sim.clock.runFor(5_000)
+    const key = leaseKey(sim.keys, ip)
+    const [hole] = subKeysOf(key)
+    const entry = holdersOf(sim, hole!)[0]!.dht.store.toMoving(holdersOf(sim, hole!)[0]!.dht.store.get(hole!)!)
+    lose(sim, hole!)
+    await sim.clock.complete(reader!.dht.get(key))
+    await sim.clock.runFor(CLAIM_TTL_MS * 2)
+    assert.equal(holdersOf(sim, hole!).length, 2)
+    assert.ok(holdersOf(sim, hole!).every(({ dht }) => dht.store.isFresh(hole!)))
+
+    await sim.clock.runFor(sim.leaseMs * KEPT_LONGER)
+    assert.equal(
+      await ask(sim, reader!, hole!, { kind: 'change', place: 0, change: entry.change, response: undefined }),
+      'challenged',
+    )
+    await ask(sim, reader!, hole!, { kind: 'offer', entry: { ...entry, fresh: false }, both: true })
+    await sim.clock.runFor(CLAIM_TTL_MS * KEPT_LONGER)
+    assert.deepEqual(holdersOf(sim, hole!), [])
   })
 
   test('stays lost when no majority of them has it', async () => {
@@ -120,8 +144,8 @@ describe('a change', () => {
       })!
       const subKey = subKeyOf(KEY, place)
       const [left, right] = sidesOf(sim, subKey)
-      const change = signed('create', 'a', { key: KEY, ttlMs: TTL })
-      const request: DhtRequest = { kind: 'change', place, change }
+      const change = signed('create', 'a', { key: KEY, ttlMs: CLAIM_TTL_MS })
+      const request: DhtRequest = { kind: 'change', place, change, response: undefined }
       const coordinator = sim.host(first === 'left' ? left : right)
       sim.network.canTalk = (a, b) => !(a === left && b === right) && !(a === right && b === left)
       assert.equal(await ask(sim, coordinator, subKey, request).catch(() => 'no answer'), 'not-ready')
@@ -139,8 +163,11 @@ describe('a change', () => {
     const ip = sim.pool.base + 77
     const key = leaseKey(sim.keys, ip as typeof sim.pool.base)
     for (const place of [0, 1, 2]) {
-      const change = signed('create', 'winner', { key, ttlMs: TTL, publisher: winner!.address })
-      assert.equal(await ask(sim, winner!, subKeyOf(key, place), { kind: 'change', place, change }), 'ok')
+      const change = signed('create', 'winner', { key, ttlMs: CLAIM_TTL_MS, publisher: winner!.address })
+      assert.equal(
+        await ask(sim, winner!, subKeyOf(key, place), { kind: 'change', place, change, response: undefined }),
+        'ok',
+      )
     }
     const client = 'hw:020000000009' as Parameters<SimHost['leases']['offer']>[0]
     const mac = '02:00:00:00:00:09' as Parameters<SimHost['leases']['offer']>[1]

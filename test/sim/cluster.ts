@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { SimCluster } from '../../sim/sim-cluster.ts'
 
 /** Hosts that joined one after another; the ring is whole, and every host does its share of the DHT. */
-export async function clusterOf(size: number, seed: number): Promise<SimCluster> {
-  const sim = new SimCluster(seed)
+export async function clusterOf(size: number, seed: number, options?: { leaseMs: number }): Promise<SimCluster> {
+  const sim = new SimCluster(seed, options)
   for (let i = 0; i < size; i++) {
     sim.boot()
     await sim.clock.runFor(100)

@@ -58,7 +58,7 @@ describe('an entry that some of its sub-keys lost', () => {
   })
 
   test('is asked of its owner, who has it or not: a lease stays, and what ended goes', async () => {
-    const sim = await clusterOf(20, 8)
+    const sim = await clusterOf(20, 8, { leaseMs: 600_000 })
     const [owner, reader] = sim.hosts()
     const { ip } = await sim.clock.complete(sim.lease(owner!))
     await sim.clock.runFor(5_000)

@@ -29,7 +29,7 @@ test: ensure ## everything that proves it
 test-images: ensure ## the long matrix of images: every format booted, VirtualBox, copies
 	@ONLY=images node --import tsx scripts/test.ts
 
-mutants: ensure ## break the product in one place after the other, and see which test notices: [ONLY=part of a name or file]
+mutants: ensure ## break the product in one place after the other, and see which test notices: [ONLY=part of a name or file,…] [BY=stories] [STORIES=n]
 	@node --import tsx scripts/mutants.ts
 
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time

@@ -1,10 +1,12 @@
 /**
  * `make mutants`: breaks the product in one place after the other, and sees which test notices.
  *
- *   ONLY='two votes' npx tsx scripts/mutants.ts
+ *   ONLY='two votes,a gap in time' npx tsx scripts/mutants.ts
+ *   BY=stories STORIES=2000 ONLY='a gap in time' npx tsx scripts/mutants.ts     # which story notices, without any test
  *
  * Each mutant (scripts/mutants/) is tried in a copy of the tree: first the tests named with it, then random stories. The
- * score is written to bench/results/mutants.json when all were tried. Exit code 1 when a mutant survives.
+ * score is written to bench/results/mutants.json when all were tried, and to mutants-by-stories.json. Exit code 1 when a
+ * mutant survives.
  */
 
 import { InputError } from '../agent/core/errors.ts'
@@ -21,17 +23,19 @@ import type { Mutant } from './mutants/mutant.ts'
 const GROUNDS = ['one', 'two']
 
 await run(async () => {
-  const only = process.env.ONLY || ''
-  const chosen = MUTANTS.filter(({ name, file }) => name.includes(only) || file.includes(only))
+  const only = (process.env.ONLY || '').split(',')
+  const chosen = MUTANTS.filter(({ name, file }) => only.some((part) => name.includes(part) || file.includes(part)))
   if (chosen.length === 0) {
     throw new InputError('ONLY_UNKNOWN', `ONLY: no mutant's name or file contains "${only}".`, 'See scripts/mutants/.')
   }
+  const byStories = readBy() === 'stories'
+  const stories = readStories(byStories ? 2_000 : 60)
   const grounds = GROUNDS.map((name) => new Ground(name))
   const verdicts = new Map<Mutant, Verdict>()
   try {
-    await checkTests(grounds, chosen)
+    if (!byStories) await checkTests(grounds, chosen)
     await share(grounds, chosen, async (ground, mutant) => {
-      const verdict = await ground.try(mutant)
+      const verdict = await ground.try(mutant, byStories ? [] : mutant.tests, stories)
       verdicts.set(mutant, verdict)
       say(`${verdicts.size} of ${chosen.length}: ${mutant.name}: ${verdict ?? 'SURVIVES'}`)
     })
@@ -39,7 +43,8 @@ await run(async () => {
     for (const ground of grounds) ground.remove()
   }
   const survivors = chosen.filter((mutant) => verdicts.get(mutant) === undefined)
-  if (chosen.length === MUTANTS.length) record(verdicts)
+  if (byStories) record('mutants-by-stories', verdicts)
+  else if (chosen.length === MUTANTS.length) record('mutants', verdicts)
   const rows = chosen.map((mutant) => [mutant.file, mutant.name, verdicts.get(mutant) ?? 'SURVIVES'])
   process.stdout.write(`\n${columns(['FILE', 'MUTANT', 'CAUGHT BY'], rows)}\n\n`)
   say(`${chosen.length - survivors.length} of ${chosen.length} mutants caught after ${sinceStart()}.`)
@@ -69,13 +74,25 @@ async function share<T>(
   )
 }
 
-function record(verdicts: ReadonlyMap<Mutant, Verdict>): void {
+function readBy(): 'tests' | 'stories' {
+  const by = process.env.BY || 'tests'
+  if (by === 'tests' || by === 'stories') return by
+  throw new InputError('BY_UNKNOWN', `BY=${by} is neither tests nor stories.`, 'Give BY=stories, or leave it out.')
+}
+
+function readStories(byDefault: number): number {
+  const stories = Number(process.env.STORIES || byDefault)
+  if (Number.isInteger(stories) && stories > 0 && stories <= 100_000) return stories
+  throw new InputError(
+    'STORIES_INVALID',
+    `STORIES=${process.env.STORIES} is no number of stories.`,
+    'Give 1 to 100000.',
+  )
+}
+
+function record(name: string, verdicts: ReadonlyMap<Mutant, Verdict>): void {
   const caught = [...verdicts.values()].filter((verdict) => verdict !== undefined).length
-  const mutants = MUTANTS.map((mutant) => ({
-    file: mutant.file,
-    name: mutant.name,
-    caughtBy: verdicts.get(mutant) ?? null,
-  }))
-  const figures = { mutants: MUTANTS.length, caught, share: caught / MUTANTS.length, each: mutants }
-  writeWhole(inRoot('bench', 'results', 'mutants.json'), `${JSON.stringify(figures, null, 2)}\n`, 0o644)
+  const each = [...verdicts].map(([{ file, name }, verdict]) => ({ file, name, caughtBy: verdict ?? null }))
+  const figures = { mutants: each.length, caught, share: caught / each.length, each }
+  writeWhole(inRoot('bench', 'results', `${name}.json`), `${JSON.stringify(figures, null, 2)}\n`, 0o644)
 }

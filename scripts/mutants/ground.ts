@@ -11,9 +11,10 @@ import { type Mutant, mutated } from './mutant.ts'
 const COPIED = ['agent', 'sim', 'test', 'scripts', 'package.json', 'tsconfig.json']
 /** A test that takes longer hangs, ms: it would fail in `make test`, too. */
 const TEST_LIMIT_MS = 240_000
-/** Stories to play when every test passes, and of which seed: not the one that `make test` plays. */
-const STORIES = 60
+/** Of which seed stories are played: not the one that `make test` plays. */
 const SEED = 7
+/** One story takes this long at most, in the mean of many, ms. */
+const STORY_LIMIT_MS = 8_000
 
 /** What caught a mutant: a test's file, or a story; undefined: nothing did. */
 export type Verdict = string | undefined
@@ -31,15 +32,17 @@ export class Ground {
 
   /** Whether a test passes in the tree as it is. */
   async passes(test: string): Promise<boolean> {
-    return (await this.#run(join('test', test))).code === 0
+    return (await this.#run(TEST_LIMIT_MS, join('test', test))).code === 0
   }
 
-  async try(mutant: Mutant): Promise<Verdict> {
+  /** Runs the mutant's tests until one fails; when all pass, plays up to `stories` stories. */
+  async try(mutant: Mutant, tests: readonly string[], stories: number): Promise<Verdict> {
     const path = join(this.#folder, mutant.file)
     writeFileSync(path, mutated(mutant, inRoot()))
     try {
-      for (const test of mutant.tests) if (!(await this.passes(test))) return test
-      const { code, output } = await this.#run('scripts/mutants/play.ts', String(SEED), String(STORIES))
+      for (const test of tests) if (!(await this.passes(test))) return test
+      const limitMs = Math.max(TEST_LIMIT_MS, stories * STORY_LIMIT_MS)
+      const { code, output } = await this.#run(limitMs, 'scripts/mutants/play.ts', String(SEED), String(stories))
       if (code === 0) return undefined
       // A mutant that makes a story hang, or throw, prints no number.
       return output === '' ? `stories of seed ${SEED}: no end` : `story ${output.trim()} of seed ${SEED}`
@@ -53,11 +56,11 @@ export class Ground {
   }
 
   /** `code`: null when it hung. */
-  async #run(program: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  async #run(limitMs: number, program: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
     const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: TEST_LIMIT_MS,
+      timeout: limitMs,
       killSignal: 'SIGKILL',
     })
     let output = ''

@@ -10,7 +10,7 @@ import { type Mutant, mutated } from './mutant.ts'
 /** What the tests of a mutant read. */
 const COPIED = ['agent', 'sim', 'test', 'scripts', 'package.json', 'tsconfig.json']
 /** A test that takes longer hangs, ms: it would fail in `make test`, too. */
-const TEST_LIMIT_MS = 240_000
+const TEST_LIMIT_MS = 600_000
 /** Of which seed stories are played: not the one that `make test` plays. */
 const SEED = 7
 /** One story takes this long at most, in the mean of many, ms. */

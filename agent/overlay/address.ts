@@ -68,8 +68,7 @@ export function distance(a: Address, b: Address): bigint {
  */
 export function isBetween(from: Address, x: Address, to: Address): boolean {
   if (from === to) return x !== from
-  const offset = rightward(from, x)
-  return offset > 0n && offset < rightward(from, to)
+  return from < to ? from < x && x < to : from < x || x < to
 }
 
 /** Whether `a` is closer to `target` than `b` is; of two equally close ones, the one to the target's right is. */

@@ -11,7 +11,7 @@
 
 import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Address } from './address.ts'
+import { type Address, isBetween } from './address.ts'
 import type { Connector } from './connector.ts'
 import { GHOST_MS, HEAD_START_MS, NEAR_PER_SIDE, REDIAL_MAX_MS, REDIAL_MIN_MS } from './constants.ts'
 import { Hearsay } from './hearsay.ts'
@@ -164,7 +164,9 @@ export class NearLinks {
   #heardFrom(sources: Iterable<Peer>): Map<Address, Heard> {
     const heard = new Map<Address, Heard>()
     const now = this.#clock.now()
+    const reach = this.#reach()
     const add = (address: Address, from: Heard) => {
+      if (reach !== undefined && !isBetween(reach.from, address, reach.to)) return
       if (address === this.#self || this.#peers.has(address) || heard.has(address)) return
       if (this.#peers.isShunned(address)) return
       const failure = this.#failures.get(address)
@@ -178,6 +180,14 @@ export class NearLinks {
       for (const address of status.right) add(address, from)
     }
     return heard
+  }
+
+  /** The arc between the outermost near nodes: who is outside belongs no nearer. Undefined while a near node is missing. */
+  #reach(): { from: Address; to: Address } | undefined {
+    const from = this.left[NEAR_PER_SIDE - 1]
+    const to = this.right[NEAR_PER_SIDE - 1]
+    if (from === undefined || to === undefined) return undefined
+    return isBetween(from, this.#self, to) ? { from, to } : undefined
   }
 
   #dial(address: Address, { via, contact }: Heard): void {

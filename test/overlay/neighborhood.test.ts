@@ -49,9 +49,9 @@ describe('neighbourhood', () => {
     for (const count of perOctave.slice(0, 9)) assert.ok(count > 700 && count < 1_300, String(perOctave))
   })
 
-  test('a ring whose near links reach everybody wants no far links; else about half of log2 of its size', () => {
+  test('a ring whose near links reach everybody wants no far links; else log2 of its size', () => {
     assert.equal(wantedFarLinks(5), 0)
-    assert.equal(wantedFarLinks(100), 3)
-    assert.equal(wantedFarLinks(10_000), 7)
+    assert.equal(wantedFarLinks(100), 7)
+    assert.equal(wantedFarLinks(10_000), 13)
   })
 })

@@ -1,11 +1,12 @@
 /**
  * Merges two rings that both believe they are whole. Now and then a node dials a node that it knows of but is not
  * linked to, and looks up its own place through that link. In its own ring it finds what it knows; in another ring it
- * finds nearer neighbours, and the two rings grow into one.
+ * links to the node beside that place, and the two rings grow into one.
  *
  * Guarantees: two rings merge, however long they were apart, as long as one node of one ring was given the address of a
- * node of the other. Endpoints that strangers claim never displace given ones. All nodes of a ring together dial at most
- * about twice `PROBES_PER_SECOND`, in rings of up to 86,400 nodes.
+ * node of the other. A node dials every given endpoint before it dials one again. Endpoints that strangers claim never
+ * displace given ones. All nodes of a ring together dial at most about twice `PROBES_PER_SECOND`, in rings of up to
+ * 86,400 nodes.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
@@ -25,6 +26,8 @@ export class RingMerge {
   readonly #lookUp: (through: Address) => void
   /** Endpoints given by the user, in the token or in the image. */
   readonly #given = new Set<string>()
+  /** Given endpoints that were dialled in this round. */
+  readonly #dialled = new Set<string>()
   /** Endpoints that peers claimed, oldest first. */
   readonly #known = new Set<string>()
   #timer: Timer | undefined
@@ -89,11 +92,21 @@ export class RingMerge {
   }
 
   #probe(): void {
-    for (const endpoints of [this.#given, this.#known]) {
-      const strangers = [...endpoints].filter((endpoint) => !this.#isLinked(endpoint))
-      const endpoint = strangers[this.#random.below(strangers.length)]
+    const given = this.#strangers(this.#given)
+    if (given.every((endpoint) => this.#dialled.has(endpoint))) this.#dialled.clear()
+    const next = this.#oneOf(given.filter((endpoint) => !this.#dialled.has(endpoint)))
+    if (next !== undefined) this.#dialled.add(next)
+    for (const endpoint of [next, this.#oneOf(this.#strangers(this.#known))]) {
       if (endpoint !== undefined) void this.meet(endpoint)
     }
+  }
+
+  #strangers(endpoints: Iterable<string>): string[] {
+    return [...endpoints].filter((endpoint) => !this.#isLinked(endpoint))
+  }
+
+  #oneOf(endpoints: readonly string[]): string | undefined {
+    return endpoints[this.#random.below(endpoints.length)]
   }
 
   /** `endpoint` is this node's own. */

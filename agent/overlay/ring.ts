@@ -107,7 +107,7 @@ export class Ring implements Overlay {
     this.#connectivity = new Connectivity({ peers, near, clock })
     const joined = () => this.#connectivity.joined
     this.#admission = new Admission({ self, peers, near, clock })
-    this.#selfLookup = new SelfLookup({ self, peers, router, near, clock, random, joined })
+    this.#selfLookup = new SelfLookup({ self, peers, router, near, connector, clock, random, joined })
     this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
     this.#givenUp = new GivenUp(clock)

@@ -1,13 +1,13 @@
 /**
  * Looks up this node's own place on the ring, often until it is found and now and then afterwards. This finds
- * neighbours that nobody told this node of.
+ * neighbours that nobody told this node of. A node of another ring is asked the same.
  */
 
 import { type Clock, every, type Timer } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
-import { decodeContacts } from './connector.ts'
+import { type Connector, decodeContacts } from './connector.ts'
 import { JOIN_LOOKUP_PERIOD_MS, SELF_LOOKUP_PERIOD_MS } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
@@ -20,6 +20,7 @@ export class SelfLookup {
   readonly #peers: Peers
   readonly #router: Router
   readonly #near: NearLinks
+  readonly #connector: Connector
   readonly #clock: Clock
   readonly #random: Random
   readonly #joined: () => boolean
@@ -30,6 +31,7 @@ export class SelfLookup {
     peers: Peers
     router: Router
     near: NearLinks
+    connector: Connector
     clock: Clock
     random: Random
     /** Whether this node has found its place. */
@@ -39,6 +41,7 @@ export class SelfLookup {
     this.#peers = parts.peers
     this.#router = parts.router
     this.#near = parts.near
+    this.#connector = parts.connector
     this.#clock = parts.clock
     this.#random = parts.random
     this.#joined = parts.joined
@@ -57,7 +60,11 @@ export class SelfLookup {
     for (const timer of this.#timers) timer.cancel()
   }
 
-  /** Asks the ring through `through`, or a random peer; the nodes named are dialled if they belong near. */
+  /**
+   * Asks the ring through `through`, or a random peer; the nodes named are dialled if they belong near. `through` may be of
+   * another ring, in which no node belongs near this one. The closest there is dialled in any case: this node belongs
+   * between it and its neighbour, so the two rings meet there.
+   */
   async ask(through?: Address): Promise<void> {
     const peers = [...this.#peers.all()]
     const first = through ?? peers[this.#random.below(peers.length)]?.address
@@ -65,7 +72,12 @@ export class SelfLookup {
     const body = encode(ringRequestCodec, { kind: 'neighbors' })
     try {
       const answer = await this.#router.request(SERVICES.ring, this.#self, body, { through: first })
-      this.#near.suggest(decodeContacts(answer.body))
+      const contacts = decodeContacts(answer.body)
+      this.#near.suggest(contacts)
+      const closest = contacts.find(({ address }) => address === answer.from && address !== this.#self)
+      if (through !== undefined && closest !== undefined) {
+        await this.#connector.connect(closest.address, undefined, closest)
+      }
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error
     }

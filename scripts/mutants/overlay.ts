@@ -81,6 +81,20 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['overlay/ring-merge.test.ts'],
   },
   {
+    name: 'a node dials the same given address again and again',
+    file: 'agent/overlay/ring-merge.ts',
+    from: 'if (next !== undefined) this.#dialled.add(next)',
+    to: '',
+    tests: ['overlay/ring-merge.test.ts'],
+  },
+  {
+    name: 'two rings meet through nodes that belong beside nobody there, and stay two',
+    file: 'agent/overlay/self-lookup.ts',
+    from: 'if (through !== undefined && closest !== undefined) {',
+    to: 'if (false && closest !== undefined) {',
+    tests: ['overlay/ring-merge.test.ts'],
+  },
+  {
     name: 'a node gives up its identity without a proof',
     file: 'agent/overlay/duplicate-identity.ts',
     from: 'if (equal(drawn, nonce) && this.#parts.isOwnProof(nonce, proof)) this.#parts.onTwin()',

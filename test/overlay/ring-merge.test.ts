@@ -41,6 +41,16 @@ describe('a node that looks for another ring', () => {
     merge.stop()
   })
 
+  test('dials every address that it was given before it dials one again', async () => {
+    const { clock, merge, dialled } = dialling(10)
+    const given = Array.from({ length: 8 }, (_, i) => `given ${i}`)
+    merge.give(given)
+    merge.start()
+    assert.ok(await clock.runUntilTrue(() => dialled.length >= 2 * given.length, 900_000))
+    for (const round of [dialled.slice(0, 8), dialled.slice(8, 16)]) assert.deepEqual([...round].sort(), given)
+    merge.stop()
+  })
+
   test('remembers few of the addresses that strangers name, the latest ones', async () => {
     const { clock, merge, dialled } = dialling(10)
     for (let i = 0; i < 1_000; i++) merge.remember([`stranger ${i}`])
@@ -85,6 +95,23 @@ describe('two rings, one of which was given an address in the other', () => {
     ring.start()
     void ring.bootstrap([])
     assert.ok(await sim.clock.runUntilTrue(() => ring.status().links.length > 0, 60_000, 1_000))
+  })
+
+  test('become one when neither of the two nodes that meet has its place beside a node of the other ring', async () => {
+    const sim = new SimRing(7)
+    const places = (from: number) => Array.from({ length: 8 }, (_, i) => toAddress(BigInt(from + i) << 152n))
+    const [here, there] = [places(0x10), places(0x90)]
+    const [inside, gate] = [here[4]!, there[4]!]
+    sim.network.canTalk = (a, b) => here.includes(a) === here.includes(b)
+    for (const address of there) sim.join(address === there[0] ? [] : [there[0]!], { address })
+    for (const address of here) {
+      const first = address === here[0] ? [] : [here[0]!]
+      sim.join(address === inside ? [...first, gate] : first, { address })
+      await sim.clock.runFor(200)
+    }
+    await sim.clock.runFor(20_000)
+    sim.network.canTalk = () => true
+    assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 120_000))
   })
 })
 

@@ -1,20 +1,30 @@
 /**
  * `make bench-ring`: measures large rings in virtual time.
  *
- *   PARTS=routing,repair,storm SIZES=100,1000,10000 npx tsx bench/ring.ts
+ *   make bench-ring PARTS=routing,repair,storm,large,churn SIZES=100,1000,10000 LARGE=50000 CHURN=10000
+ *
+ * - routing: rings of SIZES nodes that joined one by one: hops, idle traffic, how soon a death is noticed.
+ * - repair: a tenth of the nodes dies; two halves are parted.
+ * - storm: many hosts start at once and ask for addresses.
+ * - large: a ring of LARGE nodes, built whole: hops, idle traffic, memory.
+ * - churn: a ring of CHURN nodes that come and go: where requests end, how soon newcomers have their place.
  *
  * The agent's own ring, DHT and leases run in the simulator (sim), so the same seeds give the same figures on every
- * machine. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
+ * machine, but for memory and real time. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
  */
 
+import { getHeapStatistics } from 'node:v8'
 import { InputError } from '../agent/core/errors.ts'
 import { wantedFarLinks } from '../agent/overlay/far-links.ts'
 import { run } from '../scripts/lib/main.ts'
 import { say, sinceStart, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { type Curve, cdfPlot } from './lib/cdf-plot.ts'
+import { machineFacts, wholeNumber } from './lib/environment.ts'
+import { measureLarge } from './lib/large-ring.ts'
 import { mean, quantile, summarize } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
+import { measureChurn } from './lib/ring-churn.ts'
 import {
   FRAME_OVERHEAD,
   measureHeal,
@@ -29,6 +39,10 @@ const SEED = 1
 const FAULT_SEEDS = [1, 2, 3, 4, 5]
 const FAULT_NODES = 1_000
 const PARTED_MS = 30_000
+/** Nodes that stay for half an hour in the mean: of 10,000, a node dies and another joins every 0.18 s. */
+const CHURN = { meanSessionMs: 1_800_000, forMs: 180_000 }
+/** What the simulator keeps for one node of a large ring, bytes: see bench/results/ring-large.json. */
+const HEAP_PER_NODE = 140_000
 const STORM = { hosts: 1_000, pool: '10.9.0.0/21', loss: 0.1 }
 
 /** A part's measurements, for the table, the JSON and the plot. */
@@ -38,7 +52,7 @@ interface Part {
   readonly curves: readonly Curve[]
 }
 
-const PARTS: Readonly<Record<string, () => Promise<Part>>> = { routing, repair, storm }
+const PARTS: Readonly<Record<string, () => Promise<Part>>> = { routing, repair, storm, large, churn }
 
 await run(async () => {
   const wanted = (process.env.PARTS || Object.keys(PARTS).join()).split(',')
@@ -146,6 +160,79 @@ async function storm(): Promise<Part> {
     },
     curves: [{ title: `start to address: ${hosts} hosts at once`, values: leasedMs }],
   }
+}
+
+async function large(): Promise<Part> {
+  const size = wholeNumber('LARGE', 50_000, 200_000, 1_000)
+  const limit = getHeapStatistics().heap_size_limit
+  if (limit < size * HEAP_PER_NODE) {
+    throw new InputError(
+      'HEAP_TOO_SMALL',
+      `LARGE=${size} needs ${Math.ceil((size * HEAP_PER_NODE) / 1e9)} GB of heap; this process may use ${(limit / 1e9).toFixed(1)} GB.`,
+      'Run it with `make bench-ring`, or give node a larger --max-old-space-size.',
+    )
+  }
+  const measured = await step(`a ring of ${size} nodes, built whole`, () => measureLarge(size, SEED, tell))
+  const { hops, idle, ...rest } = measured
+  return {
+    targets: [
+      atMost(`mean hops, ${size} nodes`, '', meanHopsBound(size), mean(hops)),
+      under(`sent by an idle node of ${size}`, 'B/s', 2_048, idle.wireBps),
+    ],
+    figures: {
+      seed: SEED,
+      size,
+      farLinks: wantedFarLinks(size),
+      meanHops: mean(hops),
+      hops: summarize(hops),
+      frameOverheadBytes: FRAME_OVERHEAD,
+      machine: machineFacts(),
+      idle,
+      ...rest,
+    },
+    curves: [
+      {
+        title: `hops of a request, ${size} nodes`,
+        values: hops,
+        unit: 'hops',
+        target: { at: meanHopsBound(size), label: 'mean below' },
+      },
+    ],
+  }
+}
+
+async function churn(): Promise<Part> {
+  const size = wholeNumber('CHURN', 10_000, 20_000, 100)
+  const measured = await step(`${size} nodes come and go`, () => measureChurn({ size, ...CHURN }, SEED, tell))
+  const { hops, connectedMs, ...rest } = measured
+  const { arrivedShare, astray, wireBps, wholeMs } = measured
+  return {
+    targets: [
+      atMost('requests not at the nearest node after three tries', '%', 1, 100 * (1 - arrivedShare)),
+      atMost('requests answered by another node', '', 0, astray),
+      atMost('mean hops amid churn', '', meanHopsBound(size), mean(hops)),
+      under('sent by a node amid churn', 'B/s', 2_048, wireBps),
+      atMost('a newcomer has its place, p90', 'ms', 5_000, quantile(connectedMs, 0.9)),
+      atMost('whole again after the last death', 'ms', 30_000, wholeMs),
+    ],
+    figures: {
+      seed: SEED,
+      size,
+      ...CHURN,
+      ...rest,
+      meanHops: mean(hops),
+      hops: summarize(hops),
+      connectedMs: summarize(connectedMs),
+    },
+    curves: [
+      { title: 'start to its place in the ring, newcomers', values: connectedMs, target: { at: 5_000, label: 'p90' } },
+      { title: 'hops of a request amid churn', values: hops, unit: 'hops' },
+    ],
+  }
+}
+
+function tell(what: string): void {
+  say(`    ${what}`)
 }
 
 /** The target: at most 0.5 · log2(n) + 1 hops on average. */

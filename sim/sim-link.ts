@@ -25,6 +25,8 @@ export interface Medium {
   readonly clock: Clock
   readonly weather: Weather
   canTalk: (a: Address, b: Address) => boolean
+  /** What answers a frame in its receiver's place; undefined for a frame that the receiver gets. */
+  shortcut: ((frame: Uint8Array) => Uint8Array | undefined) | undefined
   /** Counts a frame that is sent, even if it is lost. */
   count(link: SimLink, frame: Uint8Array): void
   /** One-way delay of the next frame, ms. */
@@ -112,7 +114,9 @@ export class SimLink implements Link {
 
   receive(frame: Uint8Array): void {
     if (this.#state !== 'open') return
-    if (this.#onFrame === undefined) this.#early.push(frame)
+    const answer = this.#medium.shortcut?.(frame)
+    if (answer !== undefined) this.send(answer)
+    else if (this.#onFrame === undefined) this.#early.push(frame)
     else this.#onFrame(frame)
   }
 

@@ -34,6 +34,7 @@ export class SimNetwork implements Medium {
   readonly #carried = new Map<Address, Set<SimLink>>()
   /** Whether two nodes can talk; by default all can. */
   canTalk: (a: Address, b: Address) => boolean = () => true
+  shortcut: ((frame: Uint8Array) => Uint8Array | undefined) | undefined
   frames = 0
   bytes = 0
 

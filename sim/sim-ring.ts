@@ -34,12 +34,13 @@ export interface NodeOptions {
 }
 
 export class SimRing {
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock
   readonly random: SeededRandom
   readonly network: SimNetwork
   readonly nodes = new Map<Address, SimNode>()
 
-  constructor(seed: number) {
+  constructor(seed: number, clock = new VirtualClock()) {
+    this.clock = clock
     this.random = new SeededRandom(seed)
     this.network = new SimNetwork(this.clock, this.random.fork())
   }

@@ -6,6 +6,7 @@ import { addressFromBytes } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
 import { SimCluster } from '../../sim/sim-cluster.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
+import { mean } from './quantiles.ts'
 
 /** Nodes that join per second of virtual time. */
 const JOINS_PER_SECOND = 100
@@ -15,7 +16,6 @@ const WHOLE_WITHIN_MS = 120_000
 const LOOK_EVERY_MS = 100
 const IDLE_MS = 60_000
 const QUESTIONS = 400
-const CONCURRENT = 50
 const FUNERALS = 10
 /** Bytes that a frame adds on the wire: TCP/IP 52, Noise 18, Yamux 12, our length prefix 4. */
 export const FRAME_OVERHEAD = 86
@@ -24,7 +24,9 @@ export interface Idle {
   /** Sent by one node, bytes per second: the frames alone, and with what carries them. */
   readonly payloadBps: number
   readonly wireBps: number
+  /** Links of one node, in the mean and of the node that has most. */
   readonly links: number
+  readonly mostLinks: number
 }
 
 export interface Routed {
@@ -46,9 +48,9 @@ async function ringOf(size: number, seed: number, progress: (nodes: number) => v
 }
 
 /** Time until the ring is whole, ms. @throws when it takes longer than `WHOLE_WITHIN_MS` */
-async function whole(sim: SimRing): Promise<number> {
+export async function whole(sim: SimRing, lookEveryMs = LOOK_EVERY_MS): Promise<number> {
   const since = sim.clock.now()
-  if (await sim.clock.runUntilTrue(() => sim.isWhole(), WHOLE_WITHIN_MS, LOOK_EVERY_MS)) return sim.clock.now() - since
+  if (await sim.clock.runUntilTrue(() => sim.isWhole(), WHOLE_WITHIN_MS, lookEveryMs)) return sim.clock.now() - since
   throw new Error(`${sim.brokenNodes().length} of ${sim.nodes.size} nodes are not correctly connected`)
 }
 
@@ -56,30 +58,33 @@ async function whole(sim: SimRing): Promise<number> {
 export async function measureRouting(size: number, seed: number, progress: (nodes: number) => void): Promise<Routed> {
   const sim = await ringOf(size, seed, progress)
   await sim.clock.runFor(SETTLE_MS)
-  const idle = await measureIdle(sim)
-  const hops: number[] = []
-  for (let asked = 0; asked < QUESTIONS; asked += CONCURRENT) {
-    const questions = Array.from({ length: CONCURRENT }, () => {
-      const target = addressFromBytes(sim.random.bytes(20))
-      return sim.anyNode()!.ring.request(SERVICES.tunnel, target, EMPTY)
-    })
-    for (const answer of await sim.clock.complete(Promise.all(questions))) hops.push(answer.hops)
-  }
+  const idle = await measureIdle(sim, IDLE_MS)
+  const hops = await measureHops(sim)
   const noticedMs: number[] = []
   for (let i = 0; i < FUNERALS; i++) noticedMs.push(await measureNoticed(sim))
   return { hops, idle, noticedMs }
 }
 
-async function measureIdle(sim: SimRing): Promise<Idle> {
+/** Hops of requests from random nodes to random points. */
+export async function measureHops(sim: SimRing): Promise<number[]> {
+  const questions = Array.from({ length: QUESTIONS }, () => {
+    const target = addressFromBytes(sim.random.bytes(20))
+    return sim.anyNode()!.ring.request(SERVICES.tunnel, target, EMPTY)
+  })
+  return (await sim.clock.complete(Promise.all(questions))).map(({ hops }) => hops)
+}
+
+export async function measureIdle(sim: SimRing, forMs: number): Promise<Idle> {
   const { frames, bytes } = sim.network
-  await sim.clock.runFor(IDLE_MS)
-  const perSecond = sim.nodes.size * (IDLE_MS / 1_000)
+  await sim.clock.runFor(forMs)
+  const perSecond = sim.nodes.size * (forMs / 1_000)
   const payloadBps = (sim.network.bytes - bytes) / perSecond
-  const links = [...sim.nodes.values()].reduce((sum, { ring }) => sum + ring.status().links.length, 0)
+  const links = [...sim.nodes.values()].map(({ ring }) => ring.status().links.length)
   return {
     payloadBps,
     wireBps: payloadBps + ((sim.network.frames - frames) * FRAME_OVERHEAD) / perSecond,
-    links: links / sim.nodes.size,
+    links: mean(links),
+    mostLinks: links.reduce((most, count) => Math.max(most, count), 0),
   }
 }
 

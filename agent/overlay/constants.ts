@@ -63,10 +63,10 @@ export const LOST_RETRY_MAX_MS = 6_000
 export const LOST_TICK_MS = 1_000
 
 /**
- * Mean pause between a node's probes for another ring in a small ring, ms, and the rate of probes by all nodes together
- * in a large one: each probe costs a bootstrap node about 25 ms of CPU.
+ * Mean pause between a node's probes for another ring in a ring of up to 15 nodes, ms, and the rate of probes by all
+ * nodes together in a larger one: each probe costs a bootstrap node about 25 ms of CPU.
  */
-export const PROBE_MIN_MS = 30_000
+export const PROBE_MIN_MS = 15_000
 /** How rarely at most, ms: a size that somebody made up must not end the search. */
 export const PROBE_MAX_MS = 86_400_000
 export const PROBES_PER_SECOND = 1

@@ -22,6 +22,7 @@ import { columns } from '../scripts/lib/table.ts'
 import { type Curve, cdfPlot } from './lib/cdf-plot.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { measureLarge } from './lib/large-ring.ts'
+import { promises } from './lib/promises-part.ts'
 import { mean, quantile, summarize } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
 import { measureChurn } from './lib/ring-churn.ts'
@@ -52,7 +53,7 @@ interface Part {
   readonly curves: readonly Curve[]
 }
 
-const PARTS: Readonly<Record<string, () => Promise<Part>>> = { routing, repair, storm, large, churn }
+const PARTS: Readonly<Record<string, () => Promise<Part>>> = { routing, repair, storm, large, churn, promises }
 
 await run(async () => {
   const wanted = (process.env.PARTS || Object.keys(PARTS).join()).split(',')

@@ -1,13 +1,14 @@
 /**
  * `make bench-ring`: measures large rings in virtual time.
  *
- *   make bench-ring PARTS=routing,repair,storm,large,churn SIZES=100,1000,10000 LARGE=50000 CHURN=10000
+ *   make bench-ring PARTS=routing,repair,storm,large,churn,promises SIZES=100,1000,10000 LARGE=50000 CHURN=10000
  *
  * - routing: rings of SIZES nodes that joined one by one: hops, idle traffic, how soon a death is noticed.
  * - repair: a tenth of the nodes dies; two halves are parted.
  * - storm: many hosts start at once and ask for addresses.
  * - large: a ring of LARGE nodes, built whole: hops, idle traffic, memory.
  * - churn: a ring of CHURN nodes that come and go: where requests end, how soon newcomers have their place.
+ * - promises: sleepers, suspended replicas, oceans, two rings that meet, a handover.
  *
  * The agent's own ring, DHT and leases run in the simulator (sim), so the same seeds give the same figures on every
  * machine, but for memory and real time. Each part writes bench/results/ring-PART.json and .svg; a table comes last.

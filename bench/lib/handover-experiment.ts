@@ -31,8 +31,9 @@ export function changesOf(count: number): Proven[] {
 
 /** CPU time of one handover of `changes`, ms: the giver's pages, encoded for the line. */
 export function measureHandover(changes: readonly Proven[]): number {
-  const store = new EntryStore(new VirtualClock())
-  for (const [i, change] of changes.entries()) store.apply(change, toAddress(BigInt(i % LINKS)))
+  const clock = new VirtualClock()
+  const store = new EntryStore(clock)
+  for (const [i, change] of changes.entries()) store.apply(change, toAddress(BigInt(i % LINKS)), clock.now())
   if (store.size !== changes.length) throw new Error(`${store.size} of ${changes.length} entries were taken`)
   const before = process.cpuUsage()
   let cursor: SubKey | undefined

@@ -55,6 +55,16 @@ describe('an entry from another node', () => {
     assert.equal(valueIn(missedAll.store), undefined)
   })
 
+  test('that has no time left takes the place of none, however long it was held', async () => {
+    const [one, other] = [setUp(), setUp()]
+    one.apply(create('a', { value: 'ended' }))
+    await one.clock.runFor(SAME_AGE_MS / 4)
+    other.apply(create('b', { value: 'lives', publisher: BOB }))
+    const ended = { ...offered(moving(one.store)), ttlMs: 0, ageMs: 60_000, accepted: true }
+    assert.equal(other.store.merge(ended, LINK, true).kept, false)
+    assert.deepEqual(valueIn(other.store), utf8('lives'))
+  })
+
   test('claimed again by a holder that gave it back is a claim like any other', async () => {
     const clock = new VirtualClock()
     const [one, other] = [new EntryStore(clock), new EntryStore(clock)]

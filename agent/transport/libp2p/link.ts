@@ -8,10 +8,10 @@
 
 import type { Stream } from '@libp2p/interface'
 import type { Clock, Timer } from '../../core/clock.ts'
+import { FrameReader, FramingError, frameBytes, HEADER } from '../../core/framing.ts'
 import type { Address } from '../../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
 import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT_MS } from '../constants.ts'
-import { FrameReader, FramingError, frameBytes, HEADER } from '../framing.ts'
 import { updateWindowSeldom } from './window-updates.ts'
 
 /** What went wrong on links, for status and metrics. */

@@ -2,10 +2,9 @@
  * Frames on a byte stream: four bytes of length, big-endian, then that many bytes.
  *
  * Guarantees: `FrameReader` hands out whole frames in order, without copying a frame that arrives in one piece. It
- * throws `FramingError` on a length above the limit before it keeps a byte of that frame.
+ * throws `FramingError` on a length above the limit before it keeps a byte of that frame. However small the pieces are,
+ * it holds no more than one frame.
  */
-
-import { concat } from '../core/bytes.ts'
 
 export const HEADER = 4
 
@@ -21,8 +20,9 @@ export function frameBytes(frame: Uint8Array): Uint8Array {
 export class FrameReader {
   readonly #maxFrame: number
   readonly #onFrame: (frame: Uint8Array) => void
-  /** The pieces of a header or frame that is not complete yet. */
-  #parts: Uint8Array[] = []
+  readonly #header = new Uint8Array(HEADER)
+  /** What has begun to arrive: the header or a frame. undefined between the two. */
+  #partial: Uint8Array | undefined
   #have = 0
   /** The length of the frame whose header has been read; undefined while a header is awaited. */
   #length: number | undefined
@@ -37,22 +37,24 @@ export class FrameReader {
     let rest = chunk
     while (rest.length > 0) {
       const want = (this.#length ?? HEADER) - this.#have
-      if (rest.length < want) {
-        this.#parts.push(rest)
-        this.#have += rest.length
-        return
-      }
-      const whole = this.#take(rest.subarray(0, want))
+      const piece = rest.subarray(0, want)
       rest = rest.subarray(want)
+      const whole = this.#take(piece, want)
+      if (whole === undefined) return
       if (this.#length === undefined) this.#startFrame(whole)
       else this.#finishFrame(whole)
     }
   }
 
-  #take(last: Uint8Array): Uint8Array {
-    if (this.#parts.length === 0) return last
-    const whole = concat(...this.#parts, last)
-    this.#parts = []
+  /** Returns the header or frame that `piece` completes; keeps a copy of a piece that completes none. */
+  #take(piece: Uint8Array, want: number): Uint8Array | undefined {
+    if (this.#have === 0 && piece.length === want) return piece
+    this.#partial ??= this.#length === undefined ? this.#header : new Uint8Array(this.#length)
+    this.#partial.set(piece, this.#have)
+    this.#have += piece.length
+    if (piece.length < want) return undefined
+    const whole = this.#partial
+    this.#partial = undefined
     this.#have = 0
     return whole
   }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { concat } from '../../agent/core/bytes.ts'
-import { FrameReader, FramingError, frameBytes } from '../../agent/transport/framing.ts'
+import { FrameReader, FramingError, frameBytes, HEADER } from '../../agent/core/framing.ts'
+import { megabytesInUse } from '../fuzz/memory.ts'
 
 /** Cuts `whole` into pieces of the given sizes; the rest is the last piece. */
 function cut(whole: Uint8Array, sizes: readonly number[]): Uint8Array[] {
@@ -44,6 +45,18 @@ describe('frames on a byte stream', () => {
     assert.equal(frames, 0)
     reader.push(bytes.subarray(6))
     assert.equal(frames, 1)
+  })
+
+  test('cost no more than one frame while they arrive, however small the pieces are', () => {
+    const length = 128 * 1024
+    const piece = new Uint8Array(1)
+    const reader = new FrameReader(length, () => assert.fail('the frame is not whole'))
+    reader.push(frameBytes(new Uint8Array(length)).subarray(0, HEADER))
+    const before = megabytesInUse()
+    for (let i = 1; i < length; i++) reader.push(piece)
+    const grown = megabytesInUse() - before
+    assert.ok(grown < 0.5, `grown by ${grown.toFixed(2)} MB`)
+    reader.push(new Uint8Array(0))
   })
 
   test('random bytes either wait for more or are refused', () => {

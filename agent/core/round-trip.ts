@@ -26,6 +26,11 @@ export class RoundTrip {
     return Math.min(measuredMs * this.#backedOff, this.#longestMs)
   }
 
+  /** The mean round trip, ms; undefined before the first sample. */
+  get smoothedMs(): number | undefined {
+    return this.#smoothedMs
+  }
+
   /** Adds a sample, ms. */
   observe(ms: number): void {
     this.#backedOff = 1

@@ -20,7 +20,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import type { Priority } from '../overlay/link.ts'
-import { Alarm } from './stream/alarm.ts'
+import { Alarm, earlier } from './stream/alarm.ts'
 import { Receiver } from './stream/receiver.ts'
 import { decodeSegment, encodeSegment } from './stream/segments.ts'
 import { Sender } from './stream/sender.ts'
@@ -140,16 +140,15 @@ export class ReliableStream {
   #flush(): void {
     if (this.#closed) return
     const now = this.#clock.now()
+    const takeAck = () => this.#receiver.takeAck(now, this.#maxSegment / 2)
     for (;;) {
-      const ack = this.#receiver.ack(now, this.#maxSegment / 2)
-      const numbered = this.#sender.next(now, ack)
-      const isDue = ack !== undefined && this.#receiver.ackAt! <= now
-      if (numbered === undefined && !isDue) break
-      if (ack !== undefined) this.#receiver.acknowledged()
-      this.#send(encodeSegment({ ack, numbered }))
-      if (numbered === undefined) break
+      const segment = this.#sender.next(now, takeAck)
+      if (segment === undefined) break
+      this.#send(encodeSegment(segment))
     }
-    const times = [this.#sender.wakeAt, this.#receiver.ackAt].filter((time) => time !== undefined)
-    this.#alarm.set(times.length === 0 ? undefined : Math.min(...times))
+    if (this.#receiver.ackAt !== undefined && this.#receiver.ackAt <= now) {
+      this.#send(encodeSegment({ ack: takeAck(), numbered: undefined }))
+    }
+    this.#alarm.set(earlier(this.#sender.wakeAt, this.#receiver.ackAt))
   }
 }

@@ -2,6 +2,11 @@
 
 import type { Clock, Timer } from '../../core/clock.ts'
 
+/** The earlier of two times; undefined is never. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a
+}
+
 export class Alarm {
   readonly #clock: Clock
   readonly #ring: () => void

@@ -37,7 +37,7 @@ const MAX_DOUBTS = 64
 const DOUBT_ROUNDS = 3
 
 /** A number is left out after so many, at random up to twice as many. */
-const SKIP_AFTER = 256
+const SKIP_AFTER = 2_048
 
 interface News {
   readonly acked: readonly Sent[]

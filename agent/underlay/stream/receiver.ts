@@ -3,7 +3,7 @@
 import { ACK_EVERY, MAX_ACK_DELAY_MS, MAX_ACK_RANGES } from './constants.ts'
 import { Ranges } from './ranges.ts'
 import { Reassembly } from './reassembly.ts'
-import { type Ack, type AckRange, type Numbered, overhead } from './segments.ts'
+import { type Ack, type AckRange, type Numbered, rangeBytes } from './segments.ts'
 
 export class Receiver {
   readonly #reassembly: Reassembly
@@ -50,23 +50,19 @@ export class Receiver {
     return violation
   }
 
-  /** What is to be said in a segment that leaves now, at most `room` bytes; undefined: nothing. */
-  ack(now: number, room: number): Ack | undefined {
-    if (this.#ackAt === undefined || this.#largest < 0) return undefined
-    const ranges: AckRange[] = []
-    const ack = { ranges, delayMs: now - this.#largestAt, limit: this.#reassembly.limit }
-    for (let i = this.#arrived.count - 1; i >= 0; i--) {
-      ranges.push({ start: this.#arrived.start(i), end: this.#arrived.end(i) })
-      if (overhead(ack, undefined) <= room) continue
-      ranges.pop()
-      break
-    }
-    return ack
-  }
-
-  /** It was said. */
-  acknowledged(): void {
+  /** What is to be said in a segment that leaves now; undefined: nothing. Its ranges take at most `room` bytes. */
+  takeAck(now: number, room: number): Ack | undefined {
+    if (this.#ackAt === undefined) return undefined
     this.#ackAt = undefined
     this.#unsaid = 0
+    const ranges: AckRange[] = []
+    let size = 0
+    for (let i = this.#arrived.count - 1; i >= 0; i--) {
+      const range = { start: this.#arrived.start(i), end: this.#arrived.end(i) }
+      size += rangeBytes(range, ranges.at(-1))
+      if (size > room) break
+      ranges.push(range)
+    }
+    return { ranges, delayMs: now - this.#largestAt, limit: this.#reassembly.limit }
   }
 }

@@ -154,18 +154,18 @@ export function decodeSegment(bytes: Uint8Array): Segment | undefined {
   }
 }
 
-/** Bytes of a segment that has this acknowledgement, and a number if there is one, beside the data. */
-export function overhead(ack: Ack | undefined, numbered: Pick<Numbered, 'number' | 'offset'> | undefined): number {
-  let size = 1
-  if (numbered !== undefined) size += varintBytes(numbered.number) + varintBytes(numbered.offset)
+/** Bytes of a segment that has these parts, beside its data. */
+export function overhead(ack: Ack | undefined, numbered: Pick<Numbered, 'number' | 'offset'>): number {
+  const size = 1 + varintBytes(numbered.number) + varintBytes(numbered.offset)
   if (ack === undefined) return size
-  const { ranges } = ack
-  size +=
-    1 + varintBytes(ranges[0]!.end - 1) + varintBytes(Math.round(ack.delayMs * DELAY_UNITS)) + varintBytes(ack.limit)
-  for (let i = 0; i < ranges.length; i++) {
-    const { start, end } = ranges[i]!
-    size += varintBytes(end - start - 1)
-    if (i > 0) size += varintBytes(ranges[i - 1]!.start - end - 1)
-  }
-  return size
+  const { ranges, delayMs, limit } = ack
+  let ackSize =
+    1 + varintBytes(ranges[0]!.end - 1) + varintBytes(Math.round(delayMs * DELAY_UNITS)) + varintBytes(limit)
+  for (let i = 0; i < ranges.length; i++) ackSize += rangeBytes(ranges[i]!, ranges[i - 1])
+  return size + ackSize
+}
+
+/** Bytes of one range of an acknowledgement; `above` is the one before it. */
+export function rangeBytes({ start, end }: AckRange, above: AckRange | undefined): number {
+  return varintBytes(end - start - 1) + (above === undefined ? 0 : varintBytes(above.start - end - 1))
 }

@@ -8,13 +8,14 @@
 import { EMPTY } from '../../core/bytes.ts'
 import type { Random } from '../../core/random.ts'
 import type { Priority } from '../../overlay/link.ts'
+import { earlier } from './alarm.ts'
 import { Congestion } from './congestion.ts'
 import { LONGEST_TIMEOUT_MS, PROBES, RECEIVE_WINDOW } from './constants.ts'
 import { Flight } from './flight.ts'
 import { Outbox } from './outbox.ts'
 import { Pacer } from './pacer.ts'
 import { Ranges } from './ranges.ts'
-import { type Ack, type Numbered, overhead } from './segments.ts'
+import { type Ack, overhead, type Segment } from './segments.ts'
 
 export class Sender {
   readonly #maxSegment: number
@@ -44,8 +45,7 @@ export class Sender {
 
   /** When `wake` must be called; undefined: not before something arrives or is written. */
   get wakeAt(): number | undefined {
-    const times = [this.#flight.deadline, this.#paceAt, this.#askAt].filter((time) => time !== undefined)
-    return times.length === 0 ? undefined : Math.min(...times)
+    return earlier(this.#flight.deadline, earlier(this.#paceAt, this.#askAt))
   }
 
   write(frame: Uint8Array, priority: Priority): boolean {
@@ -103,8 +103,8 @@ export class Sender {
     }
   }
 
-  /** The next segment, which carries `ack` beside; undefined when none may leave now. */
-  next(now: number, ack: Ack | undefined): Numbered | undefined {
+  /** The next segment, which carries an acknowledgement if there is one; undefined when none may leave now. */
+  next(now: number, takeAck: () => Ack | undefined): Segment | undefined {
     this.#paceAt = undefined
     const urgent = this.#probes > 0
     const again = this.#again.count > 0
@@ -113,6 +113,7 @@ export class Sender {
     const hasData = again || (offset < end && this.#outbox.reaches(offset))
     if (!hasData) this.#watchLimit(now)
     if (!urgent && !(hasData && this.#mayLeave(now))) return undefined
+    const ack = takeAck()
     const number = this.#flight.next
     const around = overhead(ack, { number, offset })
     const data = hasData ? this.#outbox.read(offset, Math.min(end - offset, this.#maxSegment - around)) : EMPTY
@@ -123,7 +124,7 @@ export class Sender {
     const size = around + data.length
     this.#flight.send({ sentAt: now, start: offset, end: to, size })
     this.#pacer.spend(size)
-    return { number, urgent, offset, data }
+    return { ack, numbered: { number, urgent, offset, data } }
   }
 
   #mayLeave(now: number): boolean {

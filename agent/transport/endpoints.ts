@@ -1,8 +1,9 @@
 /**
  * Endpoints: where a node listens, as multiaddr text outside the transport and as checked values inside.
  *
- * There are two forms. `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly. With `/p2p-circuit/p2p/<peer>` after
- * it, the first peer relays to the second. A user may omit the peer of a direct endpoint.
+ * There are three forms. `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly over libp2p. With
+ * `/p2p-circuit/p2p/<peer>` after it, the first peer relays to the second. `/ip4/192.0.2.1/udp/4001/p2p/<peer>` is where
+ * the node has its UDP socket. A user may omit the peer of a direct endpoint.
  */
 
 import { networkInterfaces } from 'node:os'
@@ -10,12 +11,20 @@ import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { InputError } from '../core/errors.ts'
-import { type Address, addressOfPublicKey } from '../overlay/address.ts'
+import { type Address, addressOfPublicKey, formatAddress } from '../overlay/address.ts'
+import type { Contact } from '../overlay/link.ts'
+import type { UdpEndpoint } from '../underlay/datagrams.ts'
+import { ipOf, portOf, udpEndpoint } from '../underlay/udp-endpoint.ts'
 import { INTERFACES_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
+import { LinkError } from './errors.ts'
+
+export type Carrier = 'tcp' | 'udp'
 
 export interface Endpoint {
   readonly text: string
   readonly multiaddr: Multiaddr
+  /** What carries the link. */
+  readonly carrier: Carrier
   readonly relayed: boolean
   /** The node that the endpoint leads to; undefined when the endpoint does not say. */
   readonly peer?: PeerId
@@ -23,27 +32,49 @@ export interface Endpoint {
 
 const HOSTS = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
 
-/** undefined when `text` has neither form. */
+/** What each form of a multiaddr means. */
+const FORMS: Readonly<Record<string, { carrier: Carrier; relayed: boolean } | undefined>> = {
+  'host/tcp': { carrier: 'tcp', relayed: false },
+  'host/tcp/p2p': { carrier: 'tcp', relayed: false },
+  'host/tcp/p2p/p2p-circuit/p2p': { carrier: 'tcp', relayed: true },
+  'host/udp': { carrier: 'udp', relayed: false },
+  'host/udp/p2p': { carrier: 'udp', relayed: false },
+}
+
+/** undefined when `text` has none of the forms. */
 export function readEndpoint(text: string): Endpoint | undefined {
   try {
     const address = multiaddr(text)
     const parts = address.getComponents()
-    const form = parts.map((part) => (HOSTS.includes(part.name) ? 'host' : part.name)).join('/')
-    const relayed = form === 'host/tcp/p2p/p2p-circuit/p2p'
-    if (!relayed && form !== 'host/tcp' && form !== 'host/tcp/p2p') return undefined
+    const form = FORMS[parts.map((part) => (HOSTS.includes(part.name) ? 'host' : part.name)).join('/')]
+    if (form === undefined) return undefined
+    if (form.carrier === 'udp' && !['ip4', 'ip6'].includes(parts[0]?.name ?? '')) return undefined
+    const endpoint = { text, multiaddr: address, ...form }
     const last = parts.at(-1)
-    if (last?.name !== 'p2p' || last.value === undefined) return { text, multiaddr: address, relayed }
-    return { text, multiaddr: address, relayed, peer: peerIdFromString(last.value) }
+    if (last?.name !== 'p2p' || last.value === undefined) return endpoint
+    return { ...endpoint, peer: peerIdFromString(last.value) }
   } catch {
     // The multiaddr and peer id parsers throw different errors for each mistake; all mean the same here.
     return undefined
   }
 }
 
-/** An endpoint that a user gave. @throws InputError that names `field` */
+/** Where a UDP endpoint's socket is; undefined for port 0, and for endpoints of TCP. */
+export function udpEndpointOf({ multiaddr: address }: Pick<Endpoint, 'multiaddr'>): UdpEndpoint | undefined {
+  const [host, port] = address.getComponents()
+  return port?.name === 'udp' ? udpEndpoint(host?.value ?? '', Number(port.value)) : undefined
+}
+
+/** The multiaddr of a UDP socket. */
+export function udpMultiaddr(endpoint: UdpEndpoint): Multiaddr {
+  const ip = ipOf(endpoint)
+  return multiaddr(`/${ip.includes(':') ? 'ip6' : 'ip4'}/${ip}/udp/${portOf(endpoint)}`)
+}
+
+/** An endpoint that a user gave: one of TCP, which is what the agent dials. @throws InputError that names `field` */
 export function parseEndpoint(text: string, field = 'endpoint'): Endpoint {
   const endpoint = readEndpoint(text)
-  if (endpoint !== undefined) return endpoint
+  if (endpoint?.carrier === 'tcp') return endpoint
   throw new InputError(
     'BAD_ENDPOINT',
     `${field}: "${text}" is not the address of a node.`,
@@ -52,14 +83,25 @@ export function parseEndpoint(text: string, field = 'endpoint'): Endpoint {
 }
 
 /** An address to listen on or to announce: host and port, no peer. @throws InputError that names `field` */
-export function parseListen(text: string, field = 'listen'): Multiaddr {
+export function parseListen(text: string, field = 'listen', carrier: Carrier = 'tcp'): Multiaddr {
   const endpoint = readEndpoint(text)
-  if (endpoint !== undefined && !endpoint.relayed && endpoint.peer === undefined) return endpoint.multiaddr
+  if (endpoint?.carrier === carrier && !endpoint.relayed && endpoint.peer === undefined) return endpoint.multiaddr
   throw new InputError(
     'BAD_LISTEN_ADDRESS',
     `${field}: "${text}" is not an address to listen on.`,
-    'Give a multiaddr such as /ip4/0.0.0.0/tcp/4001 (port 0 for any free one).',
+    `Give a multiaddr such as /ip4/0.0.0.0/${carrier}/4001 (port 0 for any free one).`,
   )
+}
+
+/**
+ * The endpoints of a contact on one carrier, without those of other nodes.
+ * @throws LinkError when all belong to other nodes
+ */
+export function endpointsOn(carrier: Carrier, contact: Contact): Endpoint[] {
+  const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? []).filter((one) => one.carrier === carrier)
+  const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
+  if (own.length > 0 || known.length === 0) return own
+  throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
 }
 
 /** The ring address of the key in a peer id; undefined for kinds of keys that our nodes do not use. */

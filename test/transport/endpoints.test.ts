@@ -4,13 +4,18 @@ import { describe, test } from 'node:test'
 import { multiaddr } from '@multiformats/multiaddr'
 import { InputError } from '../../agent/core/errors.ts'
 import {
+  addressOfPeer,
+  endpointsOn,
   HiddenAddresses,
   orderEndpoints,
   parseEndpoint,
   parseListen,
   reachOf,
   readEndpoint,
+  udpEndpointOf,
+  udpMultiaddr,
 } from '../../agent/transport/endpoints.ts'
+import { LinkError } from '../../agent/transport/errors.ts'
 
 const PEER = '12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha'
 const RELAY = '12D3KooWA2t3uqdUsjUx9wgpzFdq5DuKsQgop1oEoCGLQ6ZVPob5'
@@ -26,6 +31,29 @@ describe('endpoints', () => {
     assert.equal(readEndpoint('/ip6/2001:db8::1/tcp/4001')?.peer, undefined)
   })
 
+  test('of UDP lead to a socket, and back', () => {
+    const endpoint = readEndpoint(`/ip6/2001:DB8::1/udp/4001/p2p/${PEER}`)!
+    assert.deepEqual([endpoint.carrier, endpoint.relayed, endpoint.peer?.toString()], ['udp', false, PEER])
+    assert.equal(udpEndpointOf(endpoint), '[2001:db8::1]:4001')
+    for (const text of ['/ip4/192.0.2.1/udp/4001', '/ip6/2001:db8::1/udp/4001']) {
+      assert.equal(udpMultiaddr(udpEndpointOf(readEndpoint(text)!)!).toString(), text)
+    }
+    assert.equal(udpEndpointOf(readEndpoint('/ip4/192.0.2.1/tcp/4001')!), undefined)
+    assert.equal(udpEndpointOf(readEndpoint('/ip4/192.0.2.1/udp/0')!), undefined)
+  })
+
+  test('of a contact are told apart by what carries them, and none of another node is among them', () => {
+    const address = addressOfPeer(readEndpoint(`/ip4/192.0.2.1/tcp/1/p2p/${PEER}`)!.peer!)!
+    const [tcp, udp] = [`/ip4/192.0.2.1/tcp/1/p2p/${PEER}`, `/ip4/192.0.2.1/udp/1/p2p/${PEER}`]
+    const strange = `/ip4/192.0.2.9/udp/1/p2p/${RELAY}`
+    const texts = (carrier: 'tcp' | 'udp', endpoints: string[]) =>
+      endpointsOn(carrier, { address, endpoints }).map(({ text }) => text)
+    assert.deepEqual(texts('udp', [tcp, strange, udp]), [udp])
+    assert.deepEqual(texts('tcp', [tcp, strange, udp]), [tcp])
+    assert.deepEqual(texts('tcp', [udp]), [])
+    assert.throws(() => texts('udp', [strange]), LinkError)
+  })
+
   const malformed = [
     '',
     'example.org:4001',
@@ -33,6 +61,8 @@ describe('endpoints', () => {
     '/ip4/300.0.2.1/tcp/4001',
     '/ip4/192.0.2.1/udp/4001/quic-v1',
     '/ip4/192.0.2.1/tcp/99999',
+    '/dns4/example.org/udp/4001',
+    `/ip4/192.0.2.1/udp/4001/p2p/${RELAY}/p2p-circuit/p2p/${PEER}`,
     '/ip4/192.0.2.1/tcp/4001/p2p/nonsense',
     `/ip4/192.0.2.1/tcp/4001/p2p/${RELAY}/p2p-circuit`,
     `/p2p/${PEER}`,
@@ -52,6 +82,8 @@ describe('endpoints', () => {
     assert.equal(parseListen('/ip4/0.0.0.0/tcp/0').toString(), '/ip4/0.0.0.0/tcp/0')
     assert.throws(() => parseListen(`/ip4/0.0.0.0/tcp/0/p2p/${PEER}`), InputError)
     assert.throws(() => parseListen('0.0.0.0:4001'), InputError)
+    assert.throws(() => parseListen('/ip4/0.0.0.0/udp/4001'), InputError)
+    assert.equal(parseListen('/ip4/0.0.0.0/udp/0', 'listen', 'udp').toString(), '/ip4/0.0.0.0/udp/0')
   })
 
   test('reach as far as their address does', () => {

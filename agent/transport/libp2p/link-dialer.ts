@@ -6,30 +6,26 @@
  */
 
 import type { Connection, Stream } from '@libp2p/interface'
-import type { Clock } from '../../core/clock.ts'
 import { withDeadline } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link } from '../../overlay/link.ts'
-import { DIAL_LIMIT_MS, LINK_PROTOCOL, MAX_LINKS_PER_PEER, REUSE_LIMIT_MS } from '../constants.ts'
-import { addressOfPeer, type Endpoint, parseEndpoint, readEndpoint } from '../endpoints.ts'
+import { LINK_PROTOCOL, MAX_LINKS_PER_PEER, REUSE_LIMIT_MS } from '../constants.ts'
+import { type DialLimits, limitedDial } from '../dial-limit.ts'
+import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { isDirect } from './connections.ts'
 import { Dialer } from './dialer.ts'
 import type { Libp2pLink } from './link.ts'
 import type { Libp2pNode } from './node.ts'
 
-export interface LinkDialerParts {
+export interface LinkDialerParts extends DialLimits {
   readonly node: Libp2pNode
-  readonly clock: Clock
   readonly log: Log
   readonly self: Address
   /** The open links, each with its connection. */
   readonly open: ReadonlyMap<Libp2pLink, Connection>
-  /** Ends every dial. */
-  readonly stopping: AbortSignal
-  readonly counters: { failedDials: number }
   /** Releases a connection; it is closed unless something uses it. */
   readonly release: (connection: Connection) => void
   readonly adopt: (stream: Stream, connection: Connection, peer: Address) => Link
@@ -46,19 +42,20 @@ export class LinkDialer {
 
   /** @throws LinkError */
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const endpoints = endpointsOf(contact)
+    const endpoints = endpointsOn('tcp', contact)
     return await this.#limited(signal, (limit) => this.#linkTo(endpoints, contact.address, limit))
   }
 
   /** @throws LinkError */
   async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const direct = endpointsOf(contact).filter(({ relayed }) => !relayed)
+    const direct = endpointsOn('tcp', contact).filter(({ relayed }) => !relayed)
     return await this.#limited(signal, (limit) => this.#linkTo(direct, contact.address, limit, false))
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
     const parsed = parseEndpoint(endpoint)
+    if (parsed.carrier !== 'tcp') throw new LinkError('unreachable', `${endpoint} is not reached over TCP.`)
     return await this.#limited(signal, (limit) => this.#linkTo([parsed], undefined, limit))
   }
 
@@ -84,20 +81,8 @@ export class LinkDialer {
     return [...this.#parts.open.keys()].filter((link) => link.peer === peer).length
   }
 
-  /** Runs a dial that ends with the caller's signal, when the node stops, or after `DIAL_LIMIT_MS`. */
-  async #limited(signal: AbortSignal | undefined, dial: (limit: AbortSignal) => Promise<Link>): Promise<Link> {
-    const deadline = {
-      clock: this.#parts.clock,
-      limitMs: DIAL_LIMIT_MS,
-      signals: signal === undefined ? [this.#parts.stopping] : [this.#parts.stopping, signal],
-      late: new LinkError('unreachable', `No answer within ${DIAL_LIMIT_MS / 1000} s.`),
-    }
-    try {
-      return await withDeadline(deadline, dial)
-    } catch (error) {
-      this.#parts.counters.failedDials++
-      throw error
-    }
+  #limited(signal: AbortSignal | undefined, dial: (limit: AbortSignal) => Promise<Link>): Promise<Link> {
+    return limitedDial(this.#parts, signal, dial)
   }
 
   /** @param mayRelay whether an existing relayed connection may be used when no endpoint answers */
@@ -162,12 +147,4 @@ export class LinkDialer {
       throw new LinkError('refused', `${connection.remoteAddr} takes no link: ${messageOf(error)}.`, { cause: error })
     }
   }
-}
-
-/** A contact's endpoints, without those of other nodes. @throws LinkError when all belong to other nodes */
-function endpointsOf(contact: Contact): Endpoint[] {
-  const known = contact.endpoints.flatMap((text) => readEndpoint(text) ?? [])
-  const own = known.filter(({ peer }) => peer === undefined || addressOfPeer(peer) === contact.address)
-  if (own.length > 0 || known.length === 0) return own
-  throw new LinkError('wrong-peer', `None of the endpoints given for ${formatAddress(contact.address)} is its own.`)
 }

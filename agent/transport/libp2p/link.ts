@@ -11,16 +11,10 @@ import type { Clock, Timer } from '../../core/clock.ts'
 import { FrameReader, FramingError, frameBytes, HEADER } from '../../core/framing.ts'
 import type { Address } from '../../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
-import { BULK_BACKLOG, CONTROL_BACKLOG, EARLY_BACKLOG, FLUSH_LIMIT_MS } from '../constants.ts'
+import { BULK_BACKLOG, CONTROL_BACKLOG, FLUSH_LIMIT_MS } from '../constants.ts'
+import { Inbox } from '../inbox.ts'
+import type { LinkCounters } from '../link-counters.ts'
 import { updateWindowSeldom } from './window-updates.ts'
-
-/** What went wrong on links, for status and metrics. */
-export interface LinkCounters {
-  bulkDropped: number
-  oversized: number
-  stuck: number
-  violations: number
-}
 
 export interface LinkParts {
   readonly peer: Address
@@ -46,11 +40,7 @@ export class Libp2pLink implements Link {
   readonly #counters: LinkCounters
   readonly #reader: FrameReader
   #state: State = 'open'
-  #frameHandler: ((frame: Uint8Array) => void) | undefined
-  #closeHandler: (() => void) | undefined
-  #closeTold = false
-  #early: Uint8Array[] = []
-  #earlyBytes = 0
+  readonly #inbox = new Inbox()
   #flushTimer: Timer | undefined
   /** Resolves when the stream has ended, so that its connection may be closed too. */
   readonly released: Promise<void>
@@ -73,13 +63,11 @@ export class Libp2pLink implements Link {
   }
 
   set onFrame(handler: (frame: Uint8Array) => void) {
-    this.#frameHandler = handler
-    queueMicrotask(() => this.#deliver())
+    this.#inbox.onFrame = handler
   }
 
   set onClose(handler: () => void) {
-    this.#closeHandler = handler
-    queueMicrotask(() => this.#deliver())
+    this.#inbox.onClose = handler
   }
 
   send(frame: Uint8Array, priority: Priority = 'control'): boolean {
@@ -111,7 +99,7 @@ export class Libp2pLink implements Link {
   /** Frames sent before are still delivered, if that takes less than `FLUSH_LIMIT_MS`. */
   close(): void {
     if (this.#state !== 'open') return
-    this.#early = []
+    this.#inbox.end(true)
     this.#end()
   }
 
@@ -139,7 +127,7 @@ export class Libp2pLink implements Link {
   #end(): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
-    queueMicrotask(() => this.#deliver())
+    this.#inbox.end(false)
     this.#flushTimer = this.#clock.after(FLUSH_LIMIT_MS, () => this.#stream.abort(new Error('the peer did not close')))
     this.#stream.close().catch((error: unknown) => {
       this.#stream.abort(error instanceof Error ? error : new Error(String(error)))
@@ -150,32 +138,12 @@ export class Libp2pLink implements Link {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#flushTimer?.cancel()
-    queueMicrotask(() => this.#deliver())
+    this.#inbox.end(false)
     this.#resolveReleased()
   }
 
   #receive(frame: Uint8Array): void {
     if (this.#state !== 'open') return
-    if (this.#frameHandler !== undefined && this.#early.length === 0) {
-      this.#frameHandler(frame)
-      return
-    }
-    this.#early.push(frame)
-    this.#earlyBytes += frame.length
-    if (this.#earlyBytes > EARLY_BACKLOG) this.#stream.abort(new Error('nobody takes the frames'))
-  }
-
-  /** Delivers to the owner what has happened so far: first the frames, then the end. */
-  #deliver(): void {
-    const handler = this.#frameHandler
-    while (handler !== undefined && this.#early.length > 0 && !this.#closeTold) {
-      const frame = this.#early.shift()
-      if (frame !== undefined) handler(frame)
-    }
-    if (this.#early.length === 0) this.#earlyBytes = 0
-    if (this.#state === 'open' || this.#closeTold || this.#closeHandler === undefined) return
-    this.#closeTold = true
-    this.#early = []
-    this.#closeHandler()
+    if (!this.#inbox.push(frame)) this.#stream.abort(new Error('nobody takes the frames'))
   }
 }

@@ -8,10 +8,8 @@
 
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { concat, utf8 } from '../../core/bytes.ts'
 import { type Clock, SystemClock } from '../../core/clock.ts'
 import { doneWithin } from '../../core/deadline.ts'
-import { type KeyPair, keyPairOf, SEED_BYTES, verifies } from '../../core/ed25519.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Address } from '../../overlay/address.ts'
@@ -20,17 +18,16 @@ import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, MAX_WAITING_LINKS, S
 import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import type { Identity } from '../identity.ts'
+import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
+import { TwinProof } from '../twin-proof.ts'
 import { Connections, isDirect } from './connections.ts'
 import { type LanDiscovery, startLanDiscovery } from './lan-discovery.ts'
-import { Libp2pLink, type LinkCounters } from './link.ts'
+import { Libp2pLink } from './link.ts'
 import { LinkDialer } from './link-dialer.ts'
 import { listenOn } from './listening.ts'
 import { type Libp2pNode, startLibp2pNode } from './node.ts'
 import { RelayGrants } from './relay-grants.ts'
 import { RelaySlots } from './relay-slots.ts'
-
-/** Keeps a proof of ours from meaning anything in another protocol. */
-const TWIN_CONTEXT = utf8('wow twin 1\n')
 
 export interface Libp2pLinksOptions {
   readonly identity: Identity
@@ -46,13 +43,6 @@ export interface Libp2pLinksOptions {
   readonly clock?: Clock
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
-}
-
-export interface Counters extends LinkCounters {
-  /** Incoming links that were refused. */
-  refused: number
-  /** Dials that ended without a link. */
-  failedDials: number
 }
 
 /**
@@ -78,7 +68,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly self: Address
   readonly peerId: string
 
-  readonly #key: KeyPair
+  readonly #twin: TwinProof
   readonly #node: Libp2pNode
   readonly #announce: string[]
   readonly #wantsLan: boolean
@@ -91,7 +81,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly #grants: RelayGrants
   readonly #slots: RelaySlots
   readonly #open = new Map<Libp2pLink, Connection>()
-  readonly #counters: Counters = { bulkDropped: 0, oversized: 0, stuck: 0, violations: 0, refused: 0, failedDials: 0 }
+  readonly #counters = noLinkCounts()
   /** Ends every dial when the node stops. */
   readonly #stopping = new AbortController()
   #stopped: Promise<void> | undefined
@@ -104,7 +94,7 @@ export class Libp2pLinks implements LinkLayer {
   constructor(node: Libp2pNode, options: Libp2pLinksOptions & { readonly clock: Clock }) {
     this.self = options.identity.address
     this.peerId = options.identity.peerId
-    this.#key = keyPairOf(options.identity.privateKey.raw.subarray(0, SEED_BYTES))
+    this.#twin = new TwinProof(options.identity)
     this.#node = node
     this.#announce = [...options.announce]
     this.#wantsLan = options.mdns
@@ -161,16 +151,16 @@ export class Libp2pLinks implements LinkLayer {
     return orderEndpoints(this.#announce, listening, this.#slots.endpoints(), this.peerId)
   }
 
-  counters(): Readonly<Counters> {
+  counters(): Readonly<LinkCounters> {
     return { ...this.#counters }
   }
 
   prove(nonce: Uint8Array): Uint8Array {
-    return this.#key.sign(concat(TWIN_CONTEXT, nonce))
+    return this.#twin.prove(nonce)
   }
 
   isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean {
-    return verifies(this.#key.publicKey, concat(TWIN_CONTEXT, nonce), proof)
+    return this.#twin.isOwn(nonce, proof)
   }
 
   /** @throws LinkError */

@@ -1,15 +1,10 @@
 /** Opens a node's ports, with error reasons that a user can act on. */
 
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { codeOf, InputError, messageOf } from '../../core/errors.ts'
+import { codeOf, messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
+import { listenFailure } from '../listen-failure.ts'
 import type { TransportManager } from './node.ts'
-
-const PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program listens there',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'only root may use this port',
-}
 
 /** Listens on `address`. An IPv6 address on a machine without IPv6 is only a warning. @throws InputError */
 export async function listenOn(transports: TransportManager, address: Multiaddr, log: Log): Promise<void> {
@@ -22,11 +17,6 @@ export async function listenOn(transports: TransportManager, address: Multiaddr,
       log.warn('this machine has no IPv6', { listen: address.toString() })
       return
     }
-    throw new InputError(
-      'LISTEN_FAILED',
-      `listen: cannot listen on ${address} (${PROBLEMS[code] ?? code}).`,
-      'Give another address or port with --listen; port 0 takes any free one.',
-      { cause: error },
-    )
+    throw listenFailure(address.toString(), code, error)
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ConflictNotifier } from '../../agent/dht/conflict-notifier.ts'
+import { TELL_LOSERS_PER_LINK } from '../../agent/dht/constants.ts'
 import type { Proven } from '../../agent/dht/proof.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import { DeliveryError, type Overlay } from '../../agent/overlay/overlay.ts'
@@ -32,6 +33,20 @@ describe('owners that lost an entry', () => {
     }
     assert.equal(told, 60)
     assert.ok(asked - told < 3 * offers, `${asked - told} words for ${offers} offers`)
+    notifier.stop()
+  })
+
+  test('do not answer: of what comes over one link only so many wait, and another link has room', () => {
+    let asked = 0
+    const request = () => {
+      asked++
+      return new Promise(() => {})
+    }
+    const notifier = new ConflictNotifier({ ring: { request } as unknown as Overlay, clock: new VirtualClock() })
+    for (let i = 0; i < 2 * TELL_LOSERS_PER_LINK; i++) void notifier.tell(lost(OWNER), STRANGER)
+    assert.equal(asked, TELL_LOSERS_PER_LINK)
+    void notifier.tell(lost(OWNER), REPLICA)
+    assert.equal(asked, TELL_LOSERS_PER_LINK + 1)
     notifier.stop()
   })
 })

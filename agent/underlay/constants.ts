@@ -1,0 +1,54 @@
+/** Every number of the node sessions, with its unit and reason. Sizes are bytes. */
+
+/** The largest datagram that fits every path: IPv6 carries packets of 1,280 bytes, 48 of them headers (RFC 8200 section 5). */
+export const MAX_DATAGRAM = 1_232
+
+/** Wait for the answer to the first message; a datagram over an ocean and back takes 300 ms. Doubles each time. */
+export const FIRST_ANSWER_MS = 300
+/** A peer that is busy with others answers no faster. */
+export const SHORTEST_ANSWER_MS = 100
+export const LONGEST_ANSWER_MS = 2_000
+/** How long a handshake may take: six tries, so it succeeds in 97 of 100 cases where every third datagram is lost. */
+export const HANDSHAKE_LIMIT_MS = 8_000
+/** Cookies that one handshake takes. A second is due when the secret changes; more come from somebody who plays with us. */
+export const MAX_COOKIES = 3
+
+/** First messages taken a second without a cookie, and half-open handshakes above which each one needs a cookie. */
+export const FREE_HANDSHAKES_PER_S = 100
+export const FREE_HALF_OPEN = 128
+/** First messages taken a second at most. Each costs about a millisecond, so a flood takes no more than a third of a core. */
+export const HANDSHAKES_PER_S = 300
+/** The same from one network (an IPv4 address, an IPv6 /64): many nodes may share a NAT, or a test machine. */
+export const HANDSHAKES_PER_NETWORK_PER_S = 100
+/** Networks whose rate is known; then the one that was silent longest is forgotten. */
+export const MAX_NETWORKS = 1_024
+/** Half-open handshakes; then the oldest gives way. One costs about 4 KB. */
+export const MAX_HALF_OPEN = 512
+/** Sessions that others may open; the ring decides much earlier which links to keep. */
+export const MAX_INCOMING_SESSIONS = 4_096
+/** The secret behind cookies changes this often; the one before it still counts. */
+export const COOKIE_SECRET_MS = 120_000
+
+/** Keys are renewed when they are so old, or sealed or opened so many records: what leaks with a key is 10 minutes. */
+export const REKEY_AFTER_MS = 600_000
+export const REKEY_AFTER_RECORDS = 2 ** 26
+/** Pause after a renewal that failed. */
+export const REKEY_AGAIN_AFTER_MS = 30_000
+/** Keys so old, or used for so many records, end the session. */
+export const KEYS_END_AFTER_MS = 1_800_000
+export const KEYS_END_AFTER_RECORDS = 2 ** 30
+/** How long records under the former keys are still opened; none is on its way for longer. */
+export const FORMER_KEYS_MS = 10_000
+
+/** A session that sent nothing for so long says that it is there. Many NATs forget a mapping after 30 s (RFC 4787 section 4.3 asks for 120 s). */
+export const KEEP_ALIVE_MS = 20_000
+/** A session that heard nothing for so long is dead: three keep-alives were lost. */
+export const SILENCE_LIMIT_MS = 75_000
+/** For so long after its end a session answers each record with one that says so, not more often than the spacing. */
+export const LINGER_MS = 10_000
+export const FAREWELL_SPACING_MS = 200
+
+/** A new endpoint has so long to answer a challenge before another endpoint, or itself again, is challenged. */
+export const CHALLENGE_LIMIT_MS = 1_000
+/** Payloads kept for a session whose owner has not set `onPayload` yet. */
+export const EARLY_PAYLOADS = 64

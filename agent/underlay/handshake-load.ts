@@ -1,0 +1,75 @@
+/** How many first messages of a handshake a node takes: without a cookie, from one network, and in all. */
+
+import type { Clock } from '../core/clock.ts'
+import {
+  FREE_HALF_OPEN,
+  FREE_HANDSHAKES_PER_S,
+  HANDSHAKES_PER_NETWORK_PER_S,
+  HANDSHAKES_PER_S,
+  MAX_NETWORKS,
+} from './constants.ts'
+import type { UdpEndpoint } from './datagrams.ts'
+
+export class HandshakeLoad {
+  readonly #clock: Clock
+  readonly #free: TokenBucket
+  readonly #all: TokenBucket
+  /** The one that was silent longest first. */
+  readonly #networks = new Map<string, TokenBucket>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#free = new TokenBucket(clock, FREE_HANDSHAKES_PER_S)
+    this.#all = new TokenBucket(clock, HANDSHAKES_PER_S)
+  }
+
+  /** Whether one more first message is taken without a cookie. */
+  admitsStranger(halfOpen: number): boolean {
+    return halfOpen < FREE_HALF_OPEN && this.#free.take()
+  }
+
+  /** Whether one more first message with a right cookie is taken. */
+  admits(from: UdpEndpoint): boolean {
+    const network = networkOf(from)
+    const bucket = this.#networks.get(network) ?? new TokenBucket(this.#clock, HANDSHAKES_PER_NETWORK_PER_S)
+    this.#networks.delete(network)
+    this.#networks.set(network, bucket)
+    if (this.#networks.size > MAX_NETWORKS) this.#networks.delete(this.#networks.keys().next().value!)
+    return bucket.take() && this.#all.take()
+  }
+}
+
+/** Fills with `perSecond` tokens a second, and holds as many. */
+class TokenBucket {
+  readonly #clock: Clock
+  readonly #perSecond: number
+  #tokens: number
+  #filledAt: number
+
+  constructor(clock: Clock, perSecond: number) {
+    this.#clock = clock
+    this.#perSecond = perSecond
+    this.#tokens = perSecond
+    this.#filledAt = clock.now()
+  }
+
+  take(): boolean {
+    const now = this.#clock.now()
+    this.#tokens = Math.min(this.#perSecond, this.#tokens + ((now - this.#filledAt) / 1_000) * this.#perSecond)
+    this.#filledAt = now
+    if (this.#tokens < 1) return false
+    this.#tokens--
+    return true
+  }
+}
+
+/** An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one of these has them all. */
+function networkOf(endpoint: UdpEndpoint): string {
+  const ip = endpoint.slice(0, endpoint.lastIndexOf(':'))
+  if (!ip.startsWith('[')) return ip
+  const [head = '', tail] = ip.slice(1, -1).split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const ending = tail === undefined || tail === '' ? [] : tail.split(':')
+  while (tail !== undefined && groups.length + ending.length < 8) groups.push('0')
+  return [...groups, ...ending].slice(0, 4).join(':')
+}

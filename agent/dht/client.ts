@@ -12,7 +12,6 @@ import { Backoff } from '../core/backoff.ts'
 import { EMPTY, equal, hex } from '../core/bytes.ts'
 import { type Clock, sleep } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
-import type { KeyPair } from '../core/ed25519.ts'
 import { WowError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { DeliveryError, type Overlay, SERVICES } from '../overlay/overlay.ts'
@@ -38,12 +37,12 @@ import {
   dhtRequestCodec,
   getAnswerCodec,
   type MovingEntry,
-  type Statement,
   type Verdict,
 } from './messages.ts'
 import { OpenChallenges } from './open-challenges.ts'
 import { holderOf, type Proven, prove, signChange } from './proof.ts'
 import { subKeysOf } from './sub-keys.ts'
+import { newerSerial, type Wish } from './wish.ts'
 
 export class DhtUnavailable extends WowError {
   constructor(detail: string) {
@@ -64,20 +63,12 @@ interface Reading {
   readonly expiresAt?: number
 }
 
-/** A change that a client wants, with the key pair that signs it and that of the former holder, if another. */
-interface Wish {
-  readonly kind: Statement['kind']
-  readonly key: Key
-  readonly value: Uint8Array
-  readonly ttlMs: number
-  readonly holder: KeyPair
-  readonly former?: KeyPair | undefined
-}
-
 interface Operation {
   readonly wish: Wish
   /** The change as signed for each sub-key. */
   readonly changes: Change[]
+  /** A later operation of this client on the same key has begun. */
+  overtaken: boolean
 }
 
 export class DhtClient implements Omit<Dht, 'onContested'> {
@@ -108,9 +99,11 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       ttlMs: Math.min(ttlMs, CLAIM_TTL_MS),
       holder: holderOf(key, password),
     }
-    const outcome = await this.#change(wish)
+    const operation = this.#begin(wish)
+    const outcome = await this.#run(operation)
     // What goes beyond a claim needs answered challenges, which came with the claim.
-    if (outcome.won && ttlMs > CLAIM_TTL_MS) void this.#change({ ...wish, kind: 'recreate', ttlMs })
+    const goesOn = outcome.won && ttlMs > CLAIM_TTL_MS && !operation.overtaken
+    if (goesOn) void this.#change({ ...wish, kind: 'recreate', ttlMs })
     return outcome
   }
 
@@ -199,10 +192,21 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     }
   }
 
-  async #change(wish: Wish): Promise<Outcome> {
-    const operation: Operation = { wish, changes: Array<Change>(REMAP).fill(this.#sign(wish)) }
+  #change(wish: Wish): Promise<Outcome> {
+    return this.#run(this.#begin(wish))
+  }
+
+  #begin(wish: Wish): Operation {
+    const operation: Operation = { wish, changes: Array<Change>(REMAP).fill(this.#sign(wish)), overtaken: false }
+    const former = this.#latest.get(hex(wish.key))
+    if (former !== undefined) former.overtaken = true
+    this.#latest.set(hex(wish.key), operation)
+    return operation
+  }
+
+  async #run(operation: Operation): Promise<Outcome> {
+    const { wish } = operation
     const name = hex(wish.key)
-    this.#latest.set(name, operation)
     const votes: Vote[] = []
     const count = (...of: Vote[]) => votes.filter((vote) => of.includes(vote)).length
     const accepted = () => count('ok')
@@ -226,8 +230,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   async #submit(operation: Operation, subKey: SubKey, place: number): Promise<Reading | undefined> {
     const { wish, changes } = operation
     // A create that is retried after this client has deleted would leave an entry that nobody holds.
-    const isLate = wish.kind !== 'delete' && this.#latest.get(hex(wish.key)) !== operation
-    if (isLate) return { subKey, vote: 'no-answer' }
+    if (wish.kind !== 'delete' && operation.overtaken) return { subKey, vote: 'no-answer' }
     for (let signings = 0; signings < MAX_SIGNINGS; signings++) {
       const change = changes[place]!
       const response = this.#challenges.answer(wish.holder, subKey, change)
@@ -238,10 +241,9 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       this.#challenges.keep(wish.holder, subKey, challenges)
       if (verdict === 'challenged') continue
       if (verdict !== 'stale') return { subKey, vote: voteOf(verdict) }
-      const serial = newer && provenSerial(newer, subKey, wish)
+      const serial = newer && newerSerial(newer, subKey, change, wish)
       // A later operation of this client must not be undone.
-      const overtaken = this.#latest.get(hex(wish.key)) !== operation
-      if (serial === undefined || serial >= MAX_SERIAL || overtaken) return { subKey, vote: 'no-answer' }
+      if (serial === undefined || serial >= MAX_SERIAL || operation.overtaken) return { subKey, vote: 'no-answer' }
       this.#lastSerial = Math.max(this.#lastSerial, serial)
       changes[place] = this.#sign(wish)
     }
@@ -331,11 +333,4 @@ function voteOf(verdict: Verdict): Vote {
 
 function serialOf({ proven }: Reading): number {
   return proven?.change.statement.serial ?? 0
-}
-
-/** The serial of a change signed with a password of `wish`; undefined when it was not. */
-function provenSerial({ place, change }: MovingEntry, subKey: SubKey, { holder, former }: Wish): number | undefined {
-  const { serial, holder: by } = change.statement
-  const isOurs = equal(by, holder.publicKey) || (former !== undefined && equal(by, former.publicKey))
-  return isOurs && prove(place, change)?.subKey === subKey ? serial : undefined
 }

@@ -26,6 +26,7 @@ import {
   goesBefore,
   isDeletion,
   isSame,
+  joined,
   type Offered,
   serialOf,
   wasGivenBack,
@@ -92,7 +93,8 @@ export class EntryStore {
     const known = this.#current(proven.subKey)
     if (verdict === 'ok') {
       const fresh = this.#isFresh(proven, answeredAt)
-      const repeated = known !== undefined && isSame(proven.change, known.proven.change) && known.fresh === fresh
+      const isKnown = known !== undefined && isSame(proven.change, known.proven.change)
+      const repeated = isKnown && known.fresh === fresh && !known.offered
       // A repeated change becomes a new object, so `restore` for the first one leaves it in place.
       this.#put(repeated ? { ...known } : this.#changed(proven, broughtBy, fresh))
     }
@@ -141,8 +143,8 @@ export class EntryStore {
     const { subKey, change } = theirs.proven
     const ours = this.#current(subKey)
     if (theirs.expiresAt <= this.#clock.now()) return { kept: false, rival: undefined }
+    const mayReturn = trusted || isDeletion(theirs) || this.#endings.of(subKey) === undefined
     if (ours === undefined) {
-      const mayReturn = trusted || isDeletion(theirs) || this.#endings.of(subKey) === undefined
       const kept = mayReturn && this.#quota.hasRoom(broughtBy, change.statement.publisher)
       if (kept) this.#put(theirs)
       return { kept, rival: undefined }
@@ -156,17 +158,13 @@ export class EntryStore {
     if (areRelated(change, ours.proven.change)) {
       // A former holder signs what he likes; only a node that is trusted may say that it came before the handing over.
       const mayFollow = trusted || actsFor(change, ours.proven.change)
-      const kept = mayFollow && change.statement.serial > serialOf(ours)
+      const kept = mayFollow && change.statement.serial > serialOf(ours) && (mayReturn || !isDeletion(ours))
       const accepted = ours.accepted || theirs.accepted
       const heldSince = Math.min(ours.heldSince, theirs.heldSince)
       const follows = theirs.follows ?? ours.follows
-      const live = isDeletion(ours) ? undefined : ours
-      const fresh = theirs.fresh || (live?.fresh ?? false)
-      const expiresAt =
-        fresh || isDeletion(theirs)
-          ? this.#endOf(offered, true)
-          : Math.min(theirs.expiresAt, live?.expiresAt ?? Infinity)
-      if (kept) this.#put({ ...theirs, heldSince, accepted, follows, fresh, expiresAt })
+      const fresh = theirs.fresh || this.isFresh(subKey)
+      const renewed = { ...theirs, heldSince, accepted, follows, fresh }
+      if (kept) this.#put({ ...renewed, expiresAt: this.#endOfRenewed(renewed, ours, offered) })
       return { kept, rival: undefined }
     }
     // Neither owner lost anything: the earlier holder had given the entry back.
@@ -182,7 +180,7 @@ export class EntryStore {
       if (kept) this.#put(theirs)
       return { kept, rival: undefined }
     }
-    const kept = rivals ? trusted && goesBefore(theirs, ours) : !isDeletion(theirs)
+    const kept = rivals ? trusted && goesBefore(theirs, ours) : !isDeletion(theirs) && (mayReturn || !isDeletion(ours))
     if (kept) this.#put({ ...theirs, follows: theirs.follows ?? followed(ours, change) })
     return { kept, rival: !rivals ? undefined : kept ? ours.proven : theirs.proven }
   }
@@ -285,7 +283,7 @@ export class EntryStore {
     const lastsMs = kind === 'delete' ? Math.max(TOMBSTONE_MS, (live?.expiresAt ?? now) - now) : ttlMs * KEPT_LONGER
     const { heldSince, accepted } = live ?? { heldSince: now, accepted: false }
     const follows = known === undefined ? undefined : followed(known, proven.change)
-    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, fresh, follows }
+    return { proven, broughtBy, expiresAt: now + lastsMs, heldSince, accepted, fresh, offered: false, follows }
   }
 
   /** There is nothing to delete. Keeps the deletion, so that a change it overtook on the way is rejected. */
@@ -300,7 +298,18 @@ export class EntryStore {
     const { proven, ageMs, accepted, fresh, follows } = offered
     // The change proves nothing else: the rest is the word of the node that hands it over.
     const told = trusted ? { heldSince: now - ageMs, accepted, fresh, follows } : UNTOLD
-    return { proven, broughtBy, heldSince: now, ...told, expiresAt: this.#endOf(offered, told.fresh) }
+    const expiresAt = this.#endOf(offered, told.fresh)
+    return { proven, broughtBy, heldSince: now, ...told, expiresAt, offered: !trusted }
+  }
+
+  /**
+   * When an entry ends whose next change another node brought. From one that is not trusted, that is no earlier than the entry
+   * before, and no later unless that one is fresh.
+   */
+  #endOfRenewed({ fresh, offered, expiresAt }: Entry, before: Entry, brought: Offered): number {
+    if (isDeletion(brought) || isDeletion(before)) return fresh ? this.#endOf(brought, true) : expiresAt
+    const renewedUntil = fresh ? this.#endOf(brought, true) : Math.min(expiresAt, before.expiresAt)
+    return offered ? Math.max(renewedUntil, before.expiresAt) : renewedUntil
   }
 
   /** When an entry that another node has ends here: no later than its signed time-to-live says, nor than a claim if not fresh. */
@@ -312,6 +321,8 @@ export class EntryStore {
 
   #put(entry: Entry): void {
     const { subKey } = entry.proven
+    // What its holder answered before he gave the entry back brings nothing back.
+    if (isDeletion(entry) && this.get(subKey) !== undefined) this.#endings.add(subKey, this.#clock.now())
     this.#remove(subKey)
     this.#entries.set(subKey, entry)
     this.#order.add(subKey)
@@ -329,14 +340,3 @@ export class EntryStore {
 
 /** From an untrusted node only the change itself counts, because it is signed. */
 const UNTOLD = { accepted: false, fresh: false, follows: undefined }
-
-/** One entry as two nodes have it: held since the earlier time; fresh, and for as long, if either knows that. */
-function joined(ours: Entry, theirs: Entry): Entry {
-  const expiresAt = theirs.fresh && !ours.fresh ? Math.max(ours.expiresAt, theirs.expiresAt) : ours.expiresAt
-  return {
-    ...ours,
-    heldSince: Math.min(ours.heldSince, theirs.heldSince),
-    fresh: ours.fresh || theirs.fresh,
-    expiresAt,
-  }
-}

@@ -21,6 +21,8 @@ export interface Entry {
   readonly accepted: boolean
   /** Its holder answered a challenge here or, as that node says, at the trusted node that handed it over. */
   readonly fresh: boolean
+  /** A node that is not trusted brought the last change. Its holder has not asked here, so its time is not yet what he asked. */
+  readonly offered: boolean
   /** The entry before it, which its holder gave back. */
   readonly follows: GivenBack | undefined
 }
@@ -47,7 +49,7 @@ export function wasGivenBack({ statement }: Change, { follows }: Entry): boolean
 }
 
 /** A tombstone: the entry is gone, the key is free. */
-export function isDeletion({ proven }: Entry): boolean {
+export function isDeletion({ proven }: Pick<Entry, 'proven'>): boolean {
   return proven.change.statement.kind === 'delete'
 }
 
@@ -81,4 +83,15 @@ export function goesBefore(a: Entry, b: Entry): boolean {
   const older = b.heldSince - a.heldSince
   if (Math.abs(older) >= SAME_AGE_MS) return older > 0
   return hex(a.proven.change.statement.holder) < hex(b.proven.change.statement.holder)
+}
+
+/** One entry as two nodes have it: held since the earlier time; fresh, and for as long, if either knows that. */
+export function joined(ours: Entry, theirs: Entry): Entry {
+  const expiresAt = theirs.fresh && !ours.fresh ? Math.max(ours.expiresAt, theirs.expiresAt) : ours.expiresAt
+  return {
+    ...ours,
+    heldSince: Math.min(ours.heldSince, theirs.heldSince),
+    fresh: ours.fresh || theirs.fresh,
+    expiresAt,
+  }
 }

@@ -6,7 +6,8 @@
  */
 
 import { messageOf } from '../core/errors.ts'
-import type { Dht } from '../dht/dht.ts'
+import { CLAIM_TTL_MS } from '../dht/constants.ts'
+import type { Dht, Outcome } from '../dht/dht.ts'
 import type { NamespaceKeys } from './keys.ts'
 import type { SignedRecord } from './record.ts'
 import { recordKey, sealRecord, unsealRecord } from './record-entry.ts'
@@ -94,8 +95,7 @@ export class RecordKeeper {
       const outcome = await dht.recreate(key, keys.shared, keys.shared, value, RECORD_TTL_MS)
       return this.#judge(outcome, 'recreated')
     }
-    const outcome = await dht.create(key, keys.shared, sealRecord(keys, this.#signed), RECORD_TTL_MS)
-    return this.#judge(outcome, 'created')
+    return this.#judge(await createRecord(dht, keys, this.#signed), 'created')
   }
 
   #judge(outcome: { won: boolean; lost: boolean }, success: RecordState): RecordState {
@@ -103,4 +103,11 @@ export class RecordKeeper {
     this.#detail = outcome.lost ? 'its place in the DHT is held by somebody else' : 'too few replicas answered'
     return outcome.lost ? 'taken' : 'unavailable'
   }
+}
+
+/** Claims the record's place, then fills it for its whole time: whoever asks for it may stop this node right after. */
+export async function createRecord(dht: Dht, keys: NamespaceKeys, signed: SignedRecord): Promise<Outcome> {
+  const [key, value] = [recordKey(keys.id), sealRecord(keys, signed)]
+  const claim = await dht.create(key, keys.shared, value, CLAIM_TTL_MS)
+  return claim.won ? dht.recreate(key, keys.shared, keys.shared, value, RECORD_TTL_MS) : claim
 }

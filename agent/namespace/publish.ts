@@ -9,11 +9,10 @@
 import { randomBytes } from 'node:crypto'
 import { WowError } from '../core/errors.ts'
 import type { Dht } from '../dht/dht.ts'
-import { RECORD_TTL_MS } from './keeper.ts'
+import { createRecord } from './keeper.ts'
 import type { KnownNamespace } from './keyring.ts'
 import { deriveKeys, SECRET_BYTES } from './keys.ts'
 import { generateSigningKey, isDomain, type NamespaceRecord, signRecord } from './record.ts'
-import { recordKey, sealRecord } from './record-entry.ts'
 
 /** What the creator asks for. By default the name is made from the id, and the domain from the name. */
 export type Wish = Omit<NamespaceRecord, 'name'> & { readonly name: string | undefined }
@@ -36,7 +35,7 @@ export async function publishNew(wish: Wish, bootstrap: readonly string[], dht: 
   for (let draws = 0; draws < MAX_DRAWS; draws++) {
     const namespace = drawNamespace(wish, bootstrap)
     const keys = deriveKeys(namespace.signed.id, namespace.secret)
-    const outcome = await dht.create(recordKey(keys.id), keys.shared, sealRecord(keys, namespace.signed), RECORD_TTL_MS)
+    const outcome = await createRecord(dht, keys, namespace.signed)
     if (outcome.won) return namespace
     if (!outcome.lost) {
       throw new WowError('DHT_NO_MAJORITY', 'Too few nodes of the overlay accepted the record.', 'Try again.')

@@ -16,8 +16,8 @@ import { subKeyOf } from '../../agent/dht/sub-keys.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
-import { ALICE, create, KEY, recreate, remove } from './samples.ts'
-import { hand, LINK, SUB_KEY, setUp } from './stores.ts'
+import { ALICE, create, KEY, offered, recreate, remove } from './samples.ts'
+import { hand, LINK, moving, SUB_KEY, setUp } from './stores.ts'
 
 const HOUR = 3_600_000
 const STRANGER = toAddress(66n)
@@ -92,6 +92,52 @@ describe('a change that somebody else brings again after it ended', () => {
     assert.equal(hand(elsewhere.store, store, false).kept, true)
     await clock.runFor(CLAIM_TTL_MS * (KEPT_LONGER - 0.5))
     assert.equal(store.get(SUB_KEY), undefined)
+  })
+
+  test('and offers of it with less time do not shorten what its holder asks for', () => {
+    for (const ttlMs of [CLAIM_TTL_MS, 12 * HOUR]) {
+      const [owner, replica] = [setUp(), setUp()]
+      const first = create('a', { ttlMs })
+      for (const { apply } of [owner, replica]) apply(first)
+      const renewal = recreate('a', 'a', { ttlMs })
+      owner.apply(renewal)
+      const brief = { ...offered(moving(owner.store)), ttlMs: 50 }
+      assert.equal(replica.store.merge(brief, STRANGER, false).kept, true)
+      assert.ok(replica.store.ttlOf(replica.store.get(SUB_KEY)!) >= ttlMs, 'no earlier than before')
+      assert.equal(replica.apply(renewal), 'ok')
+      assert.ok(replica.store.ttlOf(replica.store.get(SUB_KEY)!) >= ttlMs)
+    }
+    const replica = setUp()
+    const claim = create('a', { ttlMs: CLAIM_TTL_MS })
+    const brief = { proven: claim, ttlMs: 50, ageMs: 0, accepted: false, fresh: false, follows: undefined }
+    assert.equal(replica.store.merge(brief, STRANGER, false).kept, true)
+    assert.equal(replica.store.apply(claim, LINK), 'ok')
+    assert.ok(replica.store.ttlOf(replica.store.get(SUB_KEY)!) >= CLAIM_TTL_MS)
+  })
+
+  test('does not come back over the tombstone that a stranger made', async () => {
+    const { clock, store, apply } = setUp()
+    const lease = create('a', { ttlMs: 12 * HOUR })
+    apply(lease)
+    const kept = offered(moving(store))
+    await clock.runFor(13 * HOUR)
+    assert.equal(store.get(SUB_KEY), undefined)
+    assert.equal(store.apply(remove('stranger'), STRANGER), 'missing')
+    assert.equal(store.merge(kept, STRANGER, false).kept, false)
+  })
+
+  test('does not come back with the answer of its holder, whoever deleted something since', async () => {
+    const { clock, store } = setUp()
+    const drawnAt = clock.now()
+    const lease = create('a', { ttlMs: 12 * HOUR })
+    assert.equal(store.apply(lease, LINK, drawnAt), 'ok')
+    await clock.runFor(10_000)
+    assert.equal(store.apply(remove('a'), LINK), 'ok')
+    for (const password of ['x', 'y']) {
+      store.apply(create(password, { ttlMs: CLAIM_TTL_MS }), STRANGER, clock.now())
+      store.apply(remove(password), STRANGER)
+    }
+    assert.equal(store.apply(lease, STRANGER, drawnAt), 'challenged')
   })
 
   test('gives way to an entry whose holder answered, when both meet', async () => {

@@ -202,14 +202,14 @@ export const DHT_MUTANTS: readonly Mutant[] = [
     file: CUSTODY,
     from: 'return right.open ? {',
     to: 'return true ? {',
-    tests: [...RINGS, 'sim/sleepers.test.ts'],
+    tests: ['dht/custody.test.ts', ...RINGS],
   },
   {
     name: 'a node that was away answers for its part at once',
     file: CUSTODY,
     from: '      this.#sides[side].doubt()\n      this.#turn(side, this.#ring.neighbor(side))',
     to: '',
-    tests: ['sim/sleepers.test.ts'],
+    tests: ['dht/custody.test.ts', 'sim/sleepers.test.ts'],
   },
   {
     name: 'a silent neighbour is waited for without end',

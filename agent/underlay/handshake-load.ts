@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import {
+  FIRST_MESSAGES_PER_S,
   FREE_HALF_OPEN,
   FREE_HANDSHAKES_PER_S,
   HANDSHAKES_PER_NETWORK_PER_S,
@@ -12,6 +13,7 @@ import type { UdpEndpoint } from './datagrams.ts'
 
 export class HandshakeLoad {
   readonly #clock: Clock
+  readonly #looks: TokenBucket
   readonly #free: TokenBucket
   readonly #all: TokenBucket
   /** The one that was silent longest first. */
@@ -19,8 +21,14 @@ export class HandshakeLoad {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#looks = new TokenBucket(clock, FIRST_MESSAGES_PER_S)
     this.#free = new TokenBucket(clock, FREE_HANDSHAKES_PER_S)
     this.#all = new TokenBucket(clock, HANDSHAKES_PER_S)
+  }
+
+  /** Whether one more first message is looked at. */
+  looks(): boolean {
+    return this.#looks.take()
   }
 
   /** Whether one more first message is taken without a cookie. */

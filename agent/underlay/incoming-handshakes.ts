@@ -57,6 +57,7 @@ export class IncomingHandshakes {
   /** Returns why a first message is dropped; undefined when it was taken. */
   receive(packet: FirstPacket, from: UdpEndpoint): string | undefined {
     if (!equal(packet.mac, this.#ground.keys.mac(packet.authenticated))) return 'wrong-mac'
+    if (!this.#load.looks()) return 'handshake-flood'
     const name = `${from} ${hex(packet.noise.subarray(0, DH_BYTES + INDEX_BYTES))}`
     const known = this.#halfOpen.get(name)
     if (known !== undefined) {

@@ -4,6 +4,7 @@ import { LEASE_MUTANTS } from './lease.ts'
 import type { Mutant } from './mutant.ts'
 import { OVERLAY_MUTANTS } from './overlay.ts'
 import { STRANGER_MUTANTS } from './strangers.ts'
+import { UNDERLAY_MUTANTS } from './underlay.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   ...DHT_MUTANTS,
@@ -11,4 +12,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...OVERLAY_MUTANTS,
   ...ABSENCE_MUTANTS,
   ...STRANGER_MUTANTS,
+  ...UNDERLAY_MUTANTS,
 ]

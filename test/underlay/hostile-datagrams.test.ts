@@ -181,7 +181,7 @@ describe('a flood of handshakes', () => {
     assert.ok(c.sessions.counters.get('drop-misplaced-cookie') === 0)
     for (const [endpoint, bytes] of answered) assert.ok(bytes <= got.get(endpoint)!, endpoint)
     assert.ok(seconds.length <= 200, `${seconds.length} strangers cost a key exchange`)
-    assert.ok(b.sessions.counters.get('drop-handshake-without-cookie') > 49_000)
+    assert.ok(b.sessions.counters.get('drop-handshake-flood') > 9_000)
   })
 
   test('with cookies, from one machine, is held down to its share', async () => {

@@ -24,7 +24,7 @@ export const HANDSHAKES_PER_S = 300
 export const HANDSHAKES_PER_NETWORK_PER_S = 100
 /** Networks whose rate is known; then the one that was silent longest is forgotten. */
 export const MAX_NETWORKS = 1_024
-/** Half-open handshakes; then the oldest gives way. One costs about 4 KB. */
+/** Half-open handshakes; then the oldest gives way. One costs 8 KB, most of it OpenSSL's. */
 export const MAX_HALF_OPEN = 512
 /** Sessions that others may open; the ring decides much earlier which links to keep. */
 export const MAX_INCOMING_SESSIONS = 4_096

@@ -13,6 +13,8 @@ export const CONTROL_BACKLOG = 4 * 1024 * 1024
 export const EARLY_BACKLOG = 4 * 1024 * 1024
 /** How long a closing link may take to hand over what was sent before `close`. */
 export const FLUSH_LIMIT_MS = 1000
+/** How long a session that a peer opened may be without a link: a dial that another one overtakes ends sooner. */
+export const OPEN_LIMIT_MS = 3000
 
 /** How long one `dial` may take, over all endpoints. */
 export const DIAL_LIMIT_MS = 5000
@@ -20,6 +22,12 @@ export const DIAL_LIMIT_MS = 5000
 export const REUSE_LIMIT_MS = 1000
 /** Head start of one endpoint before the next is tried (RFC 8305 section 5 recommends 250 ms). */
 export const NEXT_ENDPOINT_AFTER_MS = 250
+/** Head start of UDP before TCP until dials over UDP have been measured, and at most (RFC 8305 section 5). */
+export const UDP_HEAD_START_MS = 250
+/** Head start of UDP at least, however fast dials are: one lost datagram should not make every dial a double one. */
+export const LEAST_HEAD_START_MS = 100
+/** How long UDP goes on after TCP has failed: three tries and a slow answer. */
+export const UDP_ALONE_MS = 1500
 /** Head start of direct endpoints before relays are tried; relays start at once when all direct ones have failed. */
 export const RELAY_HEAD_START_MS = 600
 

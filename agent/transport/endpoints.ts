@@ -71,10 +71,10 @@ export function udpMultiaddr(endpoint: UdpEndpoint): Multiaddr {
   return multiaddr(`/${ip.includes(':') ? 'ip6' : 'ip4'}/${ip}/udp/${portOf(endpoint)}`)
 }
 
-/** An endpoint that a user gave: one of TCP, which is what the agent dials. @throws InputError that names `field` */
-export function parseEndpoint(text: string, field = 'endpoint'): Endpoint {
+/** An endpoint that a user gave, on one of `carriers`: the agent dials over TCP. @throws InputError that names `field` */
+export function parseEndpoint(text: string, field = 'endpoint', carriers: readonly Carrier[] = ['tcp']): Endpoint {
   const endpoint = readEndpoint(text)
-  if (endpoint?.carrier === 'tcp') return endpoint
+  if (endpoint !== undefined && carriers.includes(endpoint.carrier)) return endpoint
   throw new InputError(
     'BAD_ENDPOINT',
     `${field}: "${text}" is not the address of a node.`,

@@ -11,6 +11,7 @@ import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import * as v from 'valibot'
+import { type KeyPair, keyPairOf, SEED_BYTES } from '../core/ed25519.ts'
 import { codeOf, InputError, messageOf } from '../core/errors.ts'
 import { type Address, addressOfPublicKey } from '../overlay/address.ts'
 
@@ -57,6 +58,11 @@ export async function loadOrCreateIdentity(stateDir: string, machine: string | n
   const identity = await createIdentity()
   await write(stateDir, path, { version: 1, privateKey: encodeKey(identity.privateKey), machine })
   return { ...identity, replaced: stored !== undefined }
+}
+
+/** The same key, for what is signed without libp2p. */
+export function keyPairOfNode({ privateKey }: Identity): KeyPair {
+  return keyPairOf(privateKey.raw.subarray(0, SEED_BYTES))
 }
 
 function identityOf(privateKey: Ed25519PrivateKey): Identity {

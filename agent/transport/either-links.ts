@@ -1,0 +1,145 @@
+/**
+ * One link layer of two: UDP, and TCP for networks that block UDP and for nodes that speak no UDP.
+ *
+ * A node that has endpoints of both kinds is dialled over UDP first, and over TCP a little later or as soon as UDP has
+ * failed ("happy eyeballs", RFC 8305).
+ */
+
+import type { Clock, Timer } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Address } from '../overlay/address.ts'
+import type { Contact, Link, LinkLayer } from '../overlay/link.ts'
+import { MAX_ENDPOINTS, UDP_ALONE_MS } from './constants.ts'
+import { type Carrier, parseEndpoint, readEndpoint } from './endpoints.ts'
+import { LinkError } from './errors.ts'
+import { HeadStart } from './head-start.ts'
+import { type Attempt, race } from './race.ts'
+
+export interface EitherLinksParts {
+  readonly udp: LinkLayer
+  /** Of the same identity. */
+  readonly tcp: LinkLayer
+  readonly clock: Clock
+}
+
+export class EitherLinks implements LinkLayer {
+  readonly self: Address
+  readonly #udp: LinkLayer
+  readonly #tcp: LinkLayer
+  readonly #clock: Clock
+  readonly #headStart = new HeadStart()
+
+  constructor({ udp, tcp, clock }: EitherLinksParts) {
+    this.self = tcp.self
+    this.#udp = udp
+    this.#tcp = tcp
+    this.#clock = clock
+  }
+
+  set onLink(handler: (link: Link) => void) {
+    this.#udp.onLink = handler
+    this.#tcp.onLink = handler
+  }
+
+  set onDiscovered(handler: (endpoint: string) => void) {
+    this.#udp.onDiscovered = handler
+    this.#tcp.onDiscovered = handler
+  }
+
+  /** Of both kinds, in turns; relays and the loopback, which TCP lists last, stay in. */
+  endpoints(): string[] {
+    const [udp, tcp] = [this.#udp.endpoints(), this.#tcp.endpoints()]
+    const isLast = (text: string) => readEndpoint(text)?.relayed === true
+    const last = tcp.filter(isLast)
+    const direct = tcp.filter((text) => !isLast(text))
+    const inTurns = Array.from({ length: Math.max(udp.length, direct.length) }, (_, i) => [udp[i], direct[i]]).flat()
+    const known = inTurns.filter((text) => text !== undefined)
+    return [...known.slice(0, MAX_ENDPOINTS - last.length), ...last]
+  }
+
+  prove(nonce: Uint8Array): Uint8Array {
+    return this.#tcp.prove(nonce)
+  }
+
+  isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean {
+    return this.#tcp.isOwnProof(nonce, proof)
+  }
+
+  /** @throws LinkError */
+  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#either(contact, signal, (layer, given) => layer.dial(contact, given))
+  }
+
+  /** @throws LinkError */
+  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.#either(contact, signal, (layer, given) => layer.dialDirect(contact, given))
+  }
+
+  /** @throws LinkError, or InputError when `endpoint` is malformed */
+  async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    const layer = parseEndpoint(endpoint, 'endpoint', ['udp', 'tcp']).carrier === 'udp' ? this.#udp : this.#tcp
+    return await layer.dialEndpoint(endpoint, signal)
+  }
+
+  /** Over UDP if this node and the relay are linked so, else over TCP. @throws LinkError */
+  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const { link } = await this.#first((layer, given) => layer.dialThrough(relay, contact, given), signal)
+    return link
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#udp.stop(), this.#tcp.stop()])
+  }
+
+  async #either(contact: Contact, signal: AbortSignal | undefined, dial: Dial): Promise<Link> {
+    const carriers = new Set(contact.endpoints.map((text) => readEndpoint(text)?.carrier))
+    if (!carriers.has('udp')) return await dial(this.#tcp, signal)
+    if (!carriers.has('tcp')) return await dial(this.#udp, signal)
+    const startedAt = this.#clock.now()
+    const { carrier, link } = await this.#first(dial, signal)
+    if (carrier === 'udp') this.#headStart.udpWon(this.#clock.now() - startedAt)
+    else this.#headStart.udpLost()
+    return link
+  }
+
+  /** The first link of the two. @throws LinkError, or the signal's reason */
+  async #first(dial: Dial, signal = new AbortController().signal): Promise<{ carrier: Carrier; link: Link }> {
+    // TCP is told when nobody listens, UDP is not: when TCP has failed, UDP does not wait out its whole limit.
+    const udpEnd = new AbortController()
+    let timer: Timer | undefined
+    const overUdp = async (given: AbortSignal) => {
+      given.addEventListener('abort', () => udpEnd.abort(given.reason))
+      return await dial(this.#udp, udpEnd.signal)
+    }
+    const overTcp = async (given: AbortSignal) => {
+      try {
+        return await dial(this.#tcp, given)
+      } catch (error) {
+        timer = this.#clock.after(UDP_ALONE_MS, () => udpEnd.abort(NO_ANSWER))
+        throw error
+      }
+    }
+    const attempts: Attempt<{ carrier: Carrier; link: Link }>[] = [
+      { headStart: 0, run: async (given) => ({ carrier: 'udp', link: await overUdp(given) }) },
+      { headStart: this.#headStart.ms, run: async (given) => ({ carrier: 'tcp', link: await overTcp(given) }) },
+    ]
+    try {
+      return await race(attempts, { clock: this.#clock, signal, discard: ({ link }) => link.close() })
+    } catch (error) {
+      throw error instanceof AggregateError ? explain(error.errors) : error
+    } finally {
+      timer?.cancel()
+    }
+  }
+}
+
+const NO_ANSWER = new LinkError('unreachable', 'No answer over UDP.')
+
+type Dial = (layer: LinkLayer, signal: AbortSignal | undefined) => Promise<Link>
+
+/** The more telling of two failures, with both reasons. */
+function explain(errors: readonly unknown[]): LinkError {
+  const failures = errors.filter((error) => error instanceof LinkError)
+  const telling = failures.find(({ failure }) => failure !== 'unreachable')
+  return new LinkError(telling?.failure ?? 'unreachable', errors.map(messageOf).join(' '), { cause: errors[0] })
+}

@@ -1,0 +1,213 @@
+/**
+ * A link layer over UDP: each link is a node session with its reliable stream. A node carries sessions between any two
+ * nodes that it is linked to; such a session ends with the link to the node that carries it.
+ *
+ * Two nodes have one session, so one link: a dial to a node that is linked already brings the link that stands. Beside it
+ * there may be one through a third node.
+ */
+
+import type { Clock } from '../../core/clock.ts'
+import type { Counters } from '../../core/counters.ts'
+import { doneWithin } from '../../core/deadline.ts'
+import type { Random } from '../../core/random.ts'
+import { type Address, formatAddress } from '../../overlay/address.ts'
+import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
+import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import { RelaySocket } from '../../underlay/relay-socket.ts'
+import { type Session, Sessions } from '../../underlay/sessions.ts'
+import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
+import { limitedDial } from '../dial-limit.ts'
+import { addressOfPeer, endpointsOn, orderEndpoints, parseEndpoint, udpMultiaddr } from '../endpoints.ts'
+import { LinkError } from '../errors.ts'
+import { type Identity, keyPairOfNode } from '../identity.ts'
+import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
+import { TwinProof } from '../twin-proof.ts'
+import { UdpDialer } from './dialer.ts'
+import { UdpLink } from './link.ts'
+
+export interface UdpLinksParts {
+  readonly identity: Identity
+  readonly socket: DatagramSocket
+  /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
+  readonly ringKey: Uint8Array | undefined
+  /** Where this node's sockets are now. */
+  readonly listening: () => readonly UdpEndpoint[]
+  /** Where others reach this node besides, such as `/ip4/192.0.2.1/udp/4001` (a public address with port forwarding). */
+  readonly announce: readonly string[]
+  readonly clock: Clock
+  readonly random: Random
+  /** Dropped datagrams, by reason. */
+  readonly drops: Counters
+}
+
+export class UdpLinks implements LinkLayer {
+  readonly self: Address
+  readonly #parts: UdpLinksParts
+  readonly #twin: TwinProof
+  readonly #direct: Sessions
+  readonly #relays: RelaySocket
+  /** Sessions through third nodes. */
+  readonly #relayed: Sessions
+  readonly #dialer: UdpDialer
+  /** Links, and incoming sessions that are not links yet. */
+  readonly #open = new Set<UdpLink>()
+  #pending = 0
+  readonly #counters = noLinkCounts()
+  /** Ends every dial when the node stops. */
+  readonly #stopping = new AbortController()
+  #stopped: Promise<void> | undefined
+  #linkHandler: ((link: Link) => void) | undefined
+  #waiting: UdpLink[] = []
+
+  constructor(parts: UdpLinksParts) {
+    this.self = parts.identity.address
+    this.#parts = parts
+    this.#twin = new TwinProof(parts.identity)
+    const ground = { ...parts, identity: keyPairOfNode(parts.identity) }
+    this.#direct = new Sessions(ground)
+    this.#relays = new RelaySocket({ sessionWith: (peer) => this.#sessionWith(peer), counters: parts.drops })
+    this.#relayed = new Sessions({ ...ground, socket: this.#relays })
+    for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
+    const { self } = this
+    const { clock } = parts
+    this.#dialer = new UdpDialer({ self, clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays })
+  }
+
+  set onLink(handler: (link: Link) => void) {
+    this.#linkHandler = handler
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const link of waiting) handler(link)
+  }
+
+  /** Nothing is discovered over UDP: mDNS is libp2p's. */
+  set onDiscovered(_handler: (endpoint: string) => void) {}
+
+  endpoints(): string[] {
+    const listening = this.#parts.listening().map(udpMultiaddr)
+    return orderEndpoints([...this.#parts.announce], listening, [], this.#parts.identity.peerId)
+  }
+
+  counters(): Readonly<LinkCounters> {
+    return { ...this.#counters }
+  }
+
+  prove(nonce: Uint8Array): Uint8Array {
+    return this.#twin.prove(nonce)
+  }
+
+  isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean {
+    return this.#twin.isOwn(nonce, proof)
+  }
+
+  /** @throws LinkError */
+  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const endpoints = endpointsOn('udp', contact)
+    return await this.#dial(signal, (limit) => this.#dialer.connect(endpoints, contact.address, limit))
+  }
+
+  /** @throws LinkError */
+  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.dial(contact, signal)
+  }
+
+  /** @throws LinkError, or InputError when `endpoint` is malformed */
+  async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    const parsed = parseEndpoint(endpoint, 'endpoint', ['udp'])
+    const expected = parsed.peer && addressOfPeer(parsed.peer)
+    return await this.#dial(signal, (limit) => this.#dialer.connect([parsed], expected, limit))
+  }
+
+  /** @throws LinkError */
+  async dialThrough(relay: Address, { address }: Contact, signal?: AbortSignal): Promise<Link> {
+    if (this.#sessionWith(relay) === undefined) {
+      throw new LinkError('unreachable', `No direct link over UDP to the relay ${formatAddress(relay)}.`)
+    }
+    return await this.#dial(signal, (limit) => this.#dialer.connectThrough(relay, address, limit))
+  }
+
+  /** Closes everything; frames sent before reach peers that still answer. Takes about `STOP_LIMIT_MS` / 2 at most. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
+    const open = [...this.#open]
+    for (const link of open) link.close()
+    await doneWithin(this.#parts.clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
+    this.#relayed.stop()
+    this.#direct.stop()
+    this.#parts.socket.close()
+  }
+
+  async #dial(signal: AbortSignal | undefined, connect: (limit: AbortSignal) => Promise<Session>): Promise<Link> {
+    const limits = { clock: this.#parts.clock, stopping: this.#stopping.signal, counters: this.#counters }
+    return await limitedDial(limits, signal, async (limit) => {
+      const link = this.#adopt(await connect(limit))
+      // Where both dialled at once, the session is the peer's, who is about to say that it is a link.
+      if (!(await link.opened)) throw new LinkError('refused', 'The peer ended the session.')
+      return link
+    })
+  }
+
+  #accept(session: Session): void {
+    if (this.#pending >= MAX_PENDING || session.peer === this.self || this.#stopped !== undefined) {
+      this.#counters.refused++
+      session.close()
+      return
+    }
+    this.#pending++
+    let pending = true
+    const settled = () => {
+      if (pending) this.#pending--
+      pending = false
+    }
+    const link = this.#adopt(session, () => {
+      settled()
+      this.#announce(link)
+    })
+    void link.released.then(settled)
+  }
+
+  #announce(link: UdpLink): void {
+    if (this.#linkHandler !== undefined) this.#linkHandler(link)
+    else if (this.#waiting.length < MAX_WAITING_LINKS) this.#waiting.push(link)
+    else {
+      this.#counters.refused++
+      link.close()
+    }
+  }
+
+  #adopt(session: Session, onOpen?: () => void): UdpLink {
+    const standing = [...this.#open].find((link) => link.session === session)
+    if (standing !== undefined) return standing
+    const { clock, random } = this.#parts
+    const isRelayed = this.#relays.relayOf(session.remote) !== undefined
+    const link = new UdpLink({
+      session,
+      clock,
+      random,
+      counters: this.#counters,
+      ...(isRelayed && { relay: () => this.#relays.relayOf(session.remote) }),
+      // A relayed session carries nothing for a fourth node.
+      ...(!isRelayed && { onDatagram: (payload) => this.#relays.receive(session.peer, payload) }),
+      ...(onOpen && { onOpen }),
+    })
+    this.#open.add(link)
+    void link.released.then(() => this.#released(link))
+    return link
+  }
+
+  /** A session whose datagrams go directly to `peer`, on which it carries those of others. */
+  #sessionWith(peer: Address): Session | undefined {
+    return [...this.#open].find((link) => link.peer === peer && !link.relayed && link.isOpen)?.session
+  }
+
+  #released(link: UdpLink): void {
+    this.#open.delete(link)
+    if (link.relayed || this.#sessionWith(link.peer) !== undefined) return
+    for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
+  }
+}

@@ -1,0 +1,88 @@
+/** Opens real UDP sockets and makes a link layer of them. */
+
+import type { Clock } from '../../core/clock.ts'
+import { Counters } from '../../core/counters.ts'
+import { codeOf, InputError } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+import type { Random } from '../../core/random.ts'
+import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
+import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
+import { parseListen } from '../endpoints.ts'
+import type { Identity } from '../identity.ts'
+import { listenFailure } from '../listen-failure.ts'
+import { UdpLinks } from './links.ts'
+import { MachineAddresses } from './machine-addresses.ts'
+
+export interface UdpLinksOptions {
+  readonly identity: Identity
+  /** Where to listen, such as `/ip4/0.0.0.0/udp/4001`: one address of each family at most. */
+  readonly listen: readonly string[]
+  /** Where others reach this node besides (a public address with port forwarding). */
+  readonly announce: readonly string[]
+  /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
+  readonly ringKey?: Uint8Array | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
+  readonly hiddenInterfaces?: readonly string[]
+}
+
+/** A node that only dials needs a socket too. */
+const ANY_PORT = '/ip4/0.0.0.0/udp/0'
+
+/** @throws InputError when an address is malformed or cannot be listened on, or two are of one family */
+export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> {
+  const { identity, clock, random, ringKey } = options
+  const announce = options.announce.map((text) => parseListen(text, 'announce', 'udp').toString())
+  const drops = new Counters()
+  const sockets = new Map<string, UdpSocket>()
+  try {
+    for (const text of options.listen.length > 0 ? options.listen : [ANY_PORT]) {
+      await open(text, sockets, drops, options.log)
+    }
+    const machine = new MachineAddresses(options.hiddenInterfaces ?? [], clock)
+    const listening = () =>
+      options.listen.length === 0
+        ? []
+        : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
+    const socket = asOne([...sockets.values()])
+    return new UdpLinks({ identity, socket, ringKey, listening, announce, clock, random, drops })
+  } catch (error) {
+    for (const socket of sockets.values()) socket.close()
+    throw error
+  }
+}
+
+/** Adds the socket that listens at `text`. An IPv6 address on a machine without IPv6 is only a warning. */
+async function open(text: string, sockets: Map<string, UdpSocket>, drops: Counters, log: Log): Promise<void> {
+  const [host, port] = parseListen(text, 'listen', 'udp').getComponents()
+  const ip = host?.value ?? ''
+  if ([...sockets.keys()].some((other) => other.includes(':') === ip.includes(':'))) {
+    throw new InputError(
+      'BAD_LISTEN_ADDRESS',
+      `listen: "${text}" is a second UDP address of its family.`,
+      'Give one UDP address for IPv4 and one for IPv6, such as /ip4/0.0.0.0/udp/4001.',
+    )
+  }
+  try {
+    sockets.set(ip, await openUdpSocket(ip, Number(port?.value), drops))
+  } catch (error) {
+    const code = codeOf(error) ?? 'unknown reason'
+    if (code !== 'EAFNOSUPPORT') throw listenFailure(text, code, error)
+    log.warn('this machine has no IPv6', { listen: text })
+  }
+}
+
+function endpointsAt(ips: readonly string[], port: number): UdpEndpoint[] {
+  return ips.flatMap((ip) => udpEndpoint(ip, port) ?? [])
+}
+
+/** @throws InputError when there is no socket */
+function asOne(sockets: readonly UdpSocket[]): DatagramSocket {
+  const [first, second] = sockets
+  if (first === undefined) throw listenFailure('UDP', 'no address of a family that this machine has', undefined)
+  if (second === undefined) return first
+  return first.isIp6 ? new BothFamilies(second, first) : new BothFamilies(first, second)
+}

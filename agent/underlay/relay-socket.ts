@@ -1,0 +1,129 @@
+/**
+ * Datagrams through a third node, blindly: the relay is a node that both ends have a session with, and what it carries
+ * is sealed for the other end. It keeps no state, and answers when it has no session with the other end.
+ *
+ * To the sessions that run over it, a `RelaySocket` is a UDP socket. An endpoint stands for a peer behind a relay; it is
+ * an address of the discard prefix (RFC 6666), means something only within this socket, and is never sent anywhere.
+ *
+ * A relayed datagram is the payload of a session: one byte that says what it is, the address of the other end (for the
+ * relay: the receiver; from the relay: the sender), and the datagram.
+ */
+
+import { concat } from '../core/bytes.ts'
+import type { Counters } from '../core/counters.ts'
+import { ADDRESS_BYTES, type Address, addressBytes, addressFromBytes } from '../overlay/address.ts'
+import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
+import type { Session } from './sessions.ts'
+import { udpEndpoint } from './udp-endpoint.ts'
+
+/** To the relay: carry this. */
+const CARRY = 1
+/** From the relay: this was carried. */
+const CARRIED = 2
+/** From the relay: there is no session with the receiver; without a datagram. */
+const REFUSED = 3
+const HEADER_BYTES = 1 + ADDRESS_BYTES
+
+/** What a relayed datagram costs of the relay's sessions: our header, and the seal of the session within. */
+export const RELAY_ROOM = 96
+/** Peers behind relays that have an endpoint; above this the one unused for longest loses it. A linked peer can name any. */
+const MAX_PLACES = 1_024
+
+interface Place {
+  readonly relay: Address
+  readonly peer: Address
+}
+
+export class RelaySocket implements DatagramSocket {
+  readonly #sessionWith: (peer: Address) => Session | undefined
+  readonly #counters: Counters
+  /** The one unused for longest first. */
+  readonly #places = new Map<UdpEndpoint, Place>()
+  readonly #endpoints = new Map<string, UdpEndpoint>()
+  #made = 0
+  #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
+  #refusedHandler: ((endpoint: UdpEndpoint) => void) | undefined
+
+  /** @param parts.sessionWith a direct session with a node, if there is one */
+  constructor(parts: { sessionWith: (peer: Address) => Session | undefined; counters: Counters }) {
+    this.#sessionWith = parts.sessionWith
+    this.#counters = parts.counters
+  }
+
+  set onDatagram(handler: (datagram: Uint8Array, from: UdpEndpoint) => void) {
+    this.#handler = handler
+  }
+
+  /** The relay has no session with the peer that the endpoint stands for. */
+  set onRefused(handler: (endpoint: UdpEndpoint) => void) {
+    this.#refusedHandler = handler
+  }
+
+  /** The endpoint of `peer` behind `relay`. */
+  endpointOf(relay: Address, peer: Address): UdpEndpoint {
+    const key = `${relay} ${peer}`
+    const endpoint = this.#endpoints.get(key) ?? discardEndpoint(++this.#made)
+    this.#endpoints.set(key, endpoint)
+    this.#places.delete(endpoint)
+    this.#places.set(endpoint, { relay, peer })
+    if (this.#places.size > MAX_PLACES) {
+      const [oldest, place] = this.#places.entries().next().value!
+      this.#places.delete(oldest)
+      this.#endpoints.delete(`${place.relay} ${place.peer}`)
+    }
+    return endpoint
+  }
+
+  /** The relay that an endpoint leads through. */
+  relayOf(endpoint: UdpEndpoint): Address | undefined {
+    return this.#places.get(endpoint)?.relay
+  }
+
+  send(datagram: Uint8Array, to: UdpEndpoint): void {
+    const place = this.#places.get(to)
+    const session = place && this.#sessionWith(place.relay)
+    if (place === undefined || session === undefined) this.#counters.drop('relay-lost')
+    else this.#pass(session, CARRY, place.peer, datagram)
+  }
+
+  /** Takes a payload of kind `datagram` of the session with `from`, for this node or to be carried. Never throws. */
+  receive(from: Address, payload: Uint8Array): void {
+    if (payload.length < HEADER_BYTES) {
+      this.#counters.drop('relay-malformed')
+      return
+    }
+    const other = addressFromBytes(payload.subarray(1, HEADER_BYTES))
+    const datagram = payload.subarray(HEADER_BYTES)
+    if (payload[0] === CARRY) this.#carry(from, other, datagram)
+    else if (payload[0] === CARRIED) this.#handler?.(datagram, this.endpointOf(from, other))
+    else if (payload[0] === REFUSED) this.#refusedHandler?.(this.endpointOf(from, other))
+    else this.#counters.drop('relay-malformed')
+  }
+
+  close(): void {
+    this.#handler = undefined
+    this.#places.clear()
+    this.#endpoints.clear()
+  }
+
+  #carry(from: Address, to: Address, datagram: Uint8Array): void {
+    const session = this.#sessionWith(to)
+    const back = this.#sessionWith(from)
+    if (session !== undefined) this.#pass(session, CARRIED, from, datagram)
+    else if (back !== undefined) this.#pass(back, REFUSED, to, new Uint8Array(0))
+  }
+
+  #pass(session: Session, kind: number, other: Address, datagram: Uint8Array): void {
+    if (datagram.length + HEADER_BYTES > session.maxPayload) {
+      this.#counters.drop('relay-oversized')
+      return
+    }
+    session.send('datagram', concat(Uint8Array.of(kind), addressBytes(other), datagram))
+  }
+}
+
+function discardEndpoint(n: number): UdpEndpoint {
+  const endpoint = udpEndpoint(`100::${Math.floor(n / 65_536).toString(16)}:${(n % 65_536).toString(16)}`, 1)
+  if (endpoint === undefined) throw new RangeError(`relayed endpoint ${n}`)
+  return endpoint
+}

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, test } from 'node:test'
+import { SystemClock } from '../../agent/core/clock.ts'
+import { SILENT } from '../../agent/core/log.ts'
+import { SystemRandom } from '../../agent/core/random.ts'
+import { toAddress } from '../../agent/overlay/address.ts'
+import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
+import { UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
+import { EitherLinks } from '../../agent/transport/either-links.ts'
+import { readEndpoint } from '../../agent/transport/endpoints.ts'
+import { LinkError } from '../../agent/transport/errors.ts'
+import { createIdentity } from '../../agent/transport/identity.ts'
+import { createLibp2pLinks } from '../../agent/transport/libp2p/links.ts'
+import { openUdpLinks } from '../../agent/transport/udp/open.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
+import { arriving, contactOf, linkLayerSuite } from './link-layer.suite.ts'
+import { RealWorld } from './real-world.ts'
+
+class Loopback extends RealWorld<{ udp: boolean; tcp: boolean }, EitherLinks> {
+  constructor() {
+    super(async () => {
+      const common = { identity: await createIdentity(), announce: [], ringKey: new Uint8Array(32), log: SILENT }
+      const [clock, random] = [new SystemClock(), new SystemRandom()]
+      const tcp = await createLibp2pLinks({ ...common, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
+      const udp = await openUdpLinks({ ...common, listen: ['/ip4/127.0.0.1/udp/0'], clock, random })
+      return new EitherLinks({ udp, tcp, clock })
+    })
+  }
+}
+
+linkLayerSuite('UDP and TCP on the loopback', async () => new Loopback())
+
+describe('a node with UDP and TCP', () => {
+  let world: Loopback
+
+  beforeEach(() => {
+    world = new Loopback()
+  })
+
+  afterEach(() => world.stop())
+
+  const over = (carrier: string, { address, endpoints }: Contact): Contact => {
+    return { address, endpoints: endpoints.filter((text) => readEndpoint(text)?.carrier === carrier) }
+  }
+  const carrierOf = (link: Link) => readEndpoint(link.remote)?.carrier
+
+  test('has endpoints of both kinds, and dials a peer with both over UDP', async () => {
+    const [a, b] = [await world.node(), await world.node()]
+    const { endpoints } = contactOf(b)
+    assert.deepEqual(
+      endpoints.map((text) => readEndpoint(text)?.carrier),
+      ['udp', 'tcp'],
+    )
+    assert.equal(carrierOf(await a.dial(contactOf(b))), 'udp')
+  })
+
+  test('reaches a peer that has only one of them', async () => {
+    const [a, b] = [await world.node(), await world.node()]
+    const atB = arriving(b)
+    assert.equal(carrierOf(await a.dial(over('tcp', contactOf(b)))), 'tcp')
+    assert.equal(carrierOf(await a.dial(over('udp', contactOf(b)))), 'udp')
+    await world.until(() => atB.length === 2)
+  })
+
+  test('reaches a peer over TCP whose UDP endpoint is dead', async () => {
+    const [a, b, gone] = [await world.node(), await world.node(), await world.node()]
+    const dead = over('udp', contactOf(gone)).endpoints.map((text) => text.replace(/\/p2p\/.*/, ''))
+    await gone.stop()
+    const contact = { address: b.self, endpoints: [...dead, ...over('tcp', contactOf(b)).endpoints] }
+    assert.equal(carrierOf(await a.dial(contact)), 'tcp')
+  })
+})
+
+/** A layer whose every dial takes `ms`, then succeeds or fails. */
+class Stub implements LinkLayer {
+  readonly self = toAddress(1n)
+  readonly dialledAt: number[] = []
+  calledOff = 0
+  readonly closed: Link[] = []
+  outcome: { afterMs: number; fails?: LinkError } = { afterMs: 10 }
+  readonly #clock: VirtualClock
+  readonly #endpoints: string[]
+  onLink: (link: Link) => void = () => {}
+  onDiscovered: (endpoint: string) => void = () => {}
+
+  constructor(clock: VirtualClock, endpoints: string[]) {
+    this.#clock = clock
+    this.#endpoints = endpoints
+  }
+
+  endpoints(): string[] {
+    return this.#endpoints
+  }
+
+  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    this.dialledAt.push(this.#clock.now())
+    const { afterMs, fails } = this.outcome
+    return new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => {
+        this.calledOff++
+        reject(signal.reason)
+      })
+      this.#clock.after(afterMs, () => (fails === undefined ? resolve(this.#link(contact)) : reject(fails)))
+    })
+  }
+
+  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.dial(contact, signal)
+  }
+
+  dialEndpoint(_endpoint: string, signal?: AbortSignal): Promise<Link> {
+    return this.dial({ address: this.self, endpoints: [] }, signal)
+  }
+
+  dialThrough(_relay: unknown, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    return this.dial(contact, signal)
+  }
+
+  prove(nonce: Uint8Array): Uint8Array {
+    return nonce
+  }
+
+  isOwnProof(): boolean {
+    return false
+  }
+
+  async stop(): Promise<void> {}
+
+  #link({ address }: Contact): Link {
+    const remote = this.#endpoints[0] ?? ''
+    const link: Link = {
+      peer: address,
+      outgoing: true,
+      relayed: false,
+      remote,
+      send: () => true,
+      close: () => this.closed.push(link),
+      onFrame: () => {},
+      onClose: () => {},
+    }
+    return link
+  }
+}
+
+describe('the race of UDP and TCP', () => {
+  const [udpText, tcpText] = ['/ip4/192.0.2.1/udp/1', '/ip4/192.0.2.1/tcp/1']
+  const contact: Contact = { address: toAddress(2n), endpoints: [udpText, tcpText] }
+  let clock: VirtualClock
+  let udp: Stub
+  let tcp: Stub
+  let links: EitherLinks
+
+  beforeEach(() => {
+    clock = new VirtualClock()
+    udp = new Stub(clock, [udpText])
+    tcp = new Stub(clock, [tcpText])
+    links = new EitherLinks({ udp, tcp, clock })
+  })
+
+  async function dial(): Promise<{ link: Link; tookMs: number }> {
+    const startedAt = clock.now()
+    let endedAt = 0
+    const link = links.dial(contact).finally(() => {
+      endedAt = clock.now()
+    })
+    await clock.complete(link)
+    return { link: await link, tookMs: endedAt - startedAt }
+  }
+
+  test('does not begin when UDP is quick', async () => {
+    assert.equal((await dial()).link.remote, udpText)
+    await clock.runFor(1_000)
+    assert.deepEqual(tcp.dialledAt, [])
+  })
+
+  test('begins at once when UDP fails', async () => {
+    udp.outcome = { afterMs: 10, fails: new LinkError('unreachable', 'no.') }
+    const { link, tookMs } = await dial()
+    assert.deepEqual([link.remote, tookMs], [tcpText, 20])
+  })
+
+  test('begins after a head start when UDP is silent, and calls UDP off when TCP wins', async () => {
+    udp.outcome = { afterMs: 5_000 }
+    const { link, tookMs } = await dial()
+    assert.deepEqual([link.remote, tookMs, udp.calledOff], [tcpText, UDP_HEAD_START_MS + 10, 1])
+  })
+
+  test('costs no more time after UDP has lost once, until UDP wins again', async () => {
+    udp.outcome = { afterMs: 5_000 }
+    await dial()
+    assert.equal((await dial()).tookMs, 10)
+    udp.outcome = { afterMs: 5 }
+    assert.equal((await dial()).link.remote, udpText)
+    const before = tcp.dialledAt.length
+    assert.equal((await dial()).link.remote, udpText)
+    await clock.runFor(1_000)
+    assert.equal(tcp.dialledAt.length, before)
+  })
+
+  test('has a shorter head start where dials over UDP are quick', async () => {
+    for (let i = 0; i < 20; i++) await dial()
+    udp.outcome = { afterMs: 5_000 }
+    assert.equal((await dial()).tookMs, 110)
+  })
+
+  test('reports both reasons, and the more telling failure, when both fail', async () => {
+    udp.outcome = { afterMs: 10, fails: new LinkError('unreachable', 'No answer.') }
+    tcp.outcome = { afterMs: 10, fails: new LinkError('wrong-peer', 'Another node.') }
+    await assert.rejects(clock.complete(links.dial(contact)), (error: unknown) => {
+      return (
+        error instanceof LinkError && error.failure === 'wrong-peer' && error.message === 'No answer. Another node.'
+      )
+    })
+  })
+
+  test('ends soon after TCP has failed, and not before a slow answer over UDP could come', async () => {
+    tcp.outcome = { afterMs: 10, fails: new LinkError('unreachable', 'Refused.') }
+    udp.outcome = { afterMs: 1_600 }
+    assert.equal((await dial()).link.remote, udpText)
+    udp.outcome = { afterMs: 5_000 }
+    const startedAt = clock.now()
+    await assert.rejects(clock.complete(links.dial(contact)), LinkError)
+    assert.ok(clock.now() - startedAt < 2_000)
+  })
+
+  test('ends with the caller, on both sides', async () => {
+    udp.outcome = { afterMs: 5_000 }
+    tcp.outcome = { afterMs: 5_000 }
+    const end = new AbortController()
+    const dialling = links.dial(contact, end.signal)
+    clock.after(400, () => end.abort(new Error('enough')))
+    await assert.rejects(clock.complete(dialling), /enough/)
+    assert.deepEqual([udp.calledOff, tcp.calledOff], [1, 1])
+  })
+})
+
+describe('the endpoints of a node with UDP and TCP', () => {
+  test('come in turns, are no more than a contact holds, and the relays stay in', () => {
+    const clock = new VirtualClock()
+    const many = (carrier: string, count: number) =>
+      Array.from({ length: count }, (_, i) => `/ip4/10.0.0.${i + 1}/${carrier}/4001`)
+    const relay = '/ip4/192.0.2.1/tcp/1/p2p/12D3KooWA2t3uqdUsjUx9wgpzFdq5DuKsQgop1oEoCGLQ6ZVPob5'
+    const relayed = `${relay}/p2p-circuit/p2p/12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha`
+    const udp = new Stub(clock, many('udp', 8))
+    const tcp = new Stub(clock, [...many('tcp', 6), relayed, '/ip4/127.0.0.1/tcp/4001'])
+    const endpoints = new EitherLinks({ udp, tcp, clock }).endpoints()
+    assert.equal(endpoints.length, 8)
+    assert.equal(endpoints.at(-1), relayed)
+    assert.deepEqual(endpoints.slice(0, 4), [
+      '/ip4/10.0.0.1/udp/4001',
+      '/ip4/10.0.0.1/tcp/4001',
+      '/ip4/10.0.0.2/udp/4001',
+      '/ip4/10.0.0.2/tcp/4001',
+    ])
+  })
+})

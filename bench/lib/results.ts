@@ -1,4 +1,7 @@
-/** A benchmark's results in bench/results: figures as JSON, a picture as SVG. Each file appears whole or not at all. */
+/**
+ * A benchmark's results in bench/results: figures as JSON, a picture as SVG, tables as Markdown. Each file appears whole
+ * or not at all.
+ */
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,4 +24,10 @@ export function writeResults(name: string, figures: object, svg: string): void {
   writeWhole(resultsFile(name), `${JSON.stringify(figures, short, 2)}\n`, 0o644)
   writeWhole(join(FOLDER, `${name}.svg`), svg, 0o644)
   say(`bench/results/${name}.json and ${name}.svg written after ${sinceStart()}.`)
+}
+
+/** Writes tables for readers beside the figures. */
+export function writeTables(name: string, markdown: string): void {
+  mkdirSync(FOLDER, { recursive: true })
+  writeWhole(join(FOLDER, `${name}.md`), markdown, 0o644)
 }

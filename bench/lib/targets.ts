@@ -4,6 +4,8 @@ export interface Target {
   readonly name: string
   readonly unit: string
   readonly target: number
+  /** More is better; otherwise less is. */
+  readonly more?: true
   readonly measured: number
   readonly met: boolean
 }
@@ -16,10 +18,15 @@ export function atMost(name: string, unit: string, target: number, measured: num
   return { name, unit, target, measured, met: measured <= target }
 }
 
+export function atLeast(name: string, unit: string, target: number, measured: number): Target {
+  return { name, unit, target, more: true, measured, met: measured >= target }
+}
+
 export const TARGET_HEADER = ['TARGET', 'UNDER', 'MEASURED', '']
 
-export function targetRow({ name, unit, target, measured, met }: Target): string[] {
-  return [name, `${rounded(target)} ${unit}`.trim(), `${rounded(measured)} ${unit}`.trim(), met ? 'met' : 'MISSED']
+export function targetRow({ name, unit, target, more, measured, met }: Target): string[] {
+  const limit = `${more ? 'over ' : ''}${rounded(target)} ${unit}`.trim()
+  return [name, limit, `${rounded(measured)} ${unit}`.trim(), met ? 'met' : 'MISSED']
 }
 
 /** Two decimals below ten, else one: finer than these measurements are. */

@@ -9,7 +9,7 @@
  * bench/results/tunnel.json, .md and .svg. SHORT=1 measures for one second each. Nothing stays behind.
  */
 
-import { cpus, release } from 'node:os'
+import { cpus, loadavg, release } from 'node:os'
 import { messageOf } from '../agent/core/errors.ts'
 import { VERSION } from '../agent/version.ts'
 import { needLab } from '../lab/lab.ts'
@@ -19,7 +19,7 @@ import { run } from '../scripts/lib/main.ts'
 import { say, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { machineFacts, someOf, wholeNumber } from './lib/environment.ts'
-import { type Panel, panelsPlot } from './lib/panels-plot.ts'
+import { type Bar, type Panel, panelsPlot } from './lib/panels-plot.ts'
 import { writeResults, writeTables } from './lib/results.ts'
 import { rounded, TARGET_HEADER, targetRow } from './lib/targets.ts'
 import { CASES, type Conditions, isPlain } from './tunnel/conditions.ts'
@@ -28,7 +28,7 @@ import { CONGESTION_CONTROL, Pair } from './tunnel/pair.ts'
 import type { Peer, Programs } from './tunnel/peer.ts'
 import { PEERS } from './tunnel/peers/all.ts'
 import { debianPrograms, FETCHERS, type ProgramSet } from './tunnel/programs.ts'
-import { COLUMNS, median, OURS, type Sample, tables, targetsOf } from './tunnel/report.ts'
+import { COLUMNS, median, OURS, RAW, type Sample, tables, targetsOf } from './tunnel/report.ts'
 
 /** Time of one measurement, s. */
 const SECONDS = process.env.SHORT ? 1 : 4
@@ -63,7 +63,8 @@ await run(async () => {
       })
     }
   }
-  publish({ when, machine, versions, rounds, seconds: SECONDS, congestionControl: CONGESTION_CONTROL }, samples)
+  const settings = { rounds, seconds: SECONDS, congestionControl: CONGESTION_CONTROL }
+  publish({ when, machine, loadAfter: loadavg()[0], versions, ...settings }, samples)
 })
 
 /** Fetches their programs; one that cannot be had is left out. */
@@ -111,9 +112,9 @@ function publish(facts: object, samples: readonly Sample[]): void {
   const { name = '' } = CASES.find(isPlain) ?? {}
   const everything = COLUMNS.map(({ figure, title, unit }) => panel(`${title}, ${unit}`, name, figure))
   const tcp = CASES.filter((line) => !isPlain(line)).map((line) =>
-    panel(`TCP, ${line.title}, Gbit/s`, line.name, 'oneStream'),
+    panel(`TCP, ${line.title}, Mbit/s`, line.name, 'oneStream'),
   )
-  const caption = `two hosts on one machine with ${cpus().length} cores; ours in green`
+  const caption = `two hosts on one machine with ${cpus().length} cores; ours in green; the line without a tunnel in grey, cut off`
   writeTables('tunnel', `${markdown}\n`)
   const svg = panelsPlot(
     caption,
@@ -125,10 +126,14 @@ function publish(facts: object, samples: readonly Sample[]): void {
   function panel(title: string, line: string, figure: (typeof COLUMNS)[number]['figure']): Panel {
     const bars = peers.flatMap((label) => {
       const value = median(samples, line, label, figure)
-      return value === undefined ? [] : [{ label, value, marked: label === OURS }]
+      return value === undefined ? [] : [{ label, value, kind: kindOf(label) }]
     })
     return { title, bars }
   }
+}
+
+function kindOf(peer: string): Bar['kind'] {
+  return peer === OURS ? 'ours' : peer === RAW ? 'reference' : 'other'
 }
 
 /** Each round begins with another one. */

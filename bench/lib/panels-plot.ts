@@ -7,8 +7,17 @@ import { rounded } from './targets.ts'
 export interface Panel {
   /** With the unit. */
   readonly title: string
-  readonly bars: readonly { readonly label: string; readonly value: number; readonly marked: boolean }[]
+  readonly bars: readonly Bar[]
 }
+
+export interface Bar {
+  readonly label: string
+  readonly value: number
+  readonly kind: keyof typeof COLOURS
+}
+
+/** `reference`: what the others are held against; it does not set the scale, and is cut off where it is longer. */
+const COLOURS = { ours: '#3a7', other: '#89a', reference: '#ddd' }
 
 /** Pixels. */
 const LABELS = 90
@@ -34,15 +43,22 @@ export function panelsPlot(caption: string, panels: readonly Panel[]): string {
     height: total,
     captionY: total - GAP,
     panels: panels.map(({ title, bars }, index) => {
-      const largest = Math.max(...bars.map(({ value }) => value))
+      const measured = bars.filter(({ kind }) => kind !== 'reference')
+      const largest = Math.max(...(measured.length > 0 ? measured : bars).map(({ value }) => value))
       return {
         title,
         x: (index % ACROSS) * width,
         y: Math.floor(index / ACROSS) * height + GAP,
-        bars: bars.map(({ label, value, marked }, row) => {
-          const length = Math.max(1, Math.round((value / largest) * LONGEST))
-          const colour = marked ? '#3a7' : '#89a'
-          return { label, length, colour, text: rounded(value), y: TITLE + row * ROW, textX: barX + length + GAP }
+        bars: bars.map(({ label, value, kind }, row) => {
+          const length = Math.max(1, Math.round(Math.min(value / largest, 1) * LONGEST))
+          return {
+            label,
+            length,
+            colour: COLOURS[kind],
+            text: rounded(value),
+            y: TITLE + row * ROW,
+            textX: barX + length + GAP,
+          }
         }),
       }
     }),

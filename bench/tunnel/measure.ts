@@ -9,7 +9,7 @@ import { cpuSeconds, memoryOf } from './processes.ts'
 
 /** What was not measured, or failed, is missing. */
 export interface Figures {
-  /** TCP, Gbit/s. */
+  /** TCP, Mbit/s. */
   readonly oneStream?: number
   readonly fourStreams?: number
   /** CPU time of both ends for a GB that arrived, s. */
@@ -156,7 +156,7 @@ export class Bench {
 
   async #tcp(...options: readonly string[]): Promise<number> {
     const { bits_per_second } = await this.#iperf3('--congestion', CONGESTION_CONTROL, ...options)
-    return bits_per_second / 1e9
+    return bits_per_second / 1e6
   }
 
   /** Runs iperf3 towards the right host, and returns what arrived there. */

@@ -14,7 +14,7 @@ export interface Sample extends Figures {
 
 export const OURS = 'wow'
 /** No tunnel. */
-const RAW = 'raw'
+export const RAW = 'raw'
 
 export interface Column {
   readonly figure: Figure
@@ -23,8 +23,8 @@ export interface Column {
 }
 
 export const COLUMNS: readonly Column[] = [
-  { figure: 'oneStream', title: 'TCP, one stream', unit: 'Gbit/s' },
-  { figure: 'fourStreams', title: 'TCP, four streams', unit: 'Gbit/s' },
+  { figure: 'oneStream', title: 'TCP, one stream', unit: 'Mbit/s' },
+  { figure: 'fourStreams', title: 'TCP, four streams', unit: 'Mbit/s' },
   { figure: 'kpps', title: 'UDP packets of 64 B', unit: 'kpps' },
   { figure: 'idleP50', title: 'ping idle, p50', unit: 'ms' },
   { figure: 'idleP99', title: 'ping idle, p99', unit: 'ms' },
@@ -84,7 +84,7 @@ export function targetsOf(samples: readonly Sample[]): Target[] {
 
 /** The plain line with everything, then TCP over each line. */
 export function tables(samples: readonly Sample[], peers: readonly string[]): string {
-  const cell = (line: string, peer: string, figure: Figure) => text(median(samples, line, peer, figure))
+  const cell = (line: string, peer: string, figure: Figure) => shown(median(samples, line, peer, figure))
   const plain = table(
     COLUMNS.map(({ title, unit }) => `${title}, ${unit}`),
     peers.map((peer) => [peer, ...COLUMNS.map(({ figure }) => cell('plain', peer, figure))]),
@@ -97,8 +97,11 @@ export function tables(samples: readonly Sample[], peers: readonly string[]): st
       ...lines.map(({ name }) => `${cell(name, peer, 'oneStream')} / ${cell(name, peer, 'fourStreams')}`),
     ]),
   )
-  const measured = lines.some(({ name }) => name === 'plain') ? [plain] : []
-  return [...measured, 'TCP over each line, one stream / four streams, Gbit/s:', tcp].join('\n\n')
+  const parts = lines.some(({ name }) => name === 'plain') ? [plain] : []
+  if (lines.some(({ name }) => name !== 'plain')) {
+    parts.push('TCP over each line, one stream / four streams, Mbit/s:', tcp)
+  }
+  return parts.join('\n\n')
 }
 
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -106,8 +109,6 @@ function table(titles: readonly string[], rows: readonly (readonly string[])[]):
   return [line(['', ...titles]), line(['---', ...titles.map(() => '---')]), ...rows.map(line)].join('\n')
 }
 
-/** Three decimals below one, which bandwidths over bad lines need. */
-function text(value: number | undefined): string {
-  if (value === undefined) return '–'
-  return String(value < 1 ? Number(value.toFixed(3)) : rounded(value))
+function shown(value: number | undefined): string {
+  return value === undefined ? '–' : String(rounded(value))
 }

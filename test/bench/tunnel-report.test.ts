@@ -51,7 +51,7 @@ describe('the report on tunnels', () => {
   })
 
   test('shows TCP over every line that was measured', () => {
-    const samples = [sample(1, 'wow', { oneStream: 0.0123, fourStreams: 2 }, 'loss-1')]
-    assert.match(tables(samples, ['wow']), /1 % loss[\s\S]*\| wow \| 0.012 \/ 2 \|/)
+    const samples = [sample(1, 'wow', { oneStream: 12.34, fourStreams: 2 }, 'loss-1')]
+    assert.match(tables(samples, ['wow']), /1 % loss[\s\S]*\| wow \| 12.3 \/ 2 \|/)
   })
 })

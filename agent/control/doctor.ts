@@ -55,6 +55,14 @@ export function diagnose(facts: AgentFacts): Diagnosis {
   return conclude(checks)
 }
 
+/** What fails for some seconds on a healthy node, too: while it joins, and after its machine got no CPU for a second. */
+const PASSING: readonly string[] = ['CORRECTLY_CONNECTED', 'DHT_READY']
+
+/** Whether something is wrong, and all of it may be well again in a few seconds. */
+export function mayPass({ ok, checks }: Diagnosis): boolean {
+  return !ok && checks.every(({ ok, code }) => ok || PASSING.includes(code))
+}
+
 export function conclude(checks: readonly Check[]): Diagnosis {
   return { ok: checks.every(({ ok }) => ok), checks }
 }

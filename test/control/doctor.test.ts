@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { diagnose } from '../../agent/control/doctor.ts'
+import { conclude, type Diagnosis, diagnose, mayPass } from '../../agent/control/doctor.ts'
 import type { AgentFacts, NamespaceFacts } from '../../agent/control/facts.ts'
 import { diagnoseOffline } from '../../agent/control/offline.ts'
 import { WowError } from '../../agent/core/errors.ts'
@@ -55,6 +55,15 @@ describe('wow doctor', () => {
     ]
     for (const [facts, code] of cases) assert.deepEqual(failures(facts), [code])
     assert.deepEqual(failures(memberWith({ leases: [], refused: 'pool-exhausted' })), ['POOL_NOT_EXHAUSTED', 'LEASE'])
+  })
+
+  test('knows what may pass by itself', () => {
+    const away = { ...healthyMember(), ring: { ...wholeRing(), correctlyConnected: false }, dhtReady: false }
+    const passing = ({ checks }: Diagnosis) => mayPass(conclude(checks.filter(({ code }) => code !== 'TUN_DEVICE')))
+    assert.equal(passing(diagnose(away)), true)
+    assert.equal(passing(diagnose(healthyMember())), false)
+    assert.equal(passing(diagnose({ ...away, ring: { ...wholeRing(), links: [] } })), false)
+    assert.equal(passing(diagnose({ ...away, namespace: { ...member(), leases: [] } })), false)
   })
 
   test('repeats why a boot went no further', () => {

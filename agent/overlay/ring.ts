@@ -123,7 +123,7 @@ export class Ring implements Overlay {
     this.#bootstrap = new Bootstrap({
       ...world,
       linked: () => peers.size > 0,
-      adopt: (link) => this.#adopt(link)?.roles.add('bootstrap'),
+      adopt: (link) => this.#enterBy(link),
       setAlone: () => this.#setAlone(),
     })
     this.#merge = new RingMerge({
@@ -278,6 +278,13 @@ export class Ring implements Overlay {
     this.#statuses.introduce(peer)
     if (before === undefined) this.#onLinked(peer)
     return peer
+  }
+
+  /** A way into the ring, or, for a node that has found its place, perhaps into another ring. */
+  #enterBy(link: Link): void {
+    const peer = this.#adopt(link)
+    if (this.#connectivity.joined) void this.#selfLookup.ask(link.peer)
+    else peer?.roles.add('bootstrap')
   }
 
   #onLinked(peer: Peer): void {

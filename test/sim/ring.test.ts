@@ -3,7 +3,8 @@ import { describe, test } from 'node:test'
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { addressFromBytes, isCloser } from '../../agent/overlay/address.ts'
 import { SERVICES } from '../../agent/overlay/overlay.ts'
-import { SimRing } from '../../sim/sim-ring.ts'
+import { endpointOf } from '../../sim/sim-link.ts'
+import { type SimNode, SimRing } from '../../sim/sim-ring.ts'
 
 async function ringOf(size: number, seed: number): Promise<SimRing> {
   const sim = new SimRing(seed)
@@ -21,6 +22,16 @@ async function becomesWhole(sim: SimRing, limitMs: number): Promise<void> {
     whole,
     `${sim.brokenNodes().length} of ${sim.nodes.size} nodes are not correctly connected after ${limitMs} ms`,
   )
+}
+
+/** A ring of ten in a world that may have others. */
+async function tenNodes(sim: SimRing): Promise<SimNode[]> {
+  const nodes: SimNode[] = []
+  for (let i = 0; i < 10; i++) {
+    nodes.push(sim.join(nodes.slice(0, 1).map(({ address }) => address)))
+    await sim.clock.runFor(200)
+  }
+  return nodes
 }
 
 describe('ring in virtual time', () => {
@@ -153,6 +164,19 @@ describe('two rings that both believe they are whole', () => {
     sim.network.canTalk = () => true
     await becomesWhole(sim, 4 * 60_000)
   })
+
+  // With these seeds neither of the two nodes belongs beside the other.
+  for (const seed of [10, 28, 39]) {
+    test(`become one when a node is given an address of the other ring long after it joined (seed ${seed})`, async () => {
+      const sim = new SimRing(seed)
+      const first = await tenNodes(sim)
+      const second = await tenNodes(sim)
+      await sim.clock.runFor(30_000)
+      const from = first[sim.random.below(10)]!
+      void from.ring.bootstrap([endpointOf(second[sim.random.below(10)]!.address)])
+      await becomesWhole(sim, 5_000)
+    })
+  }
 
   test('find each other again after half an hour apart', async () => {
     const sim = await ringOf(20, 14)

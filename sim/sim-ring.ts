@@ -12,6 +12,7 @@ import { SeededRandom } from './seeded-random.ts'
 import { endpointOf } from './sim-link.ts'
 import { type SimLinks, SimNetwork } from './sim-network.ts'
 import { VirtualClock } from './virtual-clock.ts'
+import { brokenNodes } from './wholeness.ts'
 
 export interface SimNode {
   readonly address: Address
@@ -115,15 +116,7 @@ export class SimRing {
   }
 
   brokenNodes(): SimNode[] {
-    const all = [...this.nodes.keys()].sort((a, b) => (a < b ? -1 : 1))
-    return all.flatMap((address, i) => {
-      const node = this.nodes.get(address)!
-      if (all.length === 1) return node.ring.correctlyConnected ? [] : [node]
-      const left = all[(i + all.length - 1) % all.length]
-      const right = all[(i + 1) % all.length]
-      const { ring } = node
-      return ring.correctlyConnected && ring.neighbor('left') === left && ring.neighbor('right') === right ? [] : [node]
-    })
+    return brokenNodes(this.nodes)
   }
 
   /** The node truly nearest to a point on one side; a node at the point itself does not count. */

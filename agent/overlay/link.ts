@@ -38,7 +38,7 @@ export interface LinkLayer {
   readonly self: Address
   /** Where others can reach this node now; grows when relays take it in. */
   endpoints(): string[]
-  /** Opens a link to a known node. @throws when none of its endpoints answers, or the answer proves another address. */
+  /** Opens a link to a known node, or brings the one that stands. @throws when none of its endpoints answers, or the answer proves another address. */
   dial(contact: Contact, signal?: AbortSignal): Promise<Link>
   /** The same, but never through a third node. @throws as `dial`. */
   dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link>

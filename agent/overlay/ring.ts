@@ -267,14 +267,16 @@ export class Ring implements Overlay {
       link.close()
       return undefined
     }
-    const before = this.#peers.get(link.peer)?.link
+    const known = this.#peers.get(link.peer)
+    const before = known?.link
+    if (before === link) return known
     const peer = this.#peers.add(link)
     const superfluous = peer === undefined ? link : before
     if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
     this.#duplicates.onLink(link)
     link.onFrame = (frame) => this.#dispatch.onFrame(link, frame)
     link.onClose = () => this.#onClose(link)
-    if (peer === undefined) return this.#peers.get(link.peer)
+    if (peer === undefined) return known
     this.#statuses.introduce(peer)
     if (before === undefined) this.#onLinked(peer)
     return peer

@@ -8,7 +8,7 @@
 
 import type { Clock } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
-import { doneWithin } from '../../core/deadline.ts'
+import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
@@ -145,10 +145,13 @@ export class UdpLinks implements LinkLayer {
   async #dial(signal: AbortSignal | undefined, connect: (limit: AbortSignal) => Promise<Session>): Promise<Link> {
     const limits = { clock: this.#parts.clock, stopping: this.#stopping.signal, counters: this.#counters }
     return await limitedDial(limits, signal, async (limit) => {
-      const link = this.#adopt(await connect(limit))
-      // Where both dialled at once, the session is the peer's, who is about to say that it is a link.
-      if (!(await link.opened)) throw new LinkError('refused', 'The peer ended the session.')
-      return link
+      for (;;) {
+        const link = this.#adopt(await connect(limit))
+        // Where both dialled at once, the session is the peer's, who is about to say that it is a link.
+        if (!(await link.opened)) throw new LinkError('refused', 'The peer ended the session.')
+        if (link.isOpen) return link
+        await unlessAborted(link.released, limit)
+      }
     })
   }
 

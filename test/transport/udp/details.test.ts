@@ -108,6 +108,18 @@ describe('UDP links', () => {
     assert.equal(await world.run(b.dial(contactOf(a))), incoming)
   })
 
+  test('that are about to close are not what a dial brings', async () => {
+    const [outgoing] = await pair()
+    for (let i = 0; i < 20; i++) outgoing.send(pattern(100_000, i))
+    outgoing.close()
+    const next = await world.run(a.dial(contactOf(b)))
+    assert.notEqual(next, outgoing)
+    const recorder = new Recorder(next)
+    await world.clock.runFor(10_000)
+    assert.equal(recorder.closes, 0)
+    assert.equal(next.send(pattern(10, 1)), true)
+  })
+
   test('are one when both nodes dial each other at the same moment', async () => {
     const [atA, atB] = [arriving(a), arriving(b)]
     const [ofA, ofB] = await world.run(Promise.all([a.dial(contactOf(b)), b.dial(contactOf(a))]))

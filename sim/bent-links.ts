@@ -68,6 +68,14 @@ export class BentLinks implements LinkLayer {
     this.#links.onDiscovered = handler
   }
 
+  needs(peer: Address): boolean {
+    return this.#links.needs(peer)
+  }
+
+  set onEndpoints(handler: () => void) {
+    this.#links.onEndpoints = handler
+  }
+
   stop(): Promise<void> {
     return this.#links.stop()
   }

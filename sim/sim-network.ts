@@ -129,6 +129,7 @@ export class SimLinks implements LinkLayer, LinkOwner {
   #waiting: (() => void)[] | undefined
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
+  onEndpoints: () => void = () => {}
 
   constructor(network: SimNetwork, self: Address) {
     this.#network = network
@@ -140,6 +141,11 @@ export class SimLinks implements LinkLayer, LinkOwner {
     const relays = [...this.open].filter(({ outgoing, relayed }) => outgoing && !relayed).slice(0, 2)
     const relayed = relays.map(({ peer }) => `${endpointOf(peer)}/${formatAddress(this.self)}`)
     return this.nat === 'cone' ? [endpointOf(this.self), ...relayed] : relayed
+  }
+
+  /** A relayed link of the simulator stands by itself. */
+  needs(): boolean {
+    return false
   }
 
   hold(): void {

@@ -19,7 +19,7 @@ export class Connector {
   readonly #router: Router
   readonly #clock: Clock
   readonly #adopt: (link: Link) => void
-  readonly #isLinked: (peer: Address) => boolean
+  readonly #linkTo: (peer: Address) => Link | undefined
   readonly #attempts = new Map<Address, Promise<void>>()
   readonly #awaited = new Map<Address, () => void>()
   #dialBacks = 0
@@ -29,13 +29,13 @@ export class Connector {
     router: Router
     clock: Clock
     adopt: (link: Link) => void
-    isLinked: (peer: Address) => boolean
+    linkTo: (peer: Address) => Link | undefined
   }) {
     this.#links = parts.links
     this.#router = parts.router
     this.#clock = parts.clock
     this.#adopt = parts.adopt
-    this.#isLinked = parts.isLinked
+    this.#linkTo = parts.linkTo
   }
 
   /**
@@ -55,15 +55,27 @@ export class Connector {
     return this.#attempts.has(peer)
   }
 
-  /** A node that cannot reach us asks to be dialled. */
+  /** A node that cannot reach us, or only through a third node, asks to be dialled. */
   onDialBack(asker: Contact): void {
-    if (asker.address === this.#links.self || this.#isLinked(asker.address)) return
+    const standing = this.#linkTo(asker.address)
+    if (asker.address === this.#links.self || standing?.relayed === false) return
     // The asker names the endpoints: a stranger must not make this node dial the whole world.
     if (this.#dialBacks >= MAX_DIAL_BACKS) return
     this.#dialBacks++
-    void this.#dial(asker).finally(() => {
+    void (standing === undefined ? this.#dial(asker) : this.#dialDirect(asker)).finally(() => {
       this.#dialBacks--
     })
+  }
+
+  /**
+   * Tries to get a direct link to a node that is linked through a third one. Both ends dial at the same moment: what each
+   * sends opens its NAT to the other ("hole punching", RFC 5128 section 3.3).
+   */
+  async punch(contact: Contact): Promise<void> {
+    void this.#requestDialBack(contact.address).catch(() => {
+      // The peer does not dial; it may be reached all the same.
+    })
+    await this.#dialDirect(contact)
   }
 
   /** A link to `peer` came up; either side may have opened it. */
@@ -116,6 +128,10 @@ export class Connector {
     return this.#open(contact.address, (signal) => this.#links.dial(contact, signal))
   }
 
+  #dialDirect(contact: Contact): Promise<boolean> {
+    return this.#open(contact.address, (signal) => this.#links.dialDirect(contact, signal))
+  }
+
   async #dialThrough(relay: Address, contact: Contact): Promise<boolean> {
     return this.#open(contact.address, (signal) => this.#links.dialThrough(relay, contact, signal))
   }
@@ -134,17 +150,26 @@ export class Connector {
   }
 
   async #askBack(peer: Address, via: Address | undefined): Promise<boolean> {
-    const asker: Contact = { address: this.#links.self, endpoints: this.#links.endpoints() }
-    if (asker.endpoints.length === 0) return false
-    const body = encode(ringRequestCodec, { kind: 'dialBack', asker })
+    if (this.#links.endpoints().length === 0) return false
     const came = this.#awaitLink(peer)
     try {
-      await this.#router.request(SERVICES.ring, peer, body, { delivery: 'exact', through: via })
+      await this.#requestDialBack(peer, via)
     } catch (error) {
       if (error instanceof DeliveryError) return this.#isLinked(peer)
       throw error
     }
     return came
+  }
+
+  /** @throws DeliveryError */
+  async #requestDialBack(peer: Address, via?: Address): Promise<void> {
+    const asker: Contact = { address: this.#links.self, endpoints: this.#links.endpoints() }
+    const body = encode(ringRequestCodec, { kind: 'dialBack', asker })
+    await this.#router.request(SERVICES.ring, peer, body, { delivery: 'exact', through: via })
+  }
+
+  #isLinked(peer: Address): boolean {
+    return this.#linkTo(peer) !== undefined
   }
 
   #awaitLink(peer: Address): Promise<boolean> {

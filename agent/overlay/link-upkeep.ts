@@ -1,21 +1,30 @@
 /**
- * Keeps only useful links: closes those that neither end wants, gives up idle on-demand links, and tries to replace
+ * Keeps only useful links: closes those that neither end wants and that carry no other link, gives up idle on-demand links, and tries to replace
  * relayed links with direct ones.
  */
 
 import type { Clock } from '../core/clock.ts'
 import { LINK_GRACE_MS, ON_DEMAND_IDLE_MS } from './constants.ts'
+import type { LinkLayer } from './link.ts'
 import type { NearLinks } from './near-links.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Upgrades } from './upgrades.ts'
 
 export class LinkUpkeep {
+  readonly #links: Pick<LinkLayer, 'needs'>
   readonly #clock: Clock
   readonly #peers: Peers
   readonly #near: NearLinks
   readonly #upgrades: Upgrades
 
-  constructor(parts: { clock: Clock; peers: Peers; near: NearLinks; upgrades: Upgrades }) {
+  constructor(parts: {
+    links: Pick<LinkLayer, 'needs'>
+    clock: Clock
+    peers: Peers
+    near: NearLinks
+    upgrades: Upgrades
+  }) {
+    this.#links = parts.links
     this.#clock = parts.clock
     this.#peers = parts.peers
     this.#near = parts.near
@@ -35,6 +44,7 @@ export class LinkUpkeep {
   }
 
   #isWanted({ address, roles, status }: Peer): boolean {
-    return roles.size > 0 || this.#near.isNear(address) || status?.wanted === true
+    if (roles.size > 0 || this.#near.isNear(address) || status?.wanted === true) return true
+    return this.#links.needs(address)
   }
 }

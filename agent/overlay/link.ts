@@ -46,12 +46,16 @@ export interface LinkLayer {
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` through `relay`, a node we are linked to. @throws when the relay or the peer refuses. */
   dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Whether the link to `peer` must stay, although nobody else wants it: other links run through that node. */
+  needs(peer: Address): boolean
   /** Proves with a nonce that this run holds the key behind `self`. */
   prove(nonce: Uint8Array): Uint8Array
   /** Whether a proof was made for the nonce with the key behind `self`, by this run or another. */
   isOwnProof(nonce: Uint8Array, proof: Uint8Array): boolean
   /** Links that others opened. */
   set onLink(handler: (link: Link) => void)
+  /** `endpoints` has changed. */
+  set onEndpoints(handler: () => void)
   /** Nodes that announced themselves on the LAN (mDNS). */
   set onDiscovered(handler: (endpoint: string) => void)
   stop(): Promise<void>

@@ -57,6 +57,7 @@ export class Ring implements Overlay {
   readonly #admission: Admission
   readonly #routine: Routine
   readonly #selfLookup: SelfLookup
+  readonly #upgrades: Upgrades
   readonly #lost: LostNeighbors
   readonly #statuses: StatusExchange
   readonly #liveness: Liveness
@@ -98,7 +99,7 @@ export class Ring implements Overlay {
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })
-    const connector = new Connector({ links, router, clock, adopt, isLinked: (peer) => peers.has(peer) })
+    const connector = new Connector({ links, router, clock, adopt, linkTo: (peer) => peers.get(peer)?.link })
     const near = new NearLinks({ self, peers, clock, connector, changed: () => this.#onNearChange() })
     this.#peers = peers
     this.#router = router
@@ -108,6 +109,7 @@ export class Ring implements Overlay {
     const joined = () => this.#connectivity.joined
     this.#admission = new Admission({ self, peers, near, clock })
     this.#selfLookup = new SelfLookup({ self, peers, router, near, connector, clock, random, joined })
+    this.#upgrades = new Upgrades({ peers, clock, connector })
     this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
     this.#givenUp = new GivenUp(clock)
@@ -142,7 +144,7 @@ export class Ring implements Overlay {
     })
     this.#routine = new Routine({
       ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, random }) },
-      upkeep: new LinkUpkeep({ clock, peers, near, upgrades: new Upgrades({ links, peers, clock, adopt }) }),
+      upkeep: new LinkUpkeep({ links, clock, peers, near, upgrades: this.#upgrades }),
       ...{ connectivity: this.#connectivity, statuses: this.#statuses, lost: this.#lost, selfLookup: this.#selfLookup },
     })
     const absence = new Absence({
@@ -168,6 +170,7 @@ export class Ring implements Overlay {
   /** Starts answering others; `bootstrap` starts looking for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
+    this.#links.onEndpoints = () => void this.#statuses.spreadEndpoints()
     this.#links.onDiscovered = (endpoint) =>
       void (this.#connectivity.joined ? this.#merge : this.#bootstrap).meet(endpoint)
     this.vigil.start()
@@ -297,6 +300,7 @@ export class Ring implements Overlay {
 
   #onStatus(peer: Peer, isFirst: boolean): void {
     this.#near.onStatus(peer, isFirst)
+    if (isFirst) this.#upgrades.onMet(peer)
     this.#review()
   }
 

@@ -66,14 +66,22 @@ export class StatusExchange {
 
   /** The slow repetition; it also spreads new endpoints (a relay accepted us). */
   repeat(): void {
+    const spread = this.spreadEndpoints()
     const endpoints = this.#links.endpoints()
-    const moved = endpoints.join() !== this.#endpoints
-    this.#endpoints = endpoints.join()
     for (const peer of this.#peers.all()) {
-      const near = this.#standsNear(peer)
-      if (moved || near) this.#send(peer.address, { kind: 'hello', endpoints })
-      if (near) this.#tell(peer, this.#statusFor(peer))
+      if (!this.#standsNear(peer)) continue
+      if (!spread) this.#send(peer.address, { kind: 'hello', endpoints })
+      this.#tell(peer, this.#statusFor(peer))
     }
+  }
+
+  /** Tells all peers where this node can be reached, if that has changed. Returns whether it has. */
+  spreadEndpoints(): boolean {
+    const endpoints = this.#links.endpoints()
+    if (endpoints.join() === this.#endpoints) return false
+    this.#endpoints = endpoints.join()
+    for (const { address } of this.#peers.all()) this.#send(address, { kind: 'hello', endpoints })
+    return true
   }
 
   /** `serial`: of our last status that the peer has; a lost status is sent again. */
@@ -95,7 +103,7 @@ export class StatusExchange {
       kind: 'status',
       epoch: this.#epoch,
       serial: this.#serial++,
-      wanted: peer.roles.size > 0 || near.isNear(peer.address),
+      wanted: peer.roles.size > 0 || near.isNear(peer.address) || this.#links.needs(peer.address),
       joined: this.#joined(),
       left: near.left,
       right: near.right,

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Address } from '../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../overlay/link.ts'
-import { MAX_ENDPOINTS, UDP_ALONE_MS } from './constants.ts'
+import { MAX_ENDPOINTS, RELAY_SLOTS, UDP_ALONE_MS } from './constants.ts'
 import { type Carrier, parseEndpoint, readEndpoint } from './endpoints.ts'
 import { LinkError } from './errors.ts'
 import { HeadStart } from './head-start.ts'
@@ -46,15 +46,21 @@ export class EitherLinks implements LinkLayer {
     this.#tcp.onDiscovered = handler
   }
 
-  /** Of both kinds, in turns; relays and the loopback, which TCP lists last, stay in. */
+  set onEndpoints(handler: () => void) {
+    this.#udp.onEndpoints = handler
+    this.#tcp.onEndpoints = handler
+  }
+
+  needs(peer: Address): boolean {
+    return this.#udp.needs(peer) || this.#tcp.needs(peer)
+  }
+
+  /** Of both kinds, in turns; at the end one relay of each stays in. */
   endpoints(): string[] {
-    const [udp, tcp] = [this.#udp.endpoints(), this.#tcp.endpoints()]
-    const isLast = (text: string) => readEndpoint(text)?.relayed === true
-    const last = tcp.filter(isLast)
-    const direct = tcp.filter((text) => !isLast(text))
-    const inTurns = Array.from({ length: Math.max(udp.length, direct.length) }, (_, i) => [udp[i], direct[i]]).flat()
-    const known = inTurns.filter((text) => text !== undefined)
-    return [...known.slice(0, MAX_ENDPOINTS - last.length), ...last]
+    const isRelayed = (text: string) => readEndpoint(text)?.relayed === true
+    const both = inTurns(this.#udp.endpoints(), this.#tcp.endpoints())
+    const relayed = both.filter(isRelayed).slice(0, RELAY_SLOTS)
+    return [...both.filter((text) => !isRelayed(text)).slice(0, MAX_ENDPOINTS - relayed.length), ...relayed]
   }
 
   prove(nonce: Uint8Array): Uint8Array {
@@ -136,6 +142,13 @@ export class EitherLinks implements LinkLayer {
 const NO_ANSWER = new LinkError('unreachable', 'No answer over UDP.')
 
 type Dial = (layer: LinkLayer, signal: AbortSignal | undefined) => Promise<Link>
+
+function inTurns(first: readonly string[], second: readonly string[]): string[] {
+  const longest = Math.max(first.length, second.length)
+  return Array.from({ length: longest }, (_, i) => [first[i], second[i]])
+    .flat()
+    .filter((text) => text !== undefined)
+}
 
 /** The more telling of two failures, with both reasons. */
 function explain(errors: readonly unknown[]): LinkError {

@@ -1,9 +1,10 @@
 /**
  * Endpoints: where a node listens, as multiaddr text outside the transport and as checked values inside.
  *
- * There are three forms. `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly over libp2p. With
- * `/p2p-circuit/p2p/<peer>` after it, the first peer relays to the second. `/ip4/192.0.2.1/udp/4001/p2p/<peer>` is where
- * the node has its UDP socket. A user may omit the peer of a direct endpoint.
+ * `/ip4/192.0.2.1/tcp/4001/p2p/<peer>` is dialled directly over libp2p. With `/p2p-circuit/p2p/<peer>` after it, the first
+ * peer relays to the second. `/ip4/192.0.2.1/udp/4001/p2p/<peer>` is where the node has its UDP socket, and
+ * `/ip4/192.0.2.1/udp/4001/p2p-circuit/p2p/<peer>` where the socket of a node is that carries sessions to it. A user may omit
+ * the peer of a direct endpoint.
  */
 
 import { networkInterfaces } from 'node:os'
@@ -39,6 +40,7 @@ const FORMS: Readonly<Record<string, { carrier: Carrier; relayed: boolean } | un
   'host/tcp/p2p/p2p-circuit/p2p': { carrier: 'tcp', relayed: true },
   'host/udp': { carrier: 'udp', relayed: false },
   'host/udp/p2p': { carrier: 'udp', relayed: false },
+  'host/udp/p2p-circuit/p2p': { carrier: 'udp', relayed: true },
 }
 
 /** undefined when `text` has none of the forms. */
@@ -59,7 +61,7 @@ export function readEndpoint(text: string): Endpoint | undefined {
   }
 }
 
-/** Where a UDP endpoint's socket is; undefined for port 0, and for endpoints of TCP. */
+/** Where a UDP endpoint's socket is, its relay's if it is relayed; undefined for port 0, and for endpoints of TCP. */
 export function udpEndpointOf({ multiaddr: address }: Pick<Endpoint, 'multiaddr'>): UdpEndpoint | undefined {
   const [host, port] = address.getComponents()
   return port?.name === 'udp' ? udpEndpoint(host?.value ?? '', Number(port.value)) : undefined

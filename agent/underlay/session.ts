@@ -38,6 +38,8 @@ export interface Session {
   send(kind: PayloadKind, payload: Uint8Array): void
   close(): void
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void)
+  /** `remote` changed. */
+  set onMoved(handler: () => void)
   set onClose(handler: () => void)
 }
 
@@ -63,6 +65,7 @@ export class NodeSession implements Session {
   #ended = false
   #onPayload: ((kind: PayloadKind, payload: Uint8Array) => void) | undefined
   #early: { kind: PayloadKind; payload: Uint8Array }[] = []
+  onMoved: () => void = () => {}
   #onClose: (() => void) | undefined
 
   constructor(
@@ -144,7 +147,10 @@ export class NodeSession implements Session {
       this.#end()
       return undefined
     }
-    if (type === 'answer' && this.#whereabouts.answered(from, body)) this.#ground.counters.add('sessions-moved')
+    if (type === 'answer' && this.#whereabouts.answered(from, body)) {
+      this.#ground.counters.add('sessions-moved')
+      this.onMoved()
+    }
     this.#whereabouts.heard(from, length)
     if (type === 'challenge') this.#ground.socket.send(this.#keys.seal('answer', body), from)
     this.#watchVolume()

@@ -17,6 +17,13 @@ export function udpEndpoint(ip: string, port: number): UdpEndpoint | undefined {
   return (mapped === undefined ? `[${address}]:${port}` : `${mapped}:${port}`) as UdpEndpoint
 }
 
+/** undefined when `text` is no endpoint in its canonical form. */
+export function parseUdpEndpoint(text: string): UdpEndpoint | undefined {
+  const colon = text.lastIndexOf(':')
+  const endpoint = udpEndpoint(text.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), Number(text.slice(colon + 1)))
+  return endpoint === text ? endpoint : undefined
+}
+
 /** Without brackets. */
 export function ipOf(endpoint: UdpEndpoint): string {
   const ip = endpoint.slice(0, endpoint.lastIndexOf(':'))

@@ -29,14 +29,14 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     file: 'agent/overlay/router.ts',
     from: 'this.#isChosen(address) && !this.#peers.isShunned(address)',
     to: 'this.#isChosen(address)',
-    tests: ['sim/silent-neighbor.test.ts', ...RING],
+    tests: ['overlay/router.test.ts'],
   },
   {
     name: 'a forwarded request never gives its room back',
     file: 'agent/overlay/router.ts',
     from: 'if (!isOwn) this.#forwards.release(waiting.via)',
     to: '',
-    tests: ['overlay/forwards.test.ts'],
+    tests: ['overlay/router.test.ts'],
   },
   {
     name: 'a request of any size is forwarded',
@@ -134,14 +134,14 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     file: 'agent/overlay/absence.ts',
     from: '      peer.status = undefined\n',
     to: '',
-    tests: ['sim/sleepers.test.ts', ...RING],
+    tests: ['overlay/absence.test.ts'],
   },
   {
     name: 'a process that stood still blames its peers for it',
     file: 'agent/overlay/liveness.ts',
     from: 'if (stalledMs > STALL_MS) forgive(peer, now, stalledMs)',
     to: '',
-    tests: ['overlay/liveness.test.ts', ...RING],
+    tests: ['overlay/liveness.test.ts'],
   },
   {
     name: 'a far neighbour has no time to answer a ping',
@@ -176,7 +176,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     file: 'agent/overlay/lost-neighbors.ts',
     from: 'else if (now >= lost.nextAt && !this.#connector.isTrying(address)) {',
     to: 'else if (false as boolean) {',
-    tests: RING,
+    tests: ['overlay/lost-neighbors.test.ts'],
   },
   {
     name: 'a gap in time is no absence',

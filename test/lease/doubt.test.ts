@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Outcome } from '../../agent/dht/dht.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { clusterOf } from '../sim/cluster.ts'
-import { CLIENT, leasesOver, MAC, WON } from './stand-in.ts'
+import { CLIENT, leasesOver, MAC, UNCLEAR, WON } from './stand-in.ts'
 
 /** Long enough to be an absence, too short for a request to give up. */
 const NAP_MS = 1_500
@@ -45,6 +45,21 @@ describe('a node that was away for a moment', () => {
     assert.equal(leases.usable(offer.ip), undefined)
     asked.shift()!(WON)
     await clock.runFor(1)
+    assert.notEqual(leases.usable(offer.ip), undefined)
+  })
+
+  test('does not use its lease again when only a minority of the replicas says that it stands', async () => {
+    const clock = new VirtualClock()
+    let outcome = WON
+    const { leases, vigil } = leasesOver(clock, async () => outcome)
+    const offer = await leases.offer(CLIENT, MAC)
+    assert.ok(offer.ok && (await leases.acquire(CLIENT, MAC, offer.ip)).ok)
+    outcome = UNCLEAR
+    vigil.report(60_000)
+    await clock.runFor(60_000)
+    assert.equal(leases.usable(offer.ip), undefined)
+    outcome = WON
+    await clock.runFor(60_000)
     assert.notEqual(leases.usable(offer.ip), undefined)
   })
 

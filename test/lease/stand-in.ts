@@ -15,6 +15,14 @@ export const CLIENT = 'hw:020000000009' as ClientId
 export const MAC = '02:00:00:00:00:09' as Mac
 export const WON: Outcome = { votes: ['ok', 'ok', 'ok', 'ok', 'ok'], accepted: 5, won: true, lost: false }
 
+/** Two of five replicas accepted, and the others did not answer. */
+export const UNCLEAR: Outcome = {
+  votes: ['ok', 'ok', 'no-answer', 'no-answer', 'no-answer'],
+  accepted: 2,
+  won: false,
+  lost: false,
+}
+
 /** `answer` is called with the operation and its key. */
 export function leasesOver(clock: Clock, answer: (operation: string, key: Uint8Array) => Promise<Outcome>) {
   const dht = new Proxy({} as Dht, { get: (_, name) => (key: Uint8Array) => answer(String(name), key) })

@@ -40,6 +40,17 @@ describe('a node that was away', () => {
     vigil.report(HOUR_MS)
     assert.equal(toldAway(), 2)
   })
+
+  test('no longer believes what its peers said of the ring before', async () => {
+    const { vigil, peers } = await linkedForAnHour()
+    const said = { kind: 'status', epoch: 1, serial: 1, wanted: true, joined: true, left: [], right: [] } as const
+    for (const peer of peers.all()) peer.status = said
+    vigil.report(HOUR_MS)
+    assert.deepEqual(
+      [...peers.all()].map(({ status }) => status),
+      [undefined, undefined],
+    )
+  })
 })
 
 describe('the word of a peer that it was away', () => {

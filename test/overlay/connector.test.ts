@@ -17,7 +17,7 @@ test('a stranger who asks to be dialled at made-up addresses has few dialled at 
   const connector = new Connector({
     ...{ clock, links: { self: toAddress(1n), dial } as unknown as LinkLayer, router: {} as Router },
     adopt: () => {},
-    isLinked: () => false,
+    linkTo: () => undefined,
   })
   const askMany = (from: bigint) => {
     for (let i = from; i < from + 1_000n; i++) connector.onDialBack({ address: toAddress(i), endpoints: ['somebody'] })

@@ -10,6 +10,7 @@ import {
 } from '../../agent/overlay/constants.ts'
 import { Liveness } from '../../agent/overlay/liveness.ts'
 import { hear, measure, type Peer, Peers } from '../../agent/overlay/peers.ts'
+import { NodeClock } from '../../sim/node-clock.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
 
@@ -18,7 +19,8 @@ const SPARE = toAddress(2n)
 
 /** A node with a neighbour and a spare behind it; those in `answering` answer every ping at once. */
 function setUp() {
-  const clock = new VirtualClock()
+  const world = new VirtualClock()
+  const clock = new NodeClock(world)
   const peers = new Peers(toAddress(0n), clock)
   for (const address of [NEIGHBOR, SPARE]) peers.add(linkTo(address))
   const answering = new Set<Address>([NEIGHBOR, SPARE])
@@ -38,7 +40,7 @@ function setUp() {
     },
   })
   liveness.start()
-  return { clock, peers, answering, died, pinged, liveness }
+  return { clock: world, process: clock, peers, answering, died, pinged, liveness }
 }
 
 describe('liveness', () => {
@@ -91,6 +93,18 @@ describe('liveness', () => {
       suspected.died.map(({ address }) => address),
       [SPARE],
     )
+  })
+
+  test('a process that stood still asks its peers, and takes none for dead because it heard nothing meanwhile', async () => {
+    const { clock, process, died, pinged } = setUp()
+    await clock.runFor(20_000)
+    process.hold('stall')
+    await clock.runFor(LINK_DEAD_AFTER_MS + 20_000)
+    const before = pinged.length
+    process.resume()
+    await clock.runFor(20_000)
+    assert.deepEqual(died, [])
+    assert.ok(pinged.slice(before).includes(SPARE) && pinged.slice(before).includes(NEIGHBOR))
   })
 
   test('a peer across an ocean whose answer did not come has the time of two of its round trips', async () => {

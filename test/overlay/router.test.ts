@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { EMPTY } from '../../agent/core/bytes.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
-import { HOP_LIMIT, MAX_FORWARDED_ANSWER } from '../../agent/overlay/constants.ts'
+import { HOP_LIMIT, MAX_FORWARDED_ANSWER, MAX_FORWARDS_PER_LINK } from '../../agent/overlay/constants.ts'
 import type { Priority } from '../../agent/overlay/link.ts'
 import type { Frame, FrameOf } from '../../agent/overlay/messages.ts'
 import { Peers } from '../../agent/overlay/peers.ts'
@@ -45,9 +45,10 @@ function routing() {
     const request = { kind: 'request', id: 9, source: from, target: TARGET, delivery: 'closest', service: 1 } as const
     router.onRequest(from, { ...request, hops, patienceMs: 3_000, body: EMPTY })
   }
+  const shun = (peer: Address) => peers.shun(peer)
   const forwarded = () => sent.filter(({ to, frame }) => to === HOP && frame.kind === 'request')
   const answered = (to: Address) => sent.filter((one) => one.to === to).map(({ frame }) => frame)
-  return { router, ask, forwarded, answered }
+  return { router, ask, shun, forwarded, answered }
 }
 
 const answer = (id: number, body: Uint8Array): FrameOf<'answer'> => ({
@@ -65,6 +66,24 @@ describe('a forwarded request', () => {
     assert.deepEqual(answered(MEMBER), [])
     router.onAnswer(HOP, answer(id, Uint8Array.of(1)))
     assert.deepEqual(answered(MEMBER), [answer(9, Uint8Array.of(1))])
+  })
+
+  test('takes up room only as long as it waits for its answer', () => {
+    const { router, ask, forwarded } = routing()
+    for (let i = 0; i < 2 * MAX_FORWARDS_PER_LINK; i++) {
+      ask(MEMBER)
+      router.onAnswer(HOP, answer(idOf(forwarded().at(-1)!), EMPTY))
+    }
+    assert.equal(forwarded().length, 2 * MAX_FORWARDS_PER_LINK)
+    for (let i = 0; i < 2 * MAX_FORWARDS_PER_LINK; i++) ask(MEMBER)
+    assert.equal(forwarded().length, 3 * MAX_FORWARDS_PER_LINK)
+  })
+
+  test('goes to no node that is shunned', () => {
+    const { ask, shun, forwarded } = routing()
+    shun(HOP)
+    ask(MEMBER)
+    assert.equal(forwarded().length, 0)
   })
 
   test('ends after so many hops', () => {

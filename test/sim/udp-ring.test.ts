@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Address } from '../../agent/overlay/address.ts'
+import { CARRIER_GRADE_NAT, HOME_NAT, SYMMETRIC_NAT } from '../../sim/datagram-nat.ts'
 import { UdpRing } from '../../sim/udp-ring.ts'
 
 async function ringOf(size: number, seed: number): Promise<UdpRing> {
@@ -21,6 +22,21 @@ describe('a ring over UDP', () => {
   test('forms of 16 nodes that join at the same moment, and stays whole', async () => {
     const sim = await ringOf(16, 1)
     for (let i = 0; i < 60; i++) {
+      await sim.clock.runFor(1_000)
+      assert.ok(sim.isWhole(), `broken ${i + 1} s later`)
+    }
+  })
+
+  test('forms of nodes behind NATs of every kind, and stays whole', async () => {
+    const sim = new UdpRing(3)
+    const first = await sim.join([])
+    for (let i = 1; i < 4; i++) await sim.join([first])
+    for (let i = 0; i < 12; i++) {
+      const nat = sim.network.nat(i % 3 === 0 ? SYMMETRIC_NAT : i % 3 === 1 ? HOME_NAT : CARRIER_GRADE_NAT)
+      await sim.join([first], nat)
+    }
+    await becomesWhole(sim, 30_000)
+    for (let i = 0; i < 300; i++) {
       await sim.clock.runFor(1_000)
       assert.ok(sim.isWhole(), `broken ${i + 1} s later`)
     }

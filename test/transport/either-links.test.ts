@@ -82,6 +82,7 @@ class Stub implements LinkLayer {
   readonly #endpoints: string[]
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
+  onEndpoints: () => void = () => {}
 
   constructor(clock: VirtualClock, endpoints: string[]) {
     this.#clock = clock
@@ -114,6 +115,10 @@ class Stub implements LinkLayer {
 
   dialThrough(_relay: unknown, contact: Contact, signal?: AbortSignal): Promise<Link> {
     return this.dial(contact, signal)
+  }
+
+  needs(): boolean {
+    return false
   }
 
   prove(nonce: Uint8Array): Uint8Array {

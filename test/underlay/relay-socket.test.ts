@@ -43,6 +43,7 @@ function sessionTo(node: Node, from: Address): Session {
     },
     close: () => {},
     onPayload: () => {},
+    onMoved: () => {},
     onClose: () => {},
   }
 }

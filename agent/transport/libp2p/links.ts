@@ -6,6 +6,7 @@
  * `LinkDialer` dials.
  */
 
+import { setMaxListeners } from 'node:events'
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Clock, SystemClock } from '../../core/clock.ts'
@@ -87,12 +88,15 @@ export class Libp2pLinks implements LinkLayer {
   #stopped: Promise<void> | undefined
   #linkHandler: ((link: Link) => void) | undefined
   #discoveredHandler: ((endpoint: string) => void) | undefined
+  #endpointsHandler: () => void = () => {}
   #waiting: Libp2pLink[] = []
   #lan: Promise<LanDiscovery | undefined> | undefined
 
   /** Use `createLibp2pLinks`. */
   constructor(node: Libp2pNode, options: Libp2pLinksOptions & { readonly clock: Clock }) {
     this.self = options.identity.address
+    // One for each dial under way.
+    setMaxListeners(0, this.#stopping.signal)
     this.peerId = options.identity.peerId
     this.#twin = new TwinProof(options.identity)
     this.#node = node
@@ -104,7 +108,12 @@ export class Libp2pLinks implements LinkLayer {
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
     const common = { clock: this.#clock, log: this.#log, self: this.peerId }
     this.#grants = new RelayGrants(node.granted)
-    this.#slots = new RelaySlots({ ...common, store: node.reserved, candidates: () => this.#relayCandidates() })
+    this.#slots = new RelaySlots({
+      ...common,
+      store: node.reserved,
+      candidates: () => this.#relayCandidates(),
+      changed: () => this.#endpointsHandler(),
+    })
     this.#connections = new Connections({
       ...common,
       libp2p: node.libp2p,
@@ -129,6 +138,15 @@ export class Libp2pLinks implements LinkLayer {
     const waiting = this.#waiting
     this.#waiting = []
     for (const link of waiting) handler(link)
+  }
+
+  set onEndpoints(handler: () => void) {
+    this.#endpointsHandler = handler
+  }
+
+  /** Relayed links run over connections, which stay without links. */
+  needs(): boolean {
+    return false
   }
 
   set onDiscovered(handler: (endpoint: string) => void) {

@@ -21,6 +21,8 @@ export interface RelaySlotsParts {
   readonly self: string
   /** Connections that this side dialled without a relay, oldest first. */
   readonly candidates: () => Connection[]
+  /** `endpoints` has changed. */
+  readonly changed: () => void
 }
 
 interface Slot {
@@ -35,6 +37,7 @@ export class RelaySlots {
   readonly #log: Log
   readonly #self: string
   readonly #candidates: () => Connection[]
+  readonly #changed: () => void
   /** By the relay's peer id. */
   readonly #slots = new Map<string, Slot>()
   #timer: Timer | undefined
@@ -47,6 +50,7 @@ export class RelaySlots {
     this.#log = parts.log
     this.#self = parts.self
     this.#candidates = parts.candidates
+    this.#changed = parts.changed
     this.#store.addEventListener('relay:removed', (event) => this.#lost(event.detail.relay))
   }
 
@@ -113,10 +117,13 @@ export class RelaySlots {
     const endpoint = `${connection.remoteAddr.toString()}/p2p-circuit/p2p/${this.#self}`
     this.#slots.set(relay.toString(), { connection, endpoint })
     this.#log.debug('a relay took us in', { relay: relay.toString(), endpoint })
+    this.#changed()
     return true
   }
 
   #lost(relay: PeerId): void {
-    if (this.#slots.delete(relay.toString())) this.#schedule(RESERVE_AFTER_MS)
+    if (!this.#slots.delete(relay.toString())) return
+    this.#schedule(RESERVE_AFTER_MS)
+    this.#changed()
   }
 }

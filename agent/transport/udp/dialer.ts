@@ -9,10 +9,10 @@ import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import type { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, SessionError, type Sessions } from '../../underlay/sessions.ts'
-import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER_MS } from '../constants.ts'
+import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER_MS, RELAY_HEAD_START_MS } from '../constants.ts'
 import { addressOfPeer, type Endpoint, udpEndpointOf } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
-import { race } from '../race.ts'
+import { type Attempt, race } from '../race.ts'
 
 export interface UdpDialerParts {
   readonly self: Address
@@ -21,6 +21,8 @@ export interface UdpDialerParts {
   /** Sessions over `relays`. */
   readonly relayed: Pick<Sessions, 'connect'>
   readonly relays: RelaySocket
+  /** Makes a session a link, for others to run through. False when the peer does not want that. */
+  readonly linkTo: (session: Session) => Promise<boolean>
 }
 
 export class UdpDialer {
@@ -39,20 +41,33 @@ export class UdpDialer {
   async connect(endpoints: readonly Endpoint[], expected: Address | undefined, limit: AbortSignal): Promise<Session> {
     const isSelf = ({ peer }: Endpoint) => peer !== undefined && addressOfPeer(peer) === this.#parts.self
     const others = endpoints.filter((endpoint) => !isSelf(endpoint)).slice(0, MAX_ENDPOINTS)
-    const usable = others.flatMap((endpoint) => udpEndpointOf(endpoint) ?? [])
-    if (usable.length === 0) {
+    const sockets = (relayed: boolean) =>
+      others.filter((endpoint) => endpoint.relayed === relayed).flatMap((endpoint) => udpEndpointOf(endpoint) ?? [])
+    const [direct, relays] = [sockets(false), expected === undefined ? [] : sockets(true)]
+    if (direct.length + relays.length === 0) {
       if (others.length < endpoints.length) throw new LinkError('self', 'This node was told to dial itself.')
       throw new LinkError('unreachable', 'The node has no UDP endpoint that can be dialled.')
     }
     let first: Session | undefined
-    const attempts = usable.map((to) => ({
-      headStart: NEXT_ENDPOINT_AFTER_MS,
-      run: async (signal: AbortSignal) => {
-        const session = this.#checked(await this.#parts.direct.connect(to, expected, signal), expected)
+    const attempt = (headStart: number, connect: (signal: AbortSignal) => Promise<Session>): Attempt<Session> => ({
+      headStart,
+      run: async (signal) => {
+        const session = this.#checked(await connect(signal), expected)
         first ??= session
         return session
       },
-    }))
+    })
+    const attempts = [
+      ...direct.map((to) =>
+        attempt(NEXT_ENDPOINT_AFTER_MS, (signal) => this.#parts.direct.connect(to, expected, signal)),
+      ),
+      ...relays.map((relay, i) => ({
+        ...attempt(i === 0 ? RELAY_HEAD_START_MS : NEXT_ENDPOINT_AFTER_MS, (signal) =>
+          this.#connectThroughNode(relay, expected!, signal),
+        ),
+        patient: true,
+      })),
+    ]
     // Two endpoints of one node lead to one session.
     const discard = (late: Session) => {
       if (late !== first) late.close()
@@ -63,6 +78,13 @@ export class UdpDialer {
       if (limit.aborted) throw error
       throw explain(`No link to ${others.map(({ text }) => text).join(', ')}`, expected, error)
     }
+  }
+
+  /** A session with `peer` through the node at `relay`, to which this node links if it is not linked yet. */
+  async #connectThroughNode(relay: UdpEndpoint, peer: Address, limit: AbortSignal): Promise<Session> {
+    const session = this.#checked(await this.#parts.direct.connect(relay, undefined, limit), undefined)
+    if (!(await this.#parts.linkTo(session))) throw new LinkError('refused', `The relay at ${relay} does not link.`)
+    return await this.connectThrough(session.peer, peer, limit)
   }
 
   /** A session with `peer` through a relay that this node has a session with. @throws LinkError */

@@ -1,30 +1,30 @@
 /**
  * One link over UDP: the frames of a node session's reliable stream.
  *
- * An empty frame of the stream announces a word about the link in the frame after it; any other frame is the owner's. A
- * session becomes a link when the node that dialled says `OPEN`, so a session that lost a race of dials never is one.
- * `BYE` comes after every control frame that was sent before; whoever gets it closes the session. Words are control
+ * An empty frame of the stream announces a word about the link (words.ts) in the frame after it; any other frame is the
+ * owner's. A session becomes a link when the node that dialled says `open`, so a session that lost a race of dials never is
+ * one. `bye` comes after every control frame that was sent before; whoever gets it closes the session. Words are control
  * frames, so no frame comes between the two.
  */
 
 import type { Clock, Timer } from '../../core/clock.ts'
+import { type Decoded, DecodeError, decode, encode } from '../../core/codec.ts'
 import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
+import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RELAY_ROOM } from '../../underlay/relay-socket.ts'
 import { ReliableStream } from '../../underlay/reliable-stream.ts'
 import type { Session } from '../../underlay/sessions.ts'
+import { parseUdpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { FLUSH_LIMIT_MS, OPEN_LIMIT_MS } from '../constants.ts'
 import { udpMultiaddr } from '../endpoints.ts'
 import { Inbox } from '../inbox.ts'
 import type { LinkCounters } from '../link-counters.ts'
+import { wordCodec } from './words.ts'
 
 /** A word follows. */
 const MARK = new Uint8Array(0)
-/** The owner's frame is empty. */
-const EMPTY = Uint8Array.of(0)
-const OPEN = Uint8Array.of(1)
-const BYE = Uint8Array.of(2)
 
 export interface UdpLinkParts {
   readonly session: Session
@@ -37,6 +37,8 @@ export interface UdpLinkParts {
   readonly onDatagram?: (payload: Uint8Array) => void
   /** The peer, which dialled, wants the session to be a link. */
   readonly onOpen?: () => void
+  /** The peer says where it sees this node, or whether it carries. */
+  readonly onSeen?: (endpoint: UdpEndpoint) => void
 }
 
 /**
@@ -56,7 +58,10 @@ export class UdpLink implements Link {
   readonly #counters: LinkCounters
   readonly #relay: (() => Address | undefined) | undefined
   readonly #onOpen: (() => void) | undefined
+  readonly #onSeen: ((endpoint: UdpEndpoint) => void) | undefined
   readonly #inbox = new Inbox()
+  /** The peer says that it carries sessions for others, which can dial it. */
+  carries = false
   #state: State
   /** The next frame is a word. */
   #marked = false
@@ -69,7 +74,7 @@ export class UdpLink implements Link {
   readonly opened: Promise<boolean>
   #resolveOpened: (isOpen: boolean) => void = () => {}
 
-  constructor({ session, clock, random, counters, relay, onDatagram, onOpen }: UdpLinkParts) {
+  constructor({ session, clock, random, counters, relay, onDatagram, onOpen, onSeen }: UdpLinkParts) {
     this.peer = session.peer
     this.outgoing = session.outgoing
     this.relayed = relay !== undefined
@@ -78,6 +83,7 @@ export class UdpLink implements Link {
     this.#counters = counters
     this.#relay = relay
     this.#onOpen = onOpen
+    this.#onSeen = onSeen
     this.released = new Promise((resolve) => {
       this.#resolveReleased = resolve
     })
@@ -99,7 +105,7 @@ export class UdpLink implements Link {
     session.onClose = () => this.abort()
     if (session.outgoing) {
       this.#state = 'open'
-      this.#say(OPEN)
+      this.#say({ kind: 'open' })
       this.#resolveOpened(true)
     } else {
       this.#state = 'opening'
@@ -132,7 +138,7 @@ export class UdpLink implements Link {
       this.#counters.oversized++
       return false
     }
-    if (frame.length === 0 ? this.#say(EMPTY) : this.#stream.write(frame, priority)) return true
+    if (frame.length === 0 ? this.#say({ kind: 'empty' }) : this.#stream.write(frame, priority)) return true
     if (priority === 'bulk') this.#counters.bulkDropped++
     else {
       this.#counters.stuck++
@@ -153,12 +159,17 @@ export class UdpLink implements Link {
     this.#state = 'closing'
     this.#inbox.end(true)
     this.#timer = this.#clock.after(FLUSH_LIMIT_MS, () => this.abort())
-    if (!this.#say(BYE)) this.abort()
+    if (!this.#say({ kind: 'bye' })) this.abort()
+  }
+
+  /** Tells the peer where it is seen, and whether this node carries. */
+  tell(carries: boolean): void {
+    if (this.#state === 'open') this.#say({ kind: 'seen', endpoint: this.session.remote, carries })
   }
 
   /** False when too much is waiting. */
-  #say(word: Uint8Array): boolean {
-    return this.#stream.write(MARK) && this.#stream.write(word)
+  #say(word: Decoded<typeof wordCodec>): boolean {
+    return this.#stream.write(MARK) && this.#stream.write(encode(wordCodec, word))
   }
 
   #receive(frame: Uint8Array): void {
@@ -169,16 +180,27 @@ export class UdpLink implements Link {
     else this.#take(frame)
   }
 
-  #hear(word: Uint8Array): void {
-    const kind = word.length === 1 ? word[0] : undefined
-    if (kind === EMPTY[0]) this.#take(new Uint8Array(0))
-    else if (kind === BYE[0]) this.abort()
-    else if (kind === OPEN[0] && this.#state === 'opening') {
+  #hear(bytes: Uint8Array): void {
+    const word = readWord(bytes)
+    if (word?.kind === 'empty') this.#take(new Uint8Array(0))
+    else if (word?.kind === 'bye') this.abort()
+    else if (word?.kind === 'open' && this.#state === 'opening') {
       this.#state = 'open'
       this.#timer?.cancel()
       this.#resolveOpened(true)
       this.#onOpen?.()
-    } else this.#violated()
+    } else if (word?.kind === 'seen' && this.#state !== 'opening') this.#seen(word)
+    else this.#violated()
+  }
+
+  #seen(word: { endpoint: string; carries: boolean }): void {
+    const endpoint = parseUdpEndpoint(word.endpoint)
+    if (endpoint === undefined) {
+      this.#violated()
+      return
+    }
+    this.carries = word.carries
+    this.#onSeen?.(endpoint)
   }
 
   #take(frame: Uint8Array): void {
@@ -201,5 +223,15 @@ export class UdpLink implements Link {
     this.session.close()
     this.#resolveReleased()
     this.#resolveOpened(false)
+  }
+}
+
+/** undefined when the bytes are no word. */
+function readWord(bytes: Uint8Array): Decoded<typeof wordCodec> | undefined {
+  try {
+    return decode(wordCodec, bytes)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
   }
 }

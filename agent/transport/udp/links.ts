@@ -6,6 +6,7 @@
  * there may be one through a third node.
  */
 
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
@@ -24,6 +25,8 @@ import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
 import { TwinProof } from '../twin-proof.ts'
 import { UdpDialer } from './dialer.ts'
 import { UdpLink } from './link.ts'
+import { OuterEndpoints } from './outer-endpoints.ts'
+import { UdpRelaySlots } from './relay-slots.ts'
 
 export interface UdpLinksParts {
   readonly identity: Identity
@@ -49,6 +52,11 @@ export class UdpLinks implements LinkLayer {
   /** Sessions through third nodes. */
   readonly #relayed: Sessions
   readonly #dialer: UdpDialer
+  readonly #outer: OuterEndpoints
+  readonly #slots = new UdpRelaySlots()
+  /** What the peers were told. */
+  #carries = false
+  #told = ''
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
   #pending = 0
@@ -58,9 +66,12 @@ export class UdpLinks implements LinkLayer {
   #stopped: Promise<void> | undefined
   #linkHandler: ((link: Link) => void) | undefined
   #waiting: UdpLink[] = []
+  #endpointsHandler: () => void = () => {}
 
   constructor(parts: UdpLinksParts) {
     this.self = parts.identity.address
+    // One for each dial under way.
+    setMaxListeners(0, this.#stopping.signal)
     this.#parts = parts
     this.#twin = new TwinProof(parts.identity)
     const ground = { ...parts, identity: keyPairOfNode(parts.identity) }
@@ -68,9 +79,11 @@ export class UdpLinks implements LinkLayer {
     this.#relays = new RelaySocket({ sessionWith: (peer) => this.#sessionWith(peer), counters: parts.drops })
     this.#relayed = new Sessions({ ...ground, socket: this.#relays })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
-    const { self } = this
-    const { clock } = parts
-    this.#dialer = new UdpDialer({ self, clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays })
+    this.#outer = new OuterEndpoints(parts.listening)
+    this.#dialer = new UdpDialer({
+      ...{ self: this.self, clock: parts.clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays },
+      linkTo: (session) => this.#linkToRelay(session),
+    })
   }
 
   set onLink(handler: (link: Link) => void) {
@@ -83,9 +96,22 @@ export class UdpLinks implements LinkLayer {
   /** Nothing is discovered over UDP: mDNS is libp2p's. */
   set onDiscovered(_handler: (endpoint: string) => void) {}
 
+  set onEndpoints(handler: () => void) {
+    this.#endpointsHandler = handler
+  }
+
   endpoints(): string[] {
-    const listening = this.#parts.listening().map(udpMultiaddr)
-    return orderEndpoints([...this.#parts.announce], listening, [], this.#parts.identity.peerId)
+    const { listening, announce, identity } = this.#parts
+    const direct = [...this.#outer.candidates(), ...listening()].map(udpMultiaddr)
+    return orderEndpoints([...announce], direct, this.#slots.endpoints(identity.peerId), identity.peerId)
+  }
+
+  /** Sessions run through the peer: this node's to others, or others' to this node. */
+  needs(peer: Address): boolean {
+    for (const link of this.#open) {
+      if (link.relay === peer || (link.peer === peer && this.#slots.has(link))) return true
+    }
+    return false
   }
 
   counters(): Readonly<LinkCounters> {
@@ -194,13 +220,49 @@ export class UdpLinks implements LinkLayer {
       random,
       counters: this.#counters,
       ...(isRelayed && { relay: () => this.#relays.relayOf(session.remote) }),
-      // A relayed session carries nothing for a fourth node.
-      ...(!isRelayed && { onDatagram: (payload) => this.#relays.receive(session.peer, payload) }),
+      // A relayed session carries nothing for a fourth node, and its endpoints mean nothing.
+      ...(!isRelayed && {
+        onDatagram: (payload) => this.#relays.receive(session.peer, payload),
+        onSeen: (endpoint) => this.#seenAt(link, endpoint),
+      }),
       ...(onOpen && { onOpen }),
     })
     this.#open.add(link)
+    if (!isRelayed) {
+      session.onMoved = () => link.tell(this.#carries)
+      void link.opened.then(() => link.tell(this.#carries))
+    }
     void link.released.then(() => this.#released(link))
     return link
+  }
+
+  /** A session through the peer is wanted: the two are linked, and the owner gets the link as if the peer had dialled. */
+  async #linkToRelay(session: Session): Promise<boolean> {
+    const isNew = ![...this.#open].some((link) => link.session === session)
+    const link = this.#adopt(session)
+    if (!(await link.opened)) return false
+    if (isNew) this.#announce(link)
+    return link.isOpen
+  }
+
+  #seenAt(link: UdpLink, endpoint: UdpEndpoint): void {
+    this.#outer.note(link.peer, endpoint)
+    this.#reviewReach()
+  }
+
+  /** Tells the owner and the peers when others can reach this node in another way than before. */
+  #reviewReach(): void {
+    const { mapping } = this.#outer
+    this.#slots.review(this.#open, mapping === 'predictable' || mapping === 'random')
+    const carries = this.#parts.announce.length > 0 || mapping === 'none'
+    if (carries !== this.#carries) {
+      this.#carries = carries
+      for (const link of this.#open) if (!link.relayed) link.tell(carries)
+    }
+    const endpoints = this.endpoints().join()
+    if (endpoints === this.#told) return
+    this.#told = endpoints
+    this.#endpointsHandler()
   }
 
   /** A session whose datagrams go directly to `peer`, on which it carries those of others. */
@@ -210,6 +272,8 @@ export class UdpLinks implements LinkLayer {
 
   #released(link: UdpLink): void {
     this.#open.delete(link)
+    if (!link.relayed && this.#sessionWith(link.peer) === undefined) this.#outer.forget(link.peer)
+    if (this.#stopped === undefined) this.#reviewReach()
     if (link.relayed || this.#sessionWith(link.peer) !== undefined) return
     for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
   }

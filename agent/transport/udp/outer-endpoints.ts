@@ -1,0 +1,61 @@
+/**
+ * Where other nodes see this node. Behind a NAT that is where those outside can reach it, if its NAT maps one socket to one
+ * outer endpoint whoever it talks to (endpoint-independent mapping, RFC 4787 section 4.1).
+ *
+ * An observer's word is a claim. It counts when a second observer says the same, or while there is only one; a false one
+ * makes others send a few handshakes to nobody.
+ */
+
+import type { Address } from '../../overlay/address.ts'
+import type { UdpEndpoint } from '../../underlay/datagrams.ts'
+
+/** Outer endpoints that are told to others: one of each address family. */
+const MAX_OUTER = 2
+
+/** `none`: seen where it listens. `predictable`: always at one endpoint. `random`: at another by each observer. */
+export type NatMapping = 'unknown' | 'none' | 'predictable' | 'random'
+
+export class OuterEndpoints {
+  readonly #seen = new Map<Address, UdpEndpoint>()
+  readonly #own: () => readonly UdpEndpoint[]
+
+  /** `own`: where this node listens. */
+  constructor(own: () => readonly UdpEndpoint[]) {
+    this.#own = own
+  }
+
+  /** Returns whether that is news. */
+  note(observer: Address, endpoint: UdpEndpoint): boolean {
+    if (this.#seen.get(observer) === endpoint) return false
+    this.#seen.set(observer, endpoint)
+    return true
+  }
+
+  forget(observer: Address): void {
+    this.#seen.delete(observer)
+  }
+
+  get mapping(): NatMapping {
+    if (this.#seen.size === 0) return 'unknown'
+    if (this.#outside().length === 0) return 'none'
+    return this.candidates().length > 0 ? 'predictable' : 'random'
+  }
+
+  /** The endpoints at which nodes outside may reach this node through its NATs, the one that most observers saw first. */
+  candidates(): UdpEndpoint[] {
+    const outside = this.#outside()
+    const counts = new Map<UdpEndpoint, number>()
+    for (const endpoint of outside) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)
+    return [...counts]
+      .filter(([, count]) => count > 1 || outside.length === 1)
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, MAX_OUTER)
+      .map(([endpoint]) => endpoint)
+  }
+
+  /** What observers saw beside the endpoints where this node listens. */
+  #outside(): UdpEndpoint[] {
+    const own = new Set(this.#own())
+    return [...this.#seen.values()].filter((endpoint) => !own.has(endpoint))
+  }
+}

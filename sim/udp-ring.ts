@@ -4,6 +4,7 @@ import { Counters } from '../agent/core/counters.ts'
 import { SEED_BYTES } from '../agent/core/ed25519.ts'
 import type { Address } from '../agent/overlay/address.ts'
 import { Ring } from '../agent/overlay/ring.ts'
+import { DialRules } from '../agent/transport/dial-rules.ts'
 import { identityFromSeed } from '../agent/transport/identity.ts'
 import { UdpLinks } from '../agent/transport/udp/links.ts'
 import type { SimHost, SimNat } from './datagram-host.ts'
@@ -40,8 +41,9 @@ export class UdpRing {
     const host = this.network.host(nat)
     const socket = host.socket()
     const world = { clock, random, drops: new Counters() }
+    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], now: () => clock.now() })
     const links = new UdpLinks({
-      ...world,
+      ...{ ...world, rules },
       ...{ identity, socket, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },
     })
     const onFault = (error: unknown) => {

@@ -205,7 +205,9 @@ export class Agent {
   }
 
   #remember(node: OverlayNode): void {
-    const peers = node.ring.contacts().flatMap(({ endpoints }) => endpoints.slice(0, 1))
+    const peers = node.ring
+      .contacts()
+      .flatMap(({ endpoints }) => endpoints.filter((text) => node.links.mayRemember(text)).slice(0, 1))
     const port = Number(/\/tcp\/(\d+)/.exec(node.links.endpoints().at(-1) ?? '')?.[1] ?? 0)
     // A node that lost all its peers still remembers where they were.
     const kept = [...new Set([...peers, ...this.#plan.remembered.peers])].slice(0, MAX_REMEMBERED)

@@ -42,7 +42,7 @@ export interface LinkLayer {
   dial(contact: Contact, signal?: AbortSignal): Promise<Link>
   /** The same, but never through a third node. @throws as `dial`. */
   dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link>
-  /** Opens a link to the node that listens at `endpoint`. @throws as `dial`. */
+  /** Opens a link to the node that listens at `endpoint`, which the user gave or a search of the layer's own found. @throws as `dial`. */
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` through `relay`, a node we are linked to. @throws when the relay or the peer refuses. */
   dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>

@@ -14,7 +14,7 @@ import { timeLimit } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
 import { DIAL_TIMEOUT_MS, PROBE_MAX_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
-import type { Link, LinkLayer } from './link.ts'
+import type { Contact, Link, LinkLayer } from './link.ts'
 
 export class RingMerge {
   readonly #links: LinkLayer
@@ -28,8 +28,8 @@ export class RingMerge {
   readonly #given = new Set<string>()
   /** Given endpoints that were dialled in this round. */
   readonly #dialled = new Set<string>()
-  /** Endpoints that peers claimed, oldest first. */
-  readonly #known = new Set<string>()
+  /** Endpoints that peers claimed as their own, oldest first, with the peer. */
+  readonly #known = new Map<string, Address>()
   #timer: Timer | undefined
 
   constructor(parts: {
@@ -68,19 +68,24 @@ export class RingMerge {
     for (const endpoint of endpoints) this.#given.add(endpoint)
   }
 
-  remember(endpoints: readonly string[]): void {
+  /** A peer said that it listens there. */
+  remember({ address, endpoints }: Contact): void {
     for (const endpoint of endpoints) {
       this.#known.delete(endpoint)
-      this.#known.add(endpoint)
-      if (this.#known.size > RENDEZVOUS_KEPT) this.#known.delete(this.#known.values().next().value!)
+      this.#known.set(endpoint, address)
+      if (this.#known.size > RENDEZVOUS_KEPT) this.#known.delete(this.#known.keys().next().value!)
     }
   }
 
   /** Links to the node that listens at `endpoint`, and looks up this node's place through it. */
-  async meet(endpoint: string): Promise<void> {
+  meet(endpoint: string): Promise<void> {
+    return this.#meet(endpoint, (signal) => this.#links.dialEndpoint(endpoint, signal))
+  }
+
+  async #meet(endpoint: string, dial: (signal: AbortSignal) => Promise<Link>): Promise<void> {
     const limit = timeLimit(this.#clock, DIAL_TIMEOUT_MS)
     try {
-      const link = await this.#links.dialEndpoint(endpoint, limit.signal)
+      const link = await dial(limit.signal)
       if (link.peer === this.#links.self) this.#forget(endpoint)
       this.#adopt(link)
       this.#lookUp(link.peer)
@@ -95,10 +100,14 @@ export class RingMerge {
     const given = this.#strangers(this.#given)
     if (given.every((endpoint) => this.#dialled.has(endpoint))) this.#dialled.clear()
     const next = this.#oneOf(given.filter((endpoint) => !this.#dialled.has(endpoint)))
-    if (next !== undefined) this.#dialled.add(next)
-    for (const endpoint of [next, this.#oneOf(this.#strangers(this.#known))]) {
-      if (endpoint !== undefined) void this.meet(endpoint)
+    if (next !== undefined) {
+      this.#dialled.add(next)
+      void this.meet(next)
     }
+    const claimed = this.#oneOf(this.#strangers(this.#known.keys()))
+    const address = claimed === undefined ? undefined : this.#known.get(claimed)
+    if (address === undefined || claimed === undefined) return
+    void this.#meet(claimed, (signal) => this.#links.dial({ address, endpoints: [claimed] }, signal))
   }
 
   #strangers(endpoints: Iterable<string>): string[] {

@@ -320,7 +320,7 @@ export class Ring implements Overlay {
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
     this.#givenUp.onClosed(link.peer)
-    if (peer !== undefined) this.#merge.remember(peer.endpoints.slice(0, 1))
+    if (peer !== undefined) this.#merge.remember({ ...peer, endpoints: peer.endpoints.slice(0, 1) })
     if (peer !== undefined && this.#near.isNear(peer.address)) {
       this.#lost.remember(peer)
       this.#near.onLost(peer)

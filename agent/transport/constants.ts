@@ -37,6 +37,9 @@ export const MAX_ENDPOINTS = 8
 export const MAX_DIRECT_ENDPOINTS = 6
 /** The machine's addresses are read again when the last reading is older than this. */
 export const INTERFACES_FOR_MS = 2000
+/** Ports of one host that one contact makes this node dial, and addresses that one name in it stands for. */
+export const MAX_PORTS_PER_HOST = 2
+export const MAX_RESOLVED = 2
 
 /** Links that one peer may hold with us. Two exist when both dial at once; more would be a fault or an attack. */
 export const MAX_LINKS_PER_PEER = 4

@@ -131,18 +131,16 @@ export function reachOf(address: Multiaddr): Reach {
 }
 
 /**
- * The endpoints that others should try, best first: announced ones, public addresses, private addresses, relayed ones,
- * and last the loopback, which works only on the same machine but costs others no more than a refused connection.
+ * The endpoints that others should try, best first: announced ones, public addresses, private addresses, relayed ones. The
+ * loopback is among them only for a node that has nothing else: it lives in a world of one machine.
  */
 export function orderEndpoints(announced: string[], listening: Multiaddr[], relayed: string[], self: string): string[] {
   const own = (...reaches: Reach[]) =>
     reaches.flatMap((reach) => listening.filter((address) => reachOf(address) === reach).map(String))
   const direct = [...announced, ...own('public', 'private')].map((text) => `${text}/p2p/${self}`)
-  const loopback = own('loopback').map((text) => `${text}/p2p/${self}`)
-  // A node with only the loopback lives in a world of one machine.
-  if (direct.length === 0) direct.push(...loopback)
+  if (direct.length === 0) direct.push(...own('loopback').map((text) => `${text}/p2p/${self}`))
   const room = relayed.length > 0 ? MAX_DIRECT_ENDPOINTS : MAX_ENDPOINTS
-  return [...new Set([...direct.slice(0, room), ...relayed, ...loopback])].slice(0, MAX_ENDPOINTS)
+  return [...new Set([...direct.slice(0, room), ...relayed])].slice(0, MAX_ENDPOINTS)
 }
 
 /** The addresses of hidden interfaces: the overlay's own taps, which must never carry the overlay. */

@@ -18,6 +18,7 @@ import { frameCodec, ringAnswerCodec, ringRequestCodec } from '../../agent/overl
 import { parseArp } from '../../agent/packet/arp.ts'
 import { openIpv4 } from '../../agent/packet/ipv4.ts'
 import { looksLikeDhcp, openUdp } from '../../agent/packet/udp.ts'
+import { wordCodec } from '../../agent/transport/udp/words.ts'
 import type { SeededRandom } from '../../sim/seeded-random.ts'
 import { signed } from '../dht/samples.ts'
 import { keysOf, sampleNamespace } from '../namespace/samples.ts'
@@ -45,6 +46,7 @@ const CODECS: Record<string, Codec<unknown>> = {
   'answer to a get': getAnswerCodec,
   'page of a handover': pageCodec,
   'message of a tunnel': tunnelMessageCodec,
+  'word of a link over UDP': wordCodec,
 }
 
 describe('a made-up message', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Address, addressFromBytes, toAddress } from '../../agent/overlay/address.ts'
 import { RENDEZVOUS_KEPT } from '../../agent/overlay/constants.ts'
-import type { Link, LinkLayer } from '../../agent/overlay/link.ts'
+import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
 import { Ring } from '../../agent/overlay/ring.ts'
 import { RingMerge } from '../../agent/overlay/ring-merge.ts'
 import { NodeClock } from '../../sim/node-clock.ts'
@@ -20,7 +20,8 @@ function dialling(size: number) {
     dialled.push(endpoint)
     throw new Error('nobody there')
   }
-  const links = { self: toAddress(1n), dialEndpoint } as unknown as LinkLayer
+  const dial = ({ endpoints }: Contact) => dialEndpoint(endpoints[0]!)
+  const links = { self: toAddress(1n), dialEndpoint, dial } as unknown as LinkLayer
   const merge = new RingMerge({
     ...{ links, clock, random: new SeededRandom(1), size: () => size },
     isLinked: () => false,
@@ -30,11 +31,13 @@ function dialling(size: number) {
   return { clock, merge, dialled }
 }
 
+const stranger = (i: number): Contact => ({ address: toAddress(BigInt(i + 2)), endpoints: [`stranger ${i}`] })
+
 describe('a node that looks for another ring', () => {
   test('keeps to the addresses that it was given, however many others were named since', async () => {
     const { clock, merge, dialled } = dialling(10)
     merge.give(['given'])
-    for (let i = 0; i < 1_000; i++) merge.remember([`stranger ${i}`])
+    for (let i = 0; i < 1_000; i++) merge.remember(stranger(i))
     merge.start()
     await clock.runFor(60_000)
     assert.ok(dialled.includes('given'))
@@ -53,7 +56,7 @@ describe('a node that looks for another ring', () => {
 
   test('remembers few of the addresses that strangers name, the latest ones', async () => {
     const { clock, merge, dialled } = dialling(10)
-    for (let i = 0; i < 1_000; i++) merge.remember([`stranger ${i}`])
+    for (let i = 0; i < 1_000; i++) merge.remember(stranger(i))
     merge.start()
     await clock.runFor(2 * 86_400_000)
     const latest = Array.from({ length: RENDEZVOUS_KEPT }, (_, i) => `stranger ${1_000 - RENDEZVOUS_KEPT + i}`)

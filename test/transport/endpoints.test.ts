@@ -112,7 +112,6 @@ describe("the order of a node's endpoints", () => {
       `/ip4/203.0.113.9/tcp/4001/p2p/${PEER}`,
       `/ip4/10.0.0.5/tcp/4001/p2p/${PEER}`,
       relay,
-      `/ip4/127.0.0.1/tcp/4001/p2p/${PEER}`,
     ])
   })
 

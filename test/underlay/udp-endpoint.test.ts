@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ipOf, portOf, udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
+import { ipOf, parseUdpEndpoint, portOf, udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 
 describe('a UDP endpoint', () => {
   test('has one text for each address and port', () => {
@@ -19,6 +19,21 @@ describe('a UDP endpoint', () => {
       const endpoint = udpEndpoint(ip, port)!
       assert.deepEqual([ipOf(endpoint), portOf(endpoint)], [ip, port])
     }
+  })
+
+  test('is read from its one text, and from no other', () => {
+    for (const text of ['192.0.2.1:4000', '[2001:db8::1]:1']) assert.equal(parseUdpEndpoint(text), text)
+    const others = [
+      '',
+      ':',
+      '192.0.2.1',
+      '192.0.2.1:04000',
+      '[192.0.2.1]:4000',
+      '2001:db8::1:1',
+      '[2001:DB8::1]:1',
+      '192.0.2.1:1e3',
+    ]
+    for (const text of others) assert.equal(parseUdpEndpoint(text), undefined, text)
   })
 
   test('is never made of what is no address or port', () => {

@@ -13,6 +13,7 @@ import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link } from '../../overlay/link.ts'
 import { LINK_PROTOCOL, MAX_LINKS_PER_PEER, REUSE_LIMIT_MS } from '../constants.ts'
 import { type DialLimits, limitedDial } from '../dial-limit.ts'
+import type { DialRules } from '../dial-rules.ts'
 import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { isDirect } from './connections.ts'
@@ -24,6 +25,7 @@ export interface LinkDialerParts extends DialLimits {
   readonly node: Libp2pNode
   readonly log: Log
   readonly self: Address
+  readonly rules: DialRules
   /** The open links, each with its connection. */
   readonly open: ReadonlyMap<Libp2pLink, Connection>
   /** Releases a connection; it is closed unless something uses it. */
@@ -43,19 +45,24 @@ export class LinkDialer {
   /** @throws LinkError */
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
     const endpoints = endpointsOn('tcp', contact)
-    return await this.#limited(signal, (limit) => this.#linkTo(endpoints, contact.address, limit))
+    return await this.#limited(signal, async (limit) =>
+      this.#linkTo(await this.#parts.rules.select(endpoints), contact.address, limit),
+    )
   }
 
   /** @throws LinkError */
   async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
     const direct = endpointsOn('tcp', contact).filter(({ relayed }) => !relayed)
-    return await this.#limited(signal, (limit) => this.#linkTo(direct, contact.address, limit, false))
+    return await this.#limited(signal, async (limit) =>
+      this.#linkTo(await this.#parts.rules.select(direct), contact.address, limit, false),
+    )
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
     const parsed = parseEndpoint(endpoint)
     if (parsed.carrier !== 'tcp') throw new LinkError('unreachable', `${endpoint} is not reached over TCP.`)
+    this.#parts.rules.onGiven(parsed)
     return await this.#limited(signal, (limit) => this.#linkTo([parsed], undefined, limit))
   }
 

@@ -16,7 +16,8 @@ import type { Log } from '../../core/log.ts'
 import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
-import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen } from '../endpoints.ts'
+import { DialRules } from '../dial-rules.ts'
+import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import type { Identity } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
@@ -77,6 +78,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly #log: Log
   readonly #clock: Clock
   readonly #hidden: HiddenAddresses
+  readonly #rules: DialRules
   readonly #dialer: LinkDialer
   readonly #connections: Connections
   readonly #grants: RelayGrants
@@ -106,6 +108,11 @@ export class Libp2pLinks implements LinkLayer {
     this.#log = options.log
     this.#clock = options.clock
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
+    this.#rules = new DialRules({
+      hiddenInterfaces: options.hiddenInterfaces ?? [],
+      listening: () => node.transports.getAddrs().map(String),
+      now: () => this.#clock.now(),
+    })
     const common = { clock: this.#clock, log: this.#log, self: this.peerId }
     this.#grants = new RelayGrants(node.granted)
     this.#slots = new RelaySlots({
@@ -127,6 +134,7 @@ export class Libp2pLinks implements LinkLayer {
       self: this.self,
       open: this.#open,
       stopping: this.#stopping.signal,
+      rules: this.#rules,
       counters: this.#counters,
       release: this.#connections.release,
       adopt: (stream, connection, peer) => this.#adopt(stream, connection, peer, true),
@@ -167,6 +175,12 @@ export class Libp2pLinks implements LinkLayer {
   endpoints(): string[] {
     const listening = this.#node.transports.getAddrs().filter((address) => !this.#hidden.includes(address))
     return orderEndpoints(this.#announce, listening, this.#slots.endpoints(), this.peerId)
+  }
+
+  /** Whether a peer's endpoint is worth remembering for the next start, when it is dialled like one that a user gave. */
+  mayRemember(text: string): boolean {
+    const endpoint = readEndpoint(text)
+    return endpoint !== undefined && this.#rules.admits(endpoint)
   }
 
   counters(): Readonly<LinkCounters> {
@@ -225,7 +239,7 @@ export class Libp2pLinks implements LinkLayer {
     try {
       return await startLanDiscovery({
         endpoints: () => this.endpoints(),
-        onFound: (endpoint) => this.#discoveredHandler?.(endpoint),
+        onFound: (endpoint) => void this.#onDiscovered(endpoint),
         logger: this.#node.libp2p.logger,
         ringKey: this.#ringKey,
       })
@@ -233,6 +247,13 @@ export class Libp2pLinks implements LinkLayer {
       this.#log.warn('nodes on the LAN cannot be looked for', { reason: messageOf(error) })
       return undefined
     }
+  }
+
+  /** Anybody on the LAN can say that there is a node somewhere. */
+  async #onDiscovered(text: string): Promise<void> {
+    const endpoint = readEndpoint(text)
+    const [found] = endpoint === undefined ? [] : await this.#rules.select([endpoint])
+    if (found !== undefined) this.#discoveredHandler?.(found.text)
   }
 
   #accept(stream: Stream, connection: Connection): void {

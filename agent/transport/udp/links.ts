@@ -18,7 +18,8 @@ import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
-import { addressOfPeer, endpointsOn, orderEndpoints, parseEndpoint, udpMultiaddr } from '../endpoints.ts'
+import type { DialRules } from '../dial-rules.ts'
+import { addressOfPeer, type Endpoint, endpointsOn, orderEndpoints, parseEndpoint, udpMultiaddr } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { type Identity, keyPairOfNode } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
@@ -37,6 +38,8 @@ export interface UdpLinksParts {
   readonly listening: () => readonly UdpEndpoint[]
   /** Where others reach this node besides, such as `/ip4/192.0.2.1/udp/4001` (a public address with port forwarding). */
   readonly announce: readonly string[]
+  /** What others name and may be dialled. */
+  readonly rules: DialRules
   readonly clock: Clock
   readonly random: Random
   /** Dropped datagrams, by reason. */
@@ -128,18 +131,19 @@ export class UdpLinks implements LinkLayer {
 
   /** @throws LinkError */
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const endpoints = endpointsOn('udp', contact)
-    return await this.#dial(signal, (limit) => this.#dialer.connect(endpoints, contact.address, limit))
+    return await this.#dialContact(contact, endpointsOn('udp', contact), signal)
   }
 
   /** @throws LinkError */
-  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.dial(contact, signal)
+  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const direct = endpointsOn('udp', contact).filter(({ relayed }) => !relayed)
+    return await this.#dialContact(contact, direct, signal)
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
     const parsed = parseEndpoint(endpoint, 'endpoint', ['udp'])
+    this.#parts.rules.onGiven(parsed)
     const expected = parsed.peer && addressOfPeer(parsed.peer)
     return await this.#dial(signal, (limit) => this.#dialer.connect([parsed], expected, limit))
   }
@@ -166,6 +170,12 @@ export class UdpLinks implements LinkLayer {
     this.#relayed.stop()
     this.#direct.stop()
     this.#parts.socket.close()
+  }
+
+  #dialContact({ address }: Contact, endpoints: readonly Endpoint[], signal?: AbortSignal): Promise<Link> {
+    return this.#dial(signal, async (limit) =>
+      this.#dialer.connect(await this.#parts.rules.select(endpoints), address, limit),
+    )
   }
 
   async #dial(signal: AbortSignal | undefined, connect: (limit: AbortSignal) => Promise<Session>): Promise<Link> {

@@ -8,7 +8,8 @@ import type { Random } from '../../core/random.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
-import { parseListen } from '../endpoints.ts'
+import { DialRules } from '../dial-rules.ts'
+import { parseListen, udpMultiaddr } from '../endpoints.ts'
 import type { Identity } from '../identity.ts'
 import { listenFailure } from '../listen-failure.ts'
 import { UdpLinks } from './links.ts'
@@ -48,7 +49,12 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         ? []
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
-    return new UdpLinks({ identity, socket, ringKey, listening, announce, clock, random, drops })
+    const rules = new DialRules({
+      hiddenInterfaces: options.hiddenInterfaces ?? [],
+      listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
+      now: () => clock.now(),
+    })
+    return new UdpLinks({ identity, socket, ringKey, listening, announce, rules, clock, random, drops })
   } catch (error) {
     for (const socket of sockets.values()) socket.close()
     throw error

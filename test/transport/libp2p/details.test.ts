@@ -86,7 +86,7 @@ describe('libp2p links', () => {
 
   test('are made by whichever endpoint answers, dead ones notwithstanding', async () => {
     const [a, b] = [await world.node(), await world.node()]
-    const dead = ['/ip4/127.0.0.1/tcp/1', '/ip4/127.0.0.1/tcp/2'].map((place) => `${place}/p2p/${b.peerId}`)
+    const dead = ['/ip4/127.0.0.2/tcp/1', '/ip4/127.0.0.3/tcp/1'].map((place) => `${place}/p2p/${b.peerId}`)
     const link = await a.dial({ address: b.self, endpoints: ['garbage', ...dead, ...b.endpoints()] })
     assert.equal(link.peer, b.self)
   })
@@ -211,7 +211,7 @@ describe('relays', () => {
   test('that a node dialled take it in, and others reach it through them', async () => {
     const [relay, hidden, other] = [await world.node(), await world.node({ listen: [] }), await world.node()]
     assert.deepEqual(hidden.endpoints(), [])
-    const up = await hidden.dial(contactOf(relay))
+    const up = await hidden.dialEndpoint(relay.endpoints()[0]!)
     await world.until(() => hidden.endpoints().some(isRelayed))
     const atHidden = arriving(hidden)
     const link = await other.dial(contactOf(hidden))
@@ -232,7 +232,7 @@ describe('relays', () => {
   test('are two when there are more, and are replaced when lost', async () => {
     const hidden = await world.node({ listen: [] })
     const relays = [await world.node(), await world.node(), await world.node()]
-    for (const relay of relays) await hidden.dial(contactOf(relay))
+    for (const relay of relays) await hidden.dialEndpoint(relay.endpoints()[0]!)
     await world.until(() => hidden.endpoints().filter(isRelayed).length === 2)
     const used = relays.filter((relay) => hidden.endpoints().some((endpoint) => endpoint.includes(relay.peerId)))
     const spare = relays.find((relay) => !used.includes(relay))!

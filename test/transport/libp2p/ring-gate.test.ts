@@ -31,7 +31,7 @@ describe('a ring of its own', () => {
       await world.node({ ringKey, listen: [] }),
       await world.node({ ringKey }),
     ]
-    await hidden.dial(contactOf(relay))
+    await hidden.dialEndpoint(relay.endpoints()[0]!)
     await world.until(() => hidden.endpoints().some(isRelayed))
     const atHidden = arriving(hidden)
     const link = await asker.dial(contactOf(hidden))

@@ -5,6 +5,7 @@ import { SystemClock } from '../../../agent/core/clock.ts'
 import { Counters } from '../../../agent/core/counters.ts'
 import { SILENT } from '../../../agent/core/log.ts'
 import { SystemRandom } from '../../../agent/core/random.ts'
+import { DialRules } from '../../../agent/transport/dial-rules.ts'
 import { createIdentity, keyPairOfNode } from '../../../agent/transport/identity.ts'
 import { UdpLinks } from '../../../agent/transport/udp/links.ts'
 import { openUdpLinks, type UdpLinksOptions } from '../../../agent/transport/udp/open.ts'
@@ -35,8 +36,9 @@ export class VirtualUdp implements LinkWorld {
     const random = this.#random.fork()
     const socket = host.socket()
     const listening = () => [socket.endpoint]
-    const drops = new Counters()
-    return new UdpLinks({ identity, socket, ringKey: RING_KEY, listening, announce: [], clock, random, drops })
+    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], now: () => clock.now() })
+    const rest = { listening, announce: [], rules, drops: new Counters() }
+    return new UdpLinks({ identity, socket, ringKey: RING_KEY, clock, random, ...rest })
   }
 
   /** Sessions of a node of the ring, without links. */

@@ -1,0 +1,123 @@
+/**
+ * Which endpoints are dialled on the word of others. What a user gives is dialled as it is.
+ *
+ * Guarantees: nobody makes this node talk to services of its own machine, into its own virtual network, or to addresses that
+ * belong to no single host. One contact makes it dial few ports of one host. Names are resolved before they are judged.
+ */
+
+import { lookup } from 'node:dns/promises'
+import { BlockList, isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { multiaddr } from '@multiformats/multiaddr'
+import { INTERFACES_FOR_MS, MAX_PORTS_PER_HOST, MAX_RESOLVED } from './constants.ts'
+import { type Endpoint, reachOf, readEndpoint } from './endpoints.ts'
+
+/** No single host: "this network", multicast, reserved, the unspecified address, link-local without a zone, discard. */
+const NO_HOST = blockList([
+  ['0.0.0.0', 8],
+  ['224.0.0.0', 4],
+  ['240.0.0.0', 4],
+  ['::', 128],
+  ['ff00::', 8],
+  ['fe80::', 10],
+  ['100::', 64],
+])
+
+const LOOPBACK = blockList([
+  ['127.0.0.0', 8],
+  ['::1', 128],
+])
+
+export interface DialRulesParts {
+  /** The overlay's own taps. */
+  readonly hiddenInterfaces: readonly string[]
+  /** Where this node listens: when it is only on the loopback, all nodes live on this machine. */
+  readonly listening: () => readonly string[]
+  readonly now: () => number
+}
+
+export class DialRules {
+  readonly #parts: DialRulesParts
+  #givenLoopback = false
+  #hidden = new BlockList()
+  #readAt = Number.NEGATIVE_INFINITY
+
+  constructor(parts: DialRulesParts) {
+    this.#parts = parts
+  }
+
+  /** A user gave this endpoint. One on the loopback says that all nodes live on this machine. */
+  onGiven({ multiaddr: address }: Endpoint): void {
+    this.#givenLoopback ||= reachOf(address) === 'loopback'
+  }
+
+  /** Those of a contact's endpoints that may be dialled, names replaced by what they resolve to. */
+  async select(endpoints: readonly Endpoint[]): Promise<Endpoint[]> {
+    const resolved = (await Promise.all(endpoints.map(resolve))).flat()
+    const ports = new Map<string, Set<string>>()
+    return resolved.filter((endpoint) => {
+      const [host, port] = endpoint.multiaddr.getComponents()
+      const ip = host?.value ?? ''
+      if (!this.#isHost(ip)) return false
+      const known = ports.get(ip) ?? new Set()
+      ports.set(ip, known.add(`${port?.name} ${port?.value}`))
+      return known.size <= MAX_PORTS_PER_HOST
+    })
+  }
+
+  /** Whether the endpoint is worth remembering. A name is judged when it is dialled. */
+  admits({ multiaddr: address }: Endpoint): boolean {
+    const ip = address.getComponents()[0]?.value ?? ''
+    return isIP(ip) === 0 || this.#isHost(ip)
+  }
+
+  #isHost(ip: string): boolean {
+    const family = isIP(ip) === 6 ? 'ipv6' : 'ipv4'
+    if (NO_HOST.check(ip, family) || this.#hiddenNetworks().check(ip, family)) return false
+    return !LOOPBACK.check(ip, family) || this.#livesOnLoopback()
+  }
+
+  #livesOnLoopback(): boolean {
+    if (this.#givenLoopback) return true
+    const listening = this.#parts.listening()
+    return listening.length > 0 && listening.every((text) => reachOf(multiaddr(text)) === 'loopback')
+  }
+
+  #hiddenNetworks(): BlockList {
+    const { hiddenInterfaces, now } = this.#parts
+    if (hiddenInterfaces.length === 0 || now() - this.#readAt < INTERFACES_FOR_MS) return this.#hidden
+    this.#readAt = now()
+    const interfaces = networkInterfaces()
+    const networks = hiddenInterfaces.flatMap((name) => interfaces[name] ?? []).flatMap(({ cidr }) => cidr ?? [])
+    this.#hidden = blockList(
+      networks.map((cidr) => {
+        const [ip = '', prefix] = cidr.split('/')
+        return [ip, Number(prefix)]
+      }),
+    )
+    return this.#hidden
+  }
+}
+
+function blockList(networks: readonly (readonly [ip: string, prefix: number])[]): BlockList {
+  const list = new BlockList()
+  for (const [ip, prefix] of networks) list.addSubnet(ip, prefix, isIP(ip) === 6 ? 'ipv6' : 'ipv4')
+  return list
+}
+
+/** The endpoint with IP addresses in the place of a name; none when the name does not resolve. */
+async function resolve(endpoint: Endpoint): Promise<readonly Endpoint[]> {
+  const host = endpoint.multiaddr.getComponents()[0]
+  const name = host?.value ?? ''
+  if (isIP(name) !== 0) return [endpoint]
+  try {
+    const family = host?.name === 'dns4' ? 4 : host?.name === 'dns6' ? 6 : 0
+    const found = await lookup(name, { all: true, family })
+    return found.slice(0, MAX_RESOLVED).flatMap(({ address, family: found }) => {
+      const rest = endpoint.text.split('/').slice(3).join('/')
+      return readEndpoint(`/ip${found}/${address}/${rest}`) ?? []
+    })
+  } catch {
+    return [] // Nobody knows the name now.
+  }
+}

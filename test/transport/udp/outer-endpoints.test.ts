@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { toAddress } from '../../../agent/overlay/address.ts'
+import { OuterEndpoints } from '../../../agent/transport/udp/outer-endpoints.ts'
+import { udpEndpoint } from '../../../agent/underlay/udp-endpoint.ts'
+
+const INNER = udpEndpoint('192.168.1.2', 4001)!
+const OUTER = udpEndpoint('198.51.100.7', 4001)!
+const [first, second, third, fourth] = [toAddress(1n), toAddress(2n), toAddress(3n), toAddress(4n)] as const
+const elsewhere = (port: number) => udpEndpoint('198.51.100.7', port)!
+
+describe('where others see a node', () => {
+  test('is nowhere as long as nobody has said it, and no news where it listens', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    assert.deepEqual([outer.mapping, outer.candidates()], ['unknown', []])
+    outer.note(first, INNER)
+    assert.deepEqual([outer.mapping, outer.candidates()], ['none', []])
+  })
+
+  test('is where the only observer outside sees it, or two of them', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    outer.note(first, INNER)
+    outer.note(second, OUTER)
+    assert.deepEqual([outer.mapping, outer.candidates()], ['predictable', [OUTER]])
+    outer.note(third, OUTER)
+    outer.note(fourth, elsewhere(9))
+    assert.deepEqual(outer.candidates(), [OUTER], 'one liar changes nothing')
+  })
+
+  test('is unknown to others when each observer sees it elsewhere', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    outer.note(first, elsewhere(1))
+    outer.note(second, elsewhere(2))
+    assert.deepEqual([outer.mapping, outer.candidates()], ['random', []])
+  })
+
+  test('follows an observer that sees it move, and forgets one that is gone', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    assert.equal(outer.note(first, OUTER), true)
+    assert.equal(outer.note(first, OUTER), false)
+    outer.note(first, elsewhere(5))
+    assert.deepEqual(outer.candidates(), [elsewhere(5)])
+    outer.forget(first)
+    assert.equal(outer.mapping, 'unknown')
+  })
+})

@@ -57,6 +57,13 @@ export class UdpRing {
     return node
   }
 
+  /** The node loses its power: nobody is told. */
+  powerOff({ address, ring, host }: UdpNode): void {
+    host.udpBlocked = true
+    this.nodes.delete(address)
+    void ring.stop()
+  }
+
   isWhole(): boolean {
     return brokenNodes(this.nodes).length === 0
   }

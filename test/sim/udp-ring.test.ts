@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Address } from '../../agent/overlay/address.ts'
-import { CARRIER_GRADE_NAT, HOME_NAT, SYMMETRIC_NAT } from '../../sim/datagram-nat.ts'
+import type { SimNat } from '../../sim/datagram-host.ts'
+import { CARRIER_GRADE_NAT, HOME_NAT, type NatBehavior, SYMMETRIC_NAT } from '../../sim/datagram-nat.ts'
 import { UdpRing } from '../../sim/udp-ring.ts'
 
 async function ringOf(size: number, seed: number): Promise<UdpRing> {
@@ -18,6 +19,24 @@ async function becomesWhole(sim: UdpRing, limitMs: number): Promise<void> {
   assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), limitMs), `not whole after ${limitMs} ms`)
 }
 
+/** Four nodes on the Internet, and four behind NATs of each kind. */
+async function ringBehindNats(seed: number) {
+  const sim = new UdpRing(seed)
+  const first = await sim.join([])
+  const open = [first]
+  for (let i = 1; i < 4; i++) open.push(await sim.join([first]))
+  const behind = new Map<Address, NatBehavior>()
+  const nats: SimNat[] = []
+  for (let i = 0; i < 12; i++) {
+    const behavior = [SYMMETRIC_NAT, HOME_NAT, CARRIER_GRADE_NAT][i % 3]!
+    const nat = sim.network.nat(behavior)
+    nats.push(nat)
+    behind.set((await sim.join([first], nat)).address, behavior)
+  }
+  await becomesWhole(sim, 30_000)
+  return { sim, open, behind, nats }
+}
+
 describe('a ring over UDP', () => {
   test('forms of 16 nodes that join at the same moment, and stays whole', async () => {
     const sim = await ringOf(16, 1)
@@ -28,18 +47,46 @@ describe('a ring over UDP', () => {
   })
 
   test('forms of nodes behind NATs of every kind, and stays whole', async () => {
-    const sim = new UdpRing(3)
-    const first = await sim.join([])
-    for (let i = 1; i < 4; i++) await sim.join([first])
-    for (let i = 0; i < 12; i++) {
-      const nat = sim.network.nat(i % 3 === 0 ? SYMMETRIC_NAT : i % 3 === 1 ? HOME_NAT : CARRIER_GRADE_NAT)
-      await sim.join([first], nat)
-    }
-    await becomesWhole(sim, 30_000)
+    const { sim } = await ringBehindNats(3)
     for (let i = 0; i < 300; i++) {
       await sim.clock.runFor(1_000)
       assert.ok(sim.isWhole(), `broken ${i + 1} s later`)
     }
+  })
+
+  test('links all pairs directly whose NATs can be punched, within 5 s', async () => {
+    const { sim, behind } = await ringBehindNats(4)
+    await sim.clock.runFor(5_000)
+    let direct = 0
+    for (const { address, ring } of sim.nodes.values()) {
+      for (const { peer, relayed } of ring.status().links) {
+        const kinds = [behind.get(address), behind.get(peer)]
+        const isPunchable =
+          !kinds.includes(SYMMETRIC_NAT) || kinds.includes(CARRIER_GRADE_NAT) || kinds.includes(undefined)
+        if (isPunchable) assert.equal(relayed, false)
+        if (!relayed && !kinds.includes(undefined)) direct++
+      }
+    }
+    assert.ok(direct > 10)
+  })
+
+  test('is whole again after the nodes that carried links are gone', async () => {
+    const { sim, open } = await ringBehindNats(5)
+    await sim.clock.runFor(10_000)
+    for (const node of open.slice(0, 2)) sim.powerOff(node)
+    await becomesWhole(sim, 30_000)
+    await sim.clock.runFor(60_000)
+    assert.ok(sim.isWhole())
+  })
+
+  test('stays whole when every router reboots in mid-flow', async () => {
+    const { sim, nats } = await ringBehindNats(6)
+    await sim.clock.runFor(10_000)
+    for (const nat of nats) nat.rebind()
+    await sim.clock.runFor(20_000)
+    await becomesWhole(sim, 20_000)
+    await sim.clock.runFor(60_000)
+    assert.ok(sim.isWhole())
   })
 
   test('keeps the link that a repeated dial brings', async () => {

@@ -5,6 +5,7 @@
  * that this one wants a link to. A full node rejects strangers but still accepts a would-be neighbour.
  */
 
+import { Budget } from '../core/budget.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Address } from './address.ts'
 import { BURST_S, MAX_PEERS, NEAR_PER_SIDE, STRANGER_FRAMES_PER_S, WANTED_FRAMES_PER_S } from './constants.ts'
@@ -12,12 +13,6 @@ import type { Link } from './link.ts'
 import type { NearLinks } from './near-links.ts'
 import { nearest } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
-
-/** A token bucket. */
-interface Budget {
-  frames: number
-  at: number
-}
 
 export class Admission {
   readonly #self: Address
@@ -44,17 +39,11 @@ export class Admission {
   hears(peer: Peer): boolean {
     const wanted = peer.roles.size > 0 || this.#near.isNear(peer.address)
     const perSecond = wanted ? WANTED_FRAMES_PER_S : STRANGER_FRAMES_PER_S
-    const now = this.#clock.now()
-    const budget = this.#budgets.get(peer) ?? { frames: perSecond * BURST_S, at: now }
+    const budget = this.#budgets.get(peer) ?? new Budget(this.#clock, perSecond, BURST_S)
     this.#budgets.set(peer, budget)
-    budget.frames = Math.min(perSecond * BURST_S, budget.frames + ((now - budget.at) / 1000) * perSecond)
-    budget.at = now
-    if (budget.frames < 1) {
-      this.dropped++
-      return false
-    }
-    budget.frames--
-    return true
+    if (budget.take(1, perSecond)) return true
+    this.dropped++
+    return false
   }
 
   #wouldBeNear(peer: Address): boolean {

@@ -54,3 +54,11 @@ export const FAREWELL_SPACING_MS = 200
 export const CHALLENGE_LIMIT_MS = 1_000
 /** Payloads kept for a session whose owner has not set `onPayload` yet. */
 export const EARLY_PAYLOADS = 64
+
+/**
+ * What a node carries for others, bytes a second, in all and for one link, and how many seconds' worth at once: enough for
+ * a desktop's jobs and files, and half of the line of a node with 100 Mbit/s.
+ */
+export const RELAY_BYTES_PER_S = 6_000_000
+export const RELAY_LINK_BYTES_PER_S = 3_000_000
+export const RELAY_BURST_S = 1

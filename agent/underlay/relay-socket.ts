@@ -1,6 +1,7 @@
 /**
  * Datagrams through a third node, blindly: the relay is a node that both ends have a session with, and what it carries
- * is sealed for the other end. It keeps no state, and answers when it has no session with the other end.
+ * is sealed for the other end. It answers when it has no session with the other end, and drops what is above the rates of
+ * `RELAY_BYTES_PER_S` and `RELAY_LINK_BYTES_PER_S`. The rates are all that it remembers.
  *
  * To the sessions that run over it, a `RelaySocket` is a UDP socket. An endpoint stands for a peer behind a relay; it is
  * an address of the discard prefix (RFC 6666), means something only within this socket, and is never sent anywhere.
@@ -9,9 +10,12 @@
  * relay: the receiver; from the relay: the sender), and the datagram.
  */
 
+import { Budget } from '../core/budget.ts'
 import { concat } from '../core/bytes.ts'
+import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/counters.ts'
 import { ADDRESS_BYTES, type Address, addressBytes, addressFromBytes } from '../overlay/address.ts'
+import { RELAY_BURST_S, RELAY_BYTES_PER_S, RELAY_LINK_BYTES_PER_S } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import type { Session } from './sessions.ts'
 import { udpEndpoint } from './udp-endpoint.ts'
@@ -36,7 +40,11 @@ interface Place {
 
 export class RelaySocket implements DatagramSocket {
   readonly #sessionWith: (peer: Address) => Session | undefined
+  readonly #clock: Clock
   readonly #counters: Counters
+  readonly #all: Budget
+  /** By the session on which the datagrams came. */
+  readonly #bySession = new WeakMap<Session, Budget>()
   /** The one unused for longest first. */
   readonly #places = new Map<UdpEndpoint, Place>()
   readonly #endpoints = new Map<string, UdpEndpoint>()
@@ -45,8 +53,10 @@ export class RelaySocket implements DatagramSocket {
   #refusedHandler: ((endpoint: UdpEndpoint) => void) | undefined
 
   /** @param parts.sessionWith a direct session with a node, if there is one */
-  constructor(parts: { sessionWith: (peer: Address) => Session | undefined; counters: Counters }) {
+  constructor(parts: { sessionWith: (peer: Address) => Session | undefined; clock: Clock; counters: Counters }) {
     this.#sessionWith = parts.sessionWith
+    this.#clock = parts.clock
+    this.#all = new Budget(parts.clock, RELAY_BYTES_PER_S, RELAY_BURST_S)
     this.#counters = parts.counters
   }
 
@@ -109,8 +119,16 @@ export class RelaySocket implements DatagramSocket {
   #carry(from: Address, to: Address, datagram: Uint8Array): void {
     const session = this.#sessionWith(to)
     const back = this.#sessionWith(from)
-    if (session !== undefined) this.#pass(session, CARRIED, from, datagram)
-    else if (back !== undefined) this.#pass(back, REFUSED, to, new Uint8Array(0))
+    if (back === undefined) return
+    if (!this.#affords(back, datagram.length)) this.#counters.drop('relay-quota')
+    else if (session === undefined) this.#pass(back, REFUSED, to, new Uint8Array(0))
+    else this.#pass(session, CARRIED, from, datagram)
+  }
+
+  #affords(session: Session, bytes: number): boolean {
+    const budget = this.#bySession.get(session) ?? new Budget(this.#clock, RELAY_LINK_BYTES_PER_S, RELAY_BURST_S)
+    this.#bySession.set(session, budget)
+    return budget.take(bytes, RELAY_LINK_BYTES_PER_S) && this.#all.take(bytes, RELAY_BYTES_PER_S)
   }
 
   #pass(session: Session, kind: number, other: Address, datagram: Uint8Array): void {

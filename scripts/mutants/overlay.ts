@@ -76,14 +76,14 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'addresses that peers claim push out those that the user gave',
     file: 'agent/overlay/ring-merge.ts',
-    from: '      this.#known.delete(endpoint)\n      this.#known.add(endpoint)',
-    to: '      this.#given.clear()\n      this.#known.add(endpoint)',
+    from: '      this.#known.delete(endpoint)\n      this.#known.set(endpoint, address)',
+    to: '      this.#given.clear()\n      this.#known.set(endpoint, address)',
     tests: ['overlay/ring-merge.test.ts'],
   },
   {
     name: 'a node dials the same given address again and again',
     file: 'agent/overlay/ring-merge.ts',
-    from: 'if (next !== undefined) this.#dialled.add(next)',
+    from: '      this.#dialled.add(next)\n',
     to: '',
     tests: ['overlay/ring-merge.test.ts'],
   },
@@ -167,8 +167,8 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a stranger has no rate',
     file: 'agent/overlay/admission.ts',
-    from: '    if (budget.frames < 1) {',
-    to: '    if (false as boolean) {',
+    from: 'if (budget.take(1, perSecond)) return true',
+    to: 'return true',
     tests: ['overlay/admission.test.ts'],
   },
   {

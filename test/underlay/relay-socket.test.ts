@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import type { Clock } from '../../agent/core/clock.ts'
 import { Counters } from '../../agent/core/counters.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
+import { RELAY_LINK_BYTES_PER_S } from '../../agent/underlay/constants.ts'
 import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
 import { RelaySocket } from '../../agent/underlay/relay-socket.ts'
 import type { PayloadKind, Session } from '../../agent/underlay/sessions.ts'
 import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
+import { VirtualClock } from '../../sim/virtual-clock.ts'
 
 const [A, B, RELAY, STRANGER] = [toAddress(1n), toAddress(2n), toAddress(3n), toAddress(4n)]
 
@@ -17,10 +20,11 @@ class Node {
   readonly sessions = new Map<Address, Session>()
   readonly heard: { datagram: number[]; from: UdpEndpoint }[] = []
   readonly refused: UdpEndpoint[] = []
-  readonly socket = new RelaySocket({ sessionWith: (peer) => this.sessions.get(peer), counters: this.counters })
+  readonly socket: RelaySocket
 
-  constructor(address: Address) {
+  constructor(address: Address, clock: Clock) {
     this.address = address
+    this.socket = new RelaySocket({ sessionWith: (peer) => this.sessions.get(peer), clock, counters: this.counters })
     this.socket.onDatagram = (datagram, from) => this.heard.push({ datagram: [...datagram], from })
     this.socket.onRefused = (endpoint) => this.refused.push(endpoint)
   }
@@ -52,9 +56,11 @@ describe('a socket through relays', () => {
   let a: Node
   let b: Node
   let relay: Node
+  let clock: VirtualClock
 
   beforeEach(() => {
-    ;[a, b, relay] = [new Node(A), new Node(B), new Node(RELAY)]
+    clock = new VirtualClock()
+    ;[a, b, relay] = [new Node(A, clock), new Node(B, clock), new Node(RELAY, clock)]
     a.link(relay)
     b.link(relay)
   })
@@ -101,6 +107,23 @@ describe('a socket through relays', () => {
     for (let i = 0; i < 2_000; i++) a.socket.receive(RELAY, Uint8Array.of(2, ...random.bytes(20), 1))
     assert.equal(a.socket.relayOf(mine), undefined)
     assert.notEqual(a.socket.endpointOf(RELAY, B), mine)
+  })
+
+  test('carries no more for one link than its rate, and for another one all the same', async () => {
+    const datagram = new Uint8Array(150)
+    const flood = () => {
+      const before = b.heard.length
+      for (let bytes = 0; bytes < 2 * RELAY_LINK_BYTES_PER_S; bytes += datagram.length) {
+        a.socket.send(datagram, a.socket.endpointOf(RELAY, B))
+      }
+      return (b.heard.length - before) * datagram.length
+    }
+    assert.equal(flood(), RELAY_LINK_BYTES_PER_S)
+    assert.ok(relay.counters.get('drop-relay-quota') > 0)
+    b.socket.send(datagram, b.socket.endpointOf(RELAY, A))
+    assert.equal(a.heard.length, 1)
+    await clock.runFor(500)
+    assert.equal(flood(), RELAY_LINK_BYTES_PER_S / 2)
   })
 
   test('survives any payload', () => {

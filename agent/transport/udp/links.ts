@@ -79,7 +79,11 @@ export class UdpLinks implements LinkLayer {
     this.#twin = new TwinProof(parts.identity)
     const ground = { ...parts, identity: keyPairOfNode(parts.identity) }
     this.#direct = new Sessions(ground)
-    this.#relays = new RelaySocket({ sessionWith: (peer) => this.#sessionWith(peer), counters: parts.drops })
+    this.#relays = new RelaySocket({
+      sessionWith: (peer) => this.#sessionWith(peer),
+      clock: parts.clock,
+      counters: parts.drops,
+    })
     this.#relayed = new Sessions({ ...ground, socket: this.#relays })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
     this.#outer = new OuterEndpoints(parts.listening)

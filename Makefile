@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images mutants sim-long bench bench-join bench-churn bench-ring bench-strangers bench-tunnel bench-bake bench-condor check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images mutants sim-long bench bench-join bench-churn bench-ring bench-strangers bench-tunnel bench-nat bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -35,7 +35,7 @@ mutants: ensure ## break the product in one place after the other, and see which
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
 
-bench: bench-join bench-churn bench-ring bench-strangers bench-tunnel bench-bake bench-condor ## all benchmarks
+bench: bench-join bench-churn bench-ring bench-strangers bench-tunnel bench-nat bench-bake bench-condor ## all benchmarks
 
 bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
 	@node --import tsx bench/join.ts
@@ -56,6 +56,9 @@ bench-strangers: ensure ## what strangers cost a node of a ring of its own; writ
 
 bench-tunnel: ensure ## tunnels beside those of wireguard-go, nebula and others: [ROUNDS=5] [PEERS=raw,wow,…] [CASES=plain,…] [MIRROR=url]; writes bench/results/tunnel.json
 	@node --import tsx bench/tunnel.ts
+
+bench-nat: ensure ## how two nodes get through their NATs, in virtual time: [TRIES=100]; writes bench/results/nat.json
+	@node --import tsx bench/nat.ts
 
 bench-condor: ensure ## how fast a pool of HTCondor assembles itself; writes bench/results/condor.json
 	@node --import tsx bench/condor.ts

@@ -36,6 +36,12 @@ export const HOME_NAT: NatBehavior = {
   hairpinning: false,
 }
 
+/** Whoever knows the outer port may send to it, once the inner host has sent anything. */
+export const FULL_CONE_NAT: NatBehavior = { ...HOME_NAT, filtering: 'endpoint-independent' }
+
+/** Whoever was sent to may send from any of its ports. */
+export const RESTRICTED_CONE_NAT: NatBehavior = { ...HOME_NAT, filtering: 'address-dependent' }
+
 /** What RFC 6888 asks of a provider's NAT. */
 export const CARRIER_GRADE_NAT: NatBehavior = {
   mapping: 'endpoint-independent',

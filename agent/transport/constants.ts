@@ -30,6 +30,8 @@ export const LEAST_HEAD_START_MS = 100
 export const UDP_ALONE_MS = 1500
 /** Head start of direct endpoints before relays are tried; relays start at once when all direct ones have failed. */
 export const RELAY_HEAD_START_MS = 600
+/** The same over UDP: a node that names relays is behind a NAT, which lets in few by themselves. */
+export const UDP_RELAY_HEAD_START_MS = 50
 
 /** Endpoints in one contact; more are not worth their bytes, and a stranger must not make us dial hundreds. */
 export const MAX_ENDPOINTS = 8

@@ -40,7 +40,7 @@ test('a node dials back a peer that it is linked to through a third one, and non
   const connector = new Connector({
     ...{ clock: new VirtualClock(), router: {} as Router, adopt: () => {} },
     links: { self: toAddress(1n), dialDirect } as unknown as LinkLayer,
-    linkTo: (peer) => ({ ...linkTo(peer), relayed: peer === far }),
+    linkTo: (peer) => Object.assign(linkTo(peer), { relayed: peer === far }),
   })
   for (const address of [far, near]) connector.onDialBack({ address, endpoints: ['somewhere'] })
   assert.deepEqual(dialled, [far])

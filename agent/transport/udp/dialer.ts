@@ -9,7 +9,7 @@ import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import type { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, SessionError, type Sessions } from '../../underlay/sessions.ts'
-import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER_MS, RELAY_HEAD_START_MS } from '../constants.ts'
+import { MAX_ENDPOINTS, NEXT_ENDPOINT_AFTER_MS, UDP_RELAY_HEAD_START_MS } from '../constants.ts'
 import { addressOfPeer, type Endpoint, udpEndpointOf } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { type Attempt, race } from '../race.ts'
@@ -49,31 +49,31 @@ export class UdpDialer {
       throw new LinkError('unreachable', 'The node has no UDP endpoint that can be dialled.')
     }
     let first: Session | undefined
-    const attempt = (headStart: number, connect: (signal: AbortSignal) => Promise<Session>): Attempt<Session> => ({
-      headStart,
-      run: async (signal) => {
-        const session = this.#checked(await connect(signal), expected)
-        first ??= session
-        return session
-      },
-    })
-    const attempts = [
-      ...direct.map((to) =>
-        attempt(NEXT_ENDPOINT_AFTER_MS, (signal) => this.#parts.direct.connect(to, expected, signal)),
-      ),
-      ...relays.map((relay, i) => ({
-        ...attempt(i === 0 ? RELAY_HEAD_START_MS : NEXT_ENDPOINT_AFTER_MS, (signal) =>
-          this.#connectThroughNode(relay, expected!, signal),
-        ),
-        patient: true,
-      })),
-    ]
     // Two endpoints of one node lead to one session.
     const discard = (late: Session) => {
       if (late !== first) late.close()
     }
+    const inTurn = (to: readonly UdpEndpoint[], connect: Connect) => (signal: AbortSignal) => {
+      const attempts = to.map((endpoint) => ({
+        headStart: NEXT_ENDPOINT_AFTER_MS,
+        run: async (given: AbortSignal) => {
+          const session = this.#checked(await connect(endpoint, given), expected)
+          first ??= session
+          return session
+        },
+      }))
+      return race(attempts, { clock: this.#parts.clock, signal, discard })
+    }
+    const ways: Attempt<Session>[] = [
+      { headStart: 0, run: inTurn(direct, (to, signal) => this.#parts.direct.connect(to, expected, signal)) },
+      {
+        headStart: UDP_RELAY_HEAD_START_MS,
+        patient: true,
+        run: inTurn(relays, (relay, signal) => this.#connectThroughNode(relay, expected!, signal)),
+      },
+    ]
     try {
-      return await race(attempts, { clock: this.#parts.clock, signal: limit, discard })
+      return await race(ways, { clock: this.#parts.clock, signal: limit, discard })
     } catch (error) {
       if (limit.aborted) throw error
       throw explain(`No link to ${others.map(({ text }) => text).join(', ')}`, expected, error)
@@ -122,12 +122,18 @@ export class UdpDialer {
   }
 }
 
+type Connect = (to: UdpEndpoint, signal: AbortSignal) => Promise<Session>
+
 function explain(what: string, expected: Address | undefined, error: unknown): LinkError {
-  const reasons: unknown[] = error instanceof AggregateError ? error.errors : [error]
+  const reasons = reasonsOf(error)
   // The private address of another node may be one of this node's own: that node was not reached, no more.
   const telling = reasons
     .filter((reason) => reason instanceof LinkError || reason instanceof SessionError)
     .find(({ failure }) => failure !== 'unreachable' && (failure !== 'self' || expected === undefined))
   const why = [...new Set(reasons.map(messageOf))].join('; ')
   return new LinkError(telling?.failure ?? 'unreachable', `${what}: ${why}.`, { cause: error })
+}
+
+function reasonsOf(error: unknown): unknown[] {
+  return error instanceof AggregateError ? error.errors.flatMap(reasonsOf) : [error]
 }

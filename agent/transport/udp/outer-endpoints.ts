@@ -2,12 +2,16 @@
  * Where other nodes see this node. Behind a NAT that is where those outside can reach it, if its NAT maps one socket to one
  * outer endpoint whoever it talks to (endpoint-independent mapping, RFC 4787 section 4.1).
  *
+ * A NAT that maps each far end to another endpoint is not reached there. One of them is told all the same: a NAT at the other
+ * end may let in whoever comes from an address that its own node has sent to (address-dependent filtering, section 5).
+ *
  * An observer's word is a claim. It counts when a second observer says the same, or while there is only one; a false one
  * makes others send a few handshakes to nobody.
  */
 
 import type { Address } from '../../overlay/address.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
+import { ipOf } from '../../underlay/udp-endpoint.ts'
 
 /** Outer endpoints that are told to others: one of each address family. */
 const MAX_OUTER = 2
@@ -38,11 +42,18 @@ export class OuterEndpoints {
   get mapping(): NatMapping {
     if (this.#seen.size === 0) return 'unknown'
     if (this.#outside().length === 0) return 'none'
-    return this.candidates().length > 0 ? 'predictable' : 'random'
+    return this.#predictable().length > 0 ? 'predictable' : 'random'
   }
 
   /** The endpoints at which nodes outside may reach this node through its NATs, the one that most observers saw first. */
   candidates(): UdpEndpoint[] {
+    const predictable = this.#predictable()
+    if (predictable.length > 0) return predictable
+    const outside = this.#outside()
+    return new Set(outside.map(ipOf)).size === 1 ? outside.slice(-1) : []
+  }
+
+  #predictable(): UdpEndpoint[] {
     const outside = this.#outside()
     const counts = new Map<UdpEndpoint, number>()
     for (const endpoint of outside) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)

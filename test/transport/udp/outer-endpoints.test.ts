@@ -27,10 +27,12 @@ describe('where others see a node', () => {
     assert.deepEqual(outer.candidates(), [OUTER], 'one liar changes nothing')
   })
 
-  test('is unknown to others when each observer sees it elsewhere', () => {
+  test('is one endpoint of several when each observer sees it at another one of the same address', () => {
     const outer = new OuterEndpoints(() => [INNER])
     outer.note(first, elsewhere(1))
     outer.note(second, elsewhere(2))
+    assert.deepEqual([outer.mapping, outer.candidates()], ['random', [elsewhere(2)]])
+    outer.note(third, udpEndpoint('203.0.113.1', 4001)!)
     assert.deepEqual([outer.mapping, outer.candidates()], ['random', []])
   })
 

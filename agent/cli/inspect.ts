@@ -8,7 +8,7 @@ import { type Diagnosis, mayPass } from '../control/doctor.ts'
 import { diagnoseOffline } from '../control/offline.ts'
 import type { LeaseStatus, PeerStatus, Status } from '../control/status.ts'
 import { WowError } from '../core/errors.ts'
-import { EXIT_FAILED, fields, print, printJson, table } from './output.ts'
+import { EXIT_FAILED, fields, print, printJson, table, warn } from './output.ts'
 
 export interface InspectOptions {
   readonly state?: string
@@ -38,6 +38,8 @@ export async function inspect(page: 'status' | 'peers' | 'leases' | 'doctor', op
 async function doctor(folder: string, json: boolean): Promise<void> {
   const deadline = performance.now() + DOCTOR_PATIENCE_MS
   let diagnosis = await examine(folder)
+  if (mayPass(diagnosis))
+    warn(`what is wrong may pass by itself: waiting for it, ${DOCTOR_PATIENCE_MS / 1_000} s at most`)
   while (mayPass(diagnosis) && performance.now() < deadline) {
     await sleep(DOCTOR_PERIOD_MS)
     diagnosis = await examine(folder)

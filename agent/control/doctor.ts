@@ -55,8 +55,14 @@ export function diagnose(facts: AgentFacts): Diagnosis {
   return conclude(checks)
 }
 
-/** What fails for some seconds on a healthy node, too: while it joins, and after its machine got no CPU for a second. */
-const PASSING: readonly string[] = ['CORRECTLY_CONNECTED', 'DHT_READY']
+/** What fails for some seconds on a healthy node, too: while it joins, and after its machine got no CPU for a moment. */
+const PASSING: readonly string[] = [
+  'BOOTSTRAP_REACHABLE',
+  'CORRECTLY_CONNECTED',
+  'DHT_READY',
+  'CONDOR_MANAGER',
+  'CONDOR_POOL',
+]
 
 /** Whether something is wrong, and all of it may be well again in a few seconds. */
 export function mayPass({ ok, checks }: Diagnosis): boolean {

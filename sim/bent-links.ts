@@ -68,6 +68,10 @@ export class BentLinks implements LinkLayer {
     this.#links.onDiscovered = handler
   }
 
+  isGuarded(contact: Contact): boolean {
+    return this.#links.isGuarded(contact)
+  }
+
   needs(peer: Address): boolean {
     return this.#links.needs(peer)
   }

@@ -143,6 +143,10 @@ export class SimLinks implements LinkLayer, LinkOwner {
     return this.nat === 'cone' ? [endpointOf(this.self), ...relayed] : relayed
   }
 
+  isGuarded(): boolean {
+    return false
+  }
+
   /** A relayed link of the simulator stands by itself. */
   needs(): boolean {
     return false

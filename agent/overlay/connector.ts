@@ -88,12 +88,12 @@ export class Connector {
     const contact = known ?? (await this.#contactOf(peer, via))
     const ways = [() => this.#dial(contact), () => this.#askBack(peer, via)]
     if (via !== undefined) ways.push(() => this.#dialThrough(via, contact))
-    if (await this.#firstThatWorks(ways)) return
+    if (await this.#firstThatWorks(ways, this.#links.isGuarded(contact) ? 0 : HEAD_START_MS)) return
     throw new DeliveryError('no-answer', `node ${formatAddress(peer)} cannot be reached by any way`)
   }
 
-  /** Tries each way once the one before it failed or took `HEAD_START_MS`; a slow, better way may still work later. */
-  #firstThatWorks(ways: readonly (() => Promise<boolean>)[]): Promise<boolean> {
+  /** Tries each way once the one before it failed or took `headStartMs`; a slow, better way may still work later. */
+  #firstThatWorks(ways: readonly (() => Promise<boolean>)[], headStartMs: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       let begun = 0
       let failed = 0
@@ -102,7 +102,7 @@ export class Connector {
         const way = ways[begun]
         if (way === undefined || works) return
         begun++
-        const timer = this.#clock.after(HEAD_START_MS, next)
+        const timer = this.#clock.after(headStartMs, next)
         way().then((linked) => {
           timer.cancel()
           works ||= linked

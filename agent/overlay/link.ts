@@ -46,6 +46,8 @@ export interface LinkLayer {
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` through `relay`, a node we are linked to. @throws when the relay or the peer refuses. */
   dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Whether the node can as a rule be reached directly only while it dials, too: it is behind a NAT. */
+  isGuarded(contact: Contact): boolean
   /** Whether the link to `peer` must stay, although nobody else wants it: other links run through that node. */
   needs(peer: Address): boolean
   /** Proves with a nonce that this run holds the key behind `self`. */

@@ -51,6 +51,10 @@ export class EitherLinks implements LinkLayer {
     this.#tcp.onEndpoints = handler
   }
 
+  isGuarded(contact: Contact): boolean {
+    return this.#udp.isGuarded(contact) || this.#tcp.isGuarded(contact)
+  }
+
   needs(peer: Address): boolean {
     return this.#udp.needs(peer) || this.#tcp.needs(peer)
   }

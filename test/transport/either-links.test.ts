@@ -117,6 +117,10 @@ class Stub implements LinkLayer {
     return this.dial(contact, signal)
   }
 
+  isGuarded(): boolean {
+    return false
+  }
+
   needs(): boolean {
     return false
   }

@@ -152,6 +152,11 @@ export class Libp2pLinks implements LinkLayer {
     this.#endpointsHandler = handler
   }
 
+  /** TCP opens no NAT for another node's dial. */
+  isGuarded(): boolean {
+    return false
+  }
+
   /** Relayed links run over connections, which stay without links. */
   needs(): boolean {
     return false

@@ -19,7 +19,15 @@ import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import type { DialRules } from '../dial-rules.ts'
-import { addressOfPeer, type Endpoint, endpointsOn, orderEndpoints, parseEndpoint, udpMultiaddr } from '../endpoints.ts'
+import {
+  addressOfPeer,
+  type Endpoint,
+  endpointsOn,
+  orderEndpoints,
+  parseEndpoint,
+  readEndpoint,
+  udpMultiaddr,
+} from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { type Identity, keyPairOfNode } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
@@ -111,6 +119,14 @@ export class UdpLinks implements LinkLayer {
     const { listening, announce, identity } = this.#parts
     const direct = [...this.#outer.candidates(), ...listening()].map(udpMultiaddr)
     return orderEndpoints([...announce], direct, this.#slots.endpoints(identity.peerId), identity.peerId)
+  }
+
+  /** A node names relays when others see it elsewhere than it listens. */
+  isGuarded({ endpoints }: Contact): boolean {
+    return endpoints.some((text) => {
+      const endpoint = readEndpoint(text)
+      return endpoint?.carrier === 'udp' && endpoint.relayed
+    })
   }
 
   /** Sessions run through the peer: this node's to others, or others' to this node. */

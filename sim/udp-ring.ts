@@ -41,7 +41,7 @@ export class UdpRing {
     const host = this.network.host(nat)
     const socket = host.socket()
     const world = { clock, random, drops: new Counters() }
-    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], now: () => clock.now() })
+    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], clock })
     const links = new UdpLinks({
       ...{ ...world, rules },
       ...{ identity, socket, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },

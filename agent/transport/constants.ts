@@ -42,6 +42,8 @@ export const INTERFACES_FOR_MS = 2000
 /** Ports of one host that one contact makes this node dial, and addresses that one name in it stands for. */
 export const MAX_PORTS_PER_HOST = 2
 export const MAX_RESOLVED = 2
+/** A name that takes longer, ms, is left out: the contact's other endpoints wait for it. */
+export const NAME_LIMIT_MS = 1000
 
 /** Links that one peer may hold with us. Two exist when both dial at once; more would be a fault or an attack. */
 export const MAX_LINKS_PER_PEER = 4

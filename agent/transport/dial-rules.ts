@@ -9,7 +9,9 @@ import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { multiaddr } from '@multiformats/multiaddr'
-import { INTERFACES_FOR_MS, MAX_PORTS_PER_HOST, MAX_RESOLVED } from './constants.ts'
+import type { Clock } from '../core/clock.ts'
+import { within } from '../core/deadline.ts'
+import { INTERFACES_FOR_MS, MAX_PORTS_PER_HOST, MAX_RESOLVED, NAME_LIMIT_MS } from './constants.ts'
 import { type Endpoint, reachOf, readEndpoint } from './endpoints.ts'
 
 /** No single host: "this network", multicast, reserved, the unspecified address, link-local without a zone, discard. */
@@ -33,7 +35,7 @@ export interface DialRulesParts {
   readonly hiddenInterfaces: readonly string[]
   /** Where this node listens: when it is only on the loopback, all nodes live on this machine. */
   readonly listening: () => readonly string[]
-  readonly now: () => number
+  readonly clock: Clock
 }
 
 export class DialRules {
@@ -53,7 +55,7 @@ export class DialRules {
 
   /** Those of a contact's endpoints that may be dialled, names replaced by what they resolve to. */
   async select(endpoints: readonly Endpoint[]): Promise<Endpoint[]> {
-    const resolved = (await Promise.all(endpoints.map(resolve))).flat()
+    const resolved = (await Promise.all(endpoints.map((endpoint) => resolve(endpoint, this.#parts.clock)))).flat()
     const ports = new Map<string, Set<string>>()
     return resolved.filter((endpoint) => {
       const [host, port] = endpoint.multiaddr.getComponents()
@@ -84,9 +86,10 @@ export class DialRules {
   }
 
   #hiddenNetworks(): BlockList {
-    const { hiddenInterfaces, now } = this.#parts
-    if (hiddenInterfaces.length === 0 || now() - this.#readAt < INTERFACES_FOR_MS) return this.#hidden
-    this.#readAt = now()
+    const { hiddenInterfaces, clock } = this.#parts
+    const now = clock.now()
+    if (hiddenInterfaces.length === 0 || now - this.#readAt < INTERFACES_FOR_MS) return this.#hidden
+    this.#readAt = now
     const interfaces = networkInterfaces()
     const networks = hiddenInterfaces.flatMap((name) => interfaces[name] ?? []).flatMap(({ cidr }) => cidr ?? [])
     this.#hidden = blockList(
@@ -105,14 +108,15 @@ function blockList(networks: readonly (readonly [ip: string, prefix: number])[])
   return list
 }
 
-/** The endpoint with IP addresses in the place of a name; none when the name does not resolve. */
-async function resolve(endpoint: Endpoint): Promise<readonly Endpoint[]> {
+/** The endpoint with IP addresses in the place of a name; none when the name does not resolve soon. */
+async function resolve(endpoint: Endpoint, clock: Clock): Promise<readonly Endpoint[]> {
   const host = endpoint.multiaddr.getComponents()[0]
   const name = host?.value ?? ''
   if (isIP(name) !== 0) return [endpoint]
   try {
     const family = host?.name === 'dns4' ? 4 : host?.name === 'dns6' ? 6 : 0
-    const found = await lookup(name, { all: true, family })
+    const asked = lookup(name, { all: true, family })
+    const found = await within(clock, NAME_LIMIT_MS, asked, () => new Error(`${name} takes too long`))
     return found.slice(0, MAX_RESOLVED).flatMap(({ address, family: found }) => {
       const rest = endpoint.text.split('/').slice(3).join('/')
       return readEndpoint(`/ip${found}/${address}/${rest}`) ?? []

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { describe, test } from 'node:test'
+import { SystemClock } from '../../agent/core/clock.ts'
 import { MAX_PORTS_PER_HOST } from '../../agent/transport/constants.ts'
 import { DialRules } from '../../agent/transport/dial-rules.ts'
 import { readEndpoint } from '../../agent/transport/endpoints.ts'
@@ -8,7 +9,7 @@ import { readEndpoint } from '../../agent/transport/endpoints.ts'
 const PEER = '12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha'
 
 function rulesOf({ hidden = [] as string[], listening = ['/ip4/192.0.2.1/tcp/4001'] } = {}): DialRules {
-  return new DialRules({ hiddenInterfaces: hidden, listening: () => listening, now: () => 0 })
+  return new DialRules({ hiddenInterfaces: hidden, listening: () => listening, clock: new SystemClock() })
 }
 
 async function selected(rules: DialRules, ...texts: string[]): Promise<string[]> {

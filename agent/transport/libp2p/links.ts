@@ -111,7 +111,7 @@ export class Libp2pLinks implements LinkLayer {
     this.#rules = new DialRules({
       hiddenInterfaces: options.hiddenInterfaces ?? [],
       listening: () => node.transports.getAddrs().map(String),
-      now: () => this.#clock.now(),
+      clock: this.#clock,
     })
     const common = { clock: this.#clock, log: this.#log, self: this.peerId }
     this.#grants = new RelayGrants(node.granted)

@@ -52,7 +52,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
     const rules = new DialRules({
       hiddenInterfaces: options.hiddenInterfaces ?? [],
       listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
-      now: () => clock.now(),
+      clock,
     })
     return new UdpLinks({ identity, socket, ringKey, listening, announce, rules, clock, random, drops })
   } catch (error) {

@@ -36,7 +36,7 @@ export class VirtualUdp implements LinkWorld {
     const random = this.#random.fork()
     const socket = host.socket()
     const listening = () => [socket.endpoint]
-    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], now: () => clock.now() })
+    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], clock })
     const rest = { listening, announce: [], rules, drops: new Counters() }
     return new UdpLinks({ identity, socket, ringKey: RING_KEY, clock, random, ...rest })
   }

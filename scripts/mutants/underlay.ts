@@ -90,7 +90,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     file: 'agent/overlay/link-upkeep.ts',
     from: 'return this.#links.needs(address)',
     to: 'return false',
-    tests: ['sim/udp-ring.test.ts'],
+    tests: ['overlay/link-upkeep.test.ts'],
   },
   {
     name: 'one observer says where others see a node',

@@ -1,5 +1,5 @@
 /**
- * One node of the ring: assembles the overlay's parts and presents them as `Overlay`. It adopts and closes links;
+ * One node of the ring: assembles the overlay's parts and presents them as `Overlay`. `Adoption` takes links in;
  * `Dispatch` handles the frames that come in on them.
  */
 
@@ -10,10 +10,10 @@ import { Vigil } from '../core/vigil.ts'
 import { Absence } from './absence.ts'
 import type { Address } from './address.ts'
 import { Admission } from './admission.ts'
+import { Adoption } from './adoption.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { Connectivity } from './connectivity.ts'
 import { Connector } from './connector.ts'
-import { LINGER_MS } from './constants.ts'
 import { Dispatch } from './dispatch.ts'
 import { DuplicateIdentity } from './duplicate-identity.ts'
 import { FarLinks } from './far-links.ts'
@@ -47,7 +47,6 @@ import { Upgrades } from './upgrades.ts'
 export class Ring implements Overlay {
   readonly self: Address
   readonly #links: LinkLayer
-  readonly #clock: Clock
   readonly #peers: Peers
   readonly #router: Router
   readonly #connector: Connector
@@ -64,8 +63,8 @@ export class Ring implements Overlay {
   readonly #givenUp: GivenUp
   readonly #onDemand: OnDemandLinks
   readonly #bootstrap: Bootstrap
-  readonly #duplicates: DuplicateIdentity
   readonly #dispatch: Dispatch
+  readonly #adoption: Adoption
   readonly #merge: RingMerge
   readonly #unlinked: ((peer: Address) => void)[] = []
   #stopped = false
@@ -88,7 +87,6 @@ export class Ring implements Overlay {
     this.self = self
     this.vigil = new Vigil(clock)
     this.#links = links
-    this.#clock = clock
     const peers = new Peers(self, clock)
     const router = new Router({
       self,
@@ -135,7 +133,7 @@ export class Ring implements Overlay {
       adopt,
       lookUp: (through) => void this.#selfLookup.ask(through),
     })
-    this.#duplicates = new DuplicateIdentity({
+    const duplicates = new DuplicateIdentity({
       ...{ clock, random },
       prove: (nonce) => links.prove(nonce),
       isOwnProof: (nonce, proof) => links.isOwnProof(nonce, proof),
@@ -152,17 +150,16 @@ export class Ring implements Overlay {
       ...{ peers, near, clock, send, review: () => this.#review() },
     })
     this.#dispatch = new Dispatch({
-      vigil: this.vigil,
-      peers,
-      router,
-      clock,
-      admission: this.#admission,
-      statuses: this.#statuses,
-      duplicates: this.#duplicates,
-      send,
+      ...{ vigil: this.vigil, peers, router, clock, duplicates, send },
+      ...{ admission: this.#admission, statuses: this.#statuses },
       onStatus: (peer, isFirst) => this.#onStatus(peer, isFirst),
       onGivenUp: (peer, agoMs) => absence.onGivenUp(peer, agoMs),
       onAway: (peer, forMs) => absence.onAway(peer, forMs),
+    })
+    this.#adoption = new Adoption({
+      ...{ self, clock, peers, admission: this.#admission, duplicates, dispatch: this.#dispatch },
+      linked: (peer, isFirst) => this.#onLinked(peer, isFirst),
+      closed: (link) => this.#onClose(link),
     })
     router.serve(SERVICES.ring, ringService({ links, peers, near, connector }))
   }
@@ -266,23 +263,8 @@ export class Ring implements Overlay {
   }
 
   #adopt(link: Link): Peer | undefined {
-    if (this.#stopped || link.peer === this.self || !this.#admission.admits(link)) {
-      link.close()
-      return undefined
-    }
-    const known = this.#peers.get(link.peer)
-    const before = known?.link
-    if (before === link) return known
-    const peer = this.#peers.add(link)
-    const superfluous = peer === undefined ? link : before
-    if (superfluous !== undefined) this.#clock.after(LINGER_MS, () => superfluous.close())
-    this.#duplicates.onLink(link)
-    link.onFrame = (frame) => this.#dispatch.onFrame(link, frame)
-    link.onClose = () => this.#onClose(link)
-    if (peer === undefined) return known
-    this.#statuses.introduce(peer)
-    if (before === undefined) this.#onLinked(peer)
-    return peer
+    if (this.#stopped) link.close()
+    return this.#stopped ? undefined : this.#adoption.adopt(link)
   }
 
   /** A way into the ring, or, for a node that has found its place, perhaps into another ring. */
@@ -292,7 +274,9 @@ export class Ring implements Overlay {
     else peer?.roles.add('bootstrap')
   }
 
-  #onLinked(peer: Peer): void {
+  #onLinked(peer: Peer, isFirst: boolean): void {
+    this.#statuses.introduce(peer)
+    if (!isFirst) return
     this.#bootstrap.onLinked()
     this.#connector.onLinked(peer.address)
     if (!this.#connectivity.joined) void this.#selfLookup.ask(peer.address)
@@ -316,7 +300,6 @@ export class Ring implements Overlay {
   }
 
   #onClose(link: Link): void {
-    this.#duplicates.onClose(link)
     const peer = this.#peers.get(link.peer)
     if (!this.#peers.remove(link) || this.#stopped) return
     this.#givenUp.onClosed(link.peer)

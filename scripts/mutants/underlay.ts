@@ -80,7 +80,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'the ring closes the standing link when a repeated dial brings it',
-    file: 'agent/overlay/ring.ts',
+    file: 'agent/overlay/adoption.ts',
     from: '    if (before === link) return known\n',
     to: '',
     tests: ['sim/udp-ring.test.ts'],

@@ -39,6 +39,8 @@ export const MAX_ENDPOINTS = 8
 export const MAX_DIRECT_ENDPOINTS = 6
 /** The machine's addresses are read again when the last reading is older than this. */
 export const INTERFACES_FOR_MS = 2000
+/** How often a node tells its peers at most that it is reached in another way, ms: a peer's word can be the reason. */
+export const REACH_SPACING_MS = 1000
 /** Ports of one host that one contact makes this node dial, and addresses that one name in it stands for. */
 export const MAX_PORTS_PER_HOST = 2
 export const MAX_RESOLVED = 2

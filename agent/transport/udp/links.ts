@@ -7,7 +7,7 @@
  */
 
 import { setMaxListeners } from 'node:events'
-import type { Clock } from '../../core/clock.ts'
+import type { Clock, Timer } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import type { Random } from '../../core/random.ts'
@@ -16,7 +16,7 @@ import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
-import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
+import { MAX_PENDING, MAX_WAITING_LINKS, REACH_SPACING_MS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import type { DialRules } from '../dial-rules.ts'
 import {
@@ -68,6 +68,8 @@ export class UdpLinks implements LinkLayer {
   /** What the peers were told. */
   #carries = false
   #told = ''
+  #toldAt = Number.NEGATIVE_INFINITY
+  #review: Timer | undefined
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
   #pending = 0
@@ -184,6 +186,7 @@ export class UdpLinks implements LinkLayer {
 
   async #stop(): Promise<void> {
     this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
+    this.#review?.cancel()
     const open = [...this.#open]
     for (const link of open) link.close()
     await doneWithin(this.#parts.clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
@@ -280,18 +283,34 @@ export class UdpLinks implements LinkLayer {
     this.#reviewReach()
   }
 
-  /** Tells the owner and the peers when others can reach this node in another way than before. */
+  /** Reviews now, or once `REACH_SPACING_MS` have passed since the last time that something was told. */
   #reviewReach(): void {
+    const { clock } = this.#parts
+    if (this.#review !== undefined || this.#stopped !== undefined) return
+    const waitMs = this.#toldAt + REACH_SPACING_MS - clock.now()
+    if (waitMs <= 0) this.#spreadReach()
+    else {
+      this.#review = clock.after(waitMs, () => {
+        this.#review = undefined
+        this.#spreadReach()
+      })
+    }
+  }
+
+  /** Tells the owner and the peers when others can reach this node in another way than before. */
+  #spreadReach(): void {
     const { mapping } = this.#outer
     this.#slots.review(this.#open, mapping === 'predictable' || mapping === 'random')
     const carries = this.#parts.announce.length > 0 || mapping === 'none'
     if (carries !== this.#carries) {
       this.#carries = carries
+      this.#toldAt = this.#parts.clock.now()
       for (const link of this.#open) if (!link.relayed) link.tell(carries)
     }
     const endpoints = this.endpoints().join()
     if (endpoints === this.#told) return
     this.#told = endpoints
+    this.#toldAt = this.#parts.clock.now()
     this.#endpointsHandler()
   }
 
@@ -303,7 +322,7 @@ export class UdpLinks implements LinkLayer {
   #released(link: UdpLink): void {
     this.#open.delete(link)
     if (!link.relayed && this.#sessionWith(link.peer) === undefined) this.#outer.forget(link.peer)
-    if (this.#stopped === undefined) this.#reviewReach()
+    this.#reviewReach()
     if (link.relayed || this.#sessionWith(link.peer) !== undefined) return
     for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
   }

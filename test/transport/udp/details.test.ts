@@ -2,11 +2,13 @@
 
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { type Decoded, encode } from '../../../agent/core/codec.ts'
 import type { Link } from '../../../agent/overlay/link.ts'
 import { OPEN_LIMIT_MS } from '../../../agent/transport/constants.ts'
 import { readEndpoint, udpEndpointOf } from '../../../agent/transport/endpoints.ts'
 import { LinkError } from '../../../agent/transport/errors.ts'
 import type { UdpLinks } from '../../../agent/transport/udp/links.ts'
+import { wordCodec } from '../../../agent/transport/udp/words.ts'
 import { ReliableStream } from '../../../agent/underlay/reliable-stream.ts'
 import { HOME_NAT, SYMMETRIC_NAT } from '../../../sim/datagram-nat.ts'
 import { SeededRandom } from '../../../sim/seeded-random.ts'
@@ -146,6 +148,31 @@ describe('UDP links', () => {
       assert.notEqual(incoming.link.remote, before)
       assert.deepEqual([outgoing.closes, incoming.closes], [0, 0])
     }
+  })
+
+  test('tell the owner about another way to this node once a second at most, whatever a peer says', async () => {
+    const [outgoing] = await pair()
+    await world.clock.runFor(5_000)
+    let told = 0
+    b.onEndpoints = () => told++
+    const liar = await world.sessions()
+    const session = await world.run(liar.connect(endpointOf(b)))
+    const { clock } = world
+    const send = (segment: Uint8Array) => session.send('control', segment)
+    const stream = new ReliableStream({ clock, random: new SeededRandom(1), maxSegment: session.maxPayload, send })
+    session.onPayload = (_, payload) => stream.receive(payload)
+    const say = (word: Decoded<typeof wordCodec>) => {
+      stream.write(new Uint8Array(0))
+      stream.write(encode(wordCodec, word))
+    }
+    say({ kind: 'open' })
+    for (let port = 1; port <= 1_000; port++) {
+      say({ kind: 'seen', endpoint: `198.51.100.7:${port}`, carries: false })
+      await clock.runFor(10)
+    }
+    assert.ok(told > 5 && told <= 12, `${told} times in 10 s`)
+    assert.equal(outgoing.send(pattern(10, 1)), true)
+    stream.close()
   })
 
   test('through a third node join two that are behind NATs which nothing can punch', async () => {

@@ -16,10 +16,12 @@ export async function openCluster(
   wishes: Parameters<Lab['createNamespace']>[1] = { pool: '10.128.0.0/9' },
 ): Promise<Cluster> {
   const lab = await Lab.open()
-  const bootstrap = await lab.bootstrap()
-  const namespace = await lab.createNamespace(bootstrap, wishes)
-  const hosts = await Promise.all(names.map((name) => lab.host(name, { token: namespace.token })))
-  return { lab, bootstrap, namespace, hosts }
+  return await orClosed(lab, async () => {
+    const bootstrap = await lab.bootstrap()
+    const namespace = await lab.createNamespace(bootstrap, wishes)
+    const hosts = await Promise.all(names.map((name) => lab.host(name, { token: namespace.token })))
+    return { lab, bootstrap, namespace, hosts }
+  })
 }
 
 /** Hosts that each have an agent and an address. */
@@ -27,7 +29,18 @@ export async function joinedCluster(
   ...asked: Parameters<typeof openCluster>
 ): Promise<Cluster & { readonly ips: readonly string[] }> {
   const cluster = await openCluster(...asked)
-  return { ...cluster, ips: await Promise.all(cluster.hosts.map((host) => host.join())) }
+  const ips = await orClosed(cluster.lab, () => Promise.all(cluster.hosts.map((host) => host.join())))
+  return { ...cluster, ips }
+}
+
+/** A test that does not come to its end would leave its agents running. */
+async function orClosed<T>(lab: Lab, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    await lab.close()
+    throw error
+  }
 }
 
 /** `host1`, `host2` and so on. */

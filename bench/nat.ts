@@ -9,11 +9,11 @@
 
 import { run } from '../scripts/lib/main.ts'
 import { step } from '../scripts/lib/progress.ts'
-import { columns } from '../scripts/lib/table.ts'
+import { columns, markdownTable } from '../scripts/lib/table.ts'
 import { barsPlot } from './lib/bars-plot.ts'
 import { wholeNumber } from './lib/environment.ts'
 import { NatTries, type NatTry, PLACES, type Place } from './lib/nat-tries.ts'
-import { quantile } from './lib/quantiles.ts'
+import { summarize } from './lib/quantiles.ts'
 import { writeResults, writeTables } from './lib/results.ts'
 import { atLeast, atMost, rounded, TARGET_HEADER, type Target, targetRow } from './lib/targets.ts'
 
@@ -34,9 +34,17 @@ await run(async () => {
     for (const to of places.slice(i)) cells.push(await step(`${from} to ${to}`, () => measure(from, to)))
   }
   const targets = judge(cells)
-  const rows = cells.map(rowOf)
-  writeResults('nat', { node: process.version, tries: TRIES, targets, cells: cells.map(figuresOf) }, plot(targets))
-  writeTables('nat', markdown(rows))
+  const figures = cells.map(figuresOf)
+  const rows = figures.map(rowOf)
+  const svg = barsPlot('two nodes behind NATs, in virtual time', targets)
+  writeResults('nat', { node: process.version, tries: TRIES, targets, cells: figures }, svg)
+  writeTables(
+    'nat',
+    `${markdownTable(
+      HEADER.map((name) => name.toLowerCase()),
+      rows,
+    )}\n`,
+  )
   process.stdout.write(`\n${columns(HEADER, rows)}\n\n${columns(TARGET_HEADER, targets.map(targetRow))}\n\n`)
 })
 
@@ -75,32 +83,23 @@ function judge(cells: readonly Cell[]): Target[] {
   ]
 }
 
-function figuresOf({ from, to, tries }: Cell): object {
+/** A cell's figures, for the JSON and the tables. */
+function figuresOf({ from, to, tries }: Cell) {
   const direct = tries.flatMap(({ directMs }) => directMs ?? [])
-  const answered = tries.map(({ answeredMs }) => answeredMs)
   return {
     ...{ from, to, directShare: direct.length / tries.length },
-    answeredMs: { p50: quantile(answered, 0.5), p90: quantile(answered, 0.9), max: quantile(answered, 1) },
-    ...(direct.length > 0 && { directMs: { p50: quantile(direct, 0.5), p90: quantile(direct, 0.9) } }),
+    answeredMs: quantilesOf(tries.map(({ answeredMs }) => answeredMs)),
+    ...(direct.length > 0 && { directMs: quantilesOf(direct) }),
   }
 }
 
-function rowOf({ from, to, tries }: Cell): string[] {
-  const direct = tries.flatMap(({ directMs }) => directMs ?? [])
-  const answered = tries.map(({ answeredMs }) => answeredMs)
-  const ms = (values: readonly number[], share: number) =>
-    values.length === 0 ? '-' : `${rounded(quantile(values, share))} ms`
-  return [
-    ...[from, to, `${rounded((100 * direct.length) / tries.length)} %`],
-    ...[ms(answered, 0.5), ms(answered, 0.9), ms(answered, 1), ms(direct, 0.5), ms(direct, 0.9)],
-  ]
+function quantilesOf(values: readonly number[]) {
+  const { p50, p90, max } = summarize(values)
+  return { p50, p90, max }
 }
 
-function plot(targets: readonly Target[]): string {
-  return barsPlot('two nodes behind NATs, in virtual time', targets)
-}
-
-function markdown(rows: readonly string[][]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return `${[HEADER.map((name) => name.toLowerCase()), HEADER.map(() => '---'), ...rows].map(line).join('\n')}\n`
+function rowOf({ from, to, directShare, answeredMs, directMs }: ReturnType<typeof figuresOf>): string[] {
+  const ms = (value: number | undefined) => (value === undefined ? '-' : `${rounded(value)} ms`)
+  const answered = [answeredMs.p50, answeredMs.p90, answeredMs.max]
+  return [from, to, `${rounded(100 * directShare)} %`, ...[...answered, directMs?.p50, directMs?.p90].map(ms)]
 }

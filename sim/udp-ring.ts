@@ -5,6 +5,7 @@ import { SEED_BYTES } from '../agent/core/ed25519.ts'
 import type { Address } from '../agent/overlay/address.ts'
 import { Ring } from '../agent/overlay/ring.ts'
 import { DialRules } from '../agent/transport/dial-rules.ts'
+import { HiddenAddresses } from '../agent/transport/endpoints.ts'
 import { identityFromSeed } from '../agent/transport/identity.ts'
 import { UdpLinks } from '../agent/transport/udp/links.ts'
 import type { SimHost, SimNat } from './datagram-host.ts'
@@ -41,7 +42,7 @@ export class UdpRing {
     const host = this.network.host(nat)
     const socket = host.socket()
     const world = { clock, random, drops: new Counters() }
-    const rules = new DialRules({ hiddenInterfaces: [], listening: () => [], clock })
+    const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
     const links = new UdpLinks({
       ...{ ...world, rules },
       ...{ identity, socket, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },

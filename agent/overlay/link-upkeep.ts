@@ -9,6 +9,7 @@ import type { LinkLayer } from './link.ts'
 import type { NearLinks } from './near-links.ts'
 import type { Peer, Peers } from './peers.ts'
 import type { Upgrades } from './upgrades.ts'
+import { wants } from './wants.ts'
 
 export class LinkUpkeep {
   readonly #links: Pick<LinkLayer, 'needs'>
@@ -43,8 +44,7 @@ export class LinkUpkeep {
     this.#upgrades.review((peer) => this.#isWanted(peer))
   }
 
-  #isWanted({ address, roles, status }: Peer): boolean {
-    if (roles.size > 0 || this.#near.isNear(address) || status?.wanted === true) return true
-    return this.#links.needs(address)
+  #isWanted(peer: Peer): boolean {
+    return wants(peer, { near: this.#near, links: this.#links }) || peer.status?.wanted === true
   }
 }

@@ -105,8 +105,8 @@ export class RingMerge {
       void this.meet(next)
     }
     const claimed = this.#oneOf(this.#strangers(this.#known.keys()))
-    const address = claimed === undefined ? undefined : this.#known.get(claimed)
-    if (address === undefined || claimed === undefined) return
+    if (claimed === undefined) return
+    const address = this.#known.get(claimed)!
     void this.#meet(claimed, (signal) => this.#links.dial({ address, endpoints: [claimed] }, signal))
   }
 

@@ -13,6 +13,7 @@ import type { Frame, Status } from './messages.ts'
 import type { NearLinks } from './near-links.ts'
 import { isSameSide } from './neighborhood.ts'
 import type { Peer, Peers } from './peers.ts'
+import { wants } from './wants.ts'
 
 /** What 32 bits hold: seven weeks. */
 const MAX_GAVE_UP_MS = 2 ** 32 - 1
@@ -103,7 +104,7 @@ export class StatusExchange {
       kind: 'status',
       epoch: this.#epoch,
       serial: this.#serial++,
-      wanted: peer.roles.size > 0 || near.isNear(peer.address) || this.#links.needs(peer.address),
+      wanted: wants(peer, { near, links: this.#links }),
       joined: this.#joined(),
       left: near.left,
       right: near.right,

@@ -6,16 +6,16 @@
  */
 
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { isIP } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
-import { INTERFACES_FOR_MS, MAX_PORTS_PER_HOST, MAX_RESOLVED, NAME_LIMIT_MS } from './constants.ts'
-import { type Endpoint, reachOf, readEndpoint } from './endpoints.ts'
+import { MAX_PORTS_PER_HOST, MAX_RESOLVED, NAME_LIMIT_MS } from './constants.ts'
+import { type Endpoint, type HiddenAddresses, reachOf, readEndpoint } from './endpoints.ts'
+import { Networks } from './networks.ts'
 
 /** No single host: "this network", multicast, reserved, the unspecified address, link-local without a zone, discard. */
-const NO_HOST = blockList([
+const NO_HOST = new Networks([
   ['0.0.0.0', 8],
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
@@ -25,14 +25,14 @@ const NO_HOST = blockList([
   ['100::', 64],
 ])
 
-const LOOPBACK = blockList([
+const LOOPBACK = new Networks([
   ['127.0.0.0', 8],
   ['::1', 128],
 ])
 
 export interface DialRulesParts {
   /** The overlay's own taps. */
-  readonly hiddenInterfaces: readonly string[]
+  readonly hidden: HiddenAddresses
   /** Where this node listens: when it is only on the loopback, all nodes live on this machine. */
   readonly listening: () => readonly string[]
   readonly clock: Clock
@@ -41,8 +41,6 @@ export interface DialRulesParts {
 export class DialRules {
   readonly #parts: DialRulesParts
   #givenLoopback = false
-  #hidden = new BlockList()
-  #readAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: DialRulesParts) {
     this.#parts = parts
@@ -74,9 +72,8 @@ export class DialRules {
   }
 
   #isHost(ip: string): boolean {
-    const family = isIP(ip) === 6 ? 'ipv6' : 'ipv4'
-    if (NO_HOST.check(ip, family) || this.#hiddenNetworks().check(ip, family)) return false
-    return !LOOPBACK.check(ip, family) || this.#livesOnLoopback()
+    if (NO_HOST.include(ip) || this.#parts.hidden.haveInNetwork(ip)) return false
+    return !LOOPBACK.include(ip) || this.#livesOnLoopback()
   }
 
   #livesOnLoopback(): boolean {
@@ -84,28 +81,6 @@ export class DialRules {
     const listening = this.#parts.listening()
     return listening.length > 0 && listening.every((text) => reachOf(multiaddr(text)) === 'loopback')
   }
-
-  #hiddenNetworks(): BlockList {
-    const { hiddenInterfaces, clock } = this.#parts
-    const now = clock.now()
-    if (hiddenInterfaces.length === 0 || now - this.#readAt < INTERFACES_FOR_MS) return this.#hidden
-    this.#readAt = now
-    const interfaces = networkInterfaces()
-    const networks = hiddenInterfaces.flatMap((name) => interfaces[name] ?? []).flatMap(({ cidr }) => cidr ?? [])
-    this.#hidden = blockList(
-      networks.map((cidr) => {
-        const [ip = '', prefix] = cidr.split('/')
-        return [ip, Number(prefix)]
-      }),
-    )
-    return this.#hidden
-  }
-}
-
-function blockList(networks: readonly (readonly [ip: string, prefix: number])[]): BlockList {
-  const list = new BlockList()
-  for (const [ip, prefix] of networks) list.addSubnet(ip, prefix, isIP(ip) === 6 ? 'ipv6' : 'ipv4')
-  return list
 }
 
 /** The endpoint with IP addresses in the place of a name; none when the name does not resolve soon. */

@@ -18,6 +18,7 @@ import type { UdpEndpoint } from '../underlay/datagrams.ts'
 import { ipOf, portOf, udpEndpoint } from '../underlay/udp-endpoint.ts'
 import { INTERFACES_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
 import { LinkError } from './errors.ts'
+import { Networks } from './networks.ts'
 
 export type Carrier = 'tcp' | 'udp'
 
@@ -148,6 +149,7 @@ export class HiddenAddresses {
   readonly #hidden: ReadonlySet<string>
   readonly #now: () => number
   #known: ReadonlySet<string> = new Set()
+  #networks = new Networks([])
   #readAt = Number.NEGATIVE_INFINITY
 
   constructor(interfaceNames: readonly string[], now: () => number) {
@@ -156,14 +158,24 @@ export class HiddenAddresses {
   }
 
   includes(address: Multiaddr): boolean {
-    if (this.#hidden.size === 0) return false
-    if (this.#now() - this.#readAt > INTERFACES_FOR_MS) this.#read()
+    this.#refresh()
     return this.#known.has(address.getComponents()[0]?.value ?? '')
   }
 
-  #read(): void {
+  /** Whether the way to `ip` is through a hidden interface. */
+  haveInNetwork(ip: string): boolean {
+    this.#refresh()
+    return this.#networks.include(ip)
+  }
+
+  #refresh(): void {
+    if (this.#hidden.size === 0 || this.#now() - this.#readAt <= INTERFACES_FOR_MS) return
     const hidden = Object.entries(networkInterfaces()).filter(([name]) => this.#hidden.has(name))
-    this.#known = new Set(hidden.flatMap(([, addresses]) => addresses?.map((one) => one.address) ?? []))
+    const addresses = hidden.flatMap(([, all]) => all ?? [])
+    this.#known = new Set(addresses.map(({ address }) => address))
+    this.#networks = new Networks(
+      addresses.flatMap(({ address, cidr }) => (cidr === null ? [] : [[address, Number(cidr.split('/')[1])] as const])),
+    )
     this.#readAt = this.#now()
   }
 }

@@ -1,5 +1,6 @@
 /** Medians, ratios, targets and tables of what was measured. */
 
+import { markdownTable } from '../../scripts/lib/table.ts'
 import { quantile } from '../lib/quantiles.ts'
 import { atLeast, atMost, rounded, type Target, under } from '../lib/targets.ts'
 import { CASES } from './conditions.ts'
@@ -85,13 +86,13 @@ export function targetsOf(samples: readonly Sample[]): Target[] {
 /** The plain line with everything, then TCP over each line. */
 export function tables(samples: readonly Sample[], peers: readonly string[]): string {
   const cell = (line: string, peer: string, figure: Figure) => shown(median(samples, line, peer, figure))
-  const plain = table(
-    COLUMNS.map(({ title, unit }) => `${title}, ${unit}`),
+  const plain = markdownTable(
+    ['', ...COLUMNS.map(({ title, unit }) => `${title}, ${unit}`)],
     peers.map((peer) => [peer, ...COLUMNS.map(({ figure }) => cell('plain', peer, figure))]),
   )
   const lines = CASES.filter(({ name }) => samples.some((sample) => sample.case === name))
-  const tcp = table(
-    lines.map(({ title }) => title),
+  const tcp = markdownTable(
+    ['', ...lines.map(({ title }) => title)],
     peers.map((peer) => [
       peer,
       ...lines.map(({ name }) => `${cell(name, peer, 'oneStream')} / ${cell(name, peer, 'fourStreams')}`),
@@ -102,11 +103,6 @@ export function tables(samples: readonly Sample[], peers: readonly string[]): st
     parts.push('TCP over each line, one stream / four streams, Mbit/s:', tcp)
   }
   return parts.join('\n\n')
-}
-
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(['', ...titles]), line(['---', ...titles.map(() => '---')]), ...rows.map(line)].join('\n')
 }
 
 function shown(value: number | undefined): string {

@@ -74,7 +74,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node dials services of its own machine when others name them',
     file: 'agent/transport/dial-rules.ts',
-    from: 'return !LOOPBACK.check(ip, family) || this.#livesOnLoopback()',
+    from: 'return !LOOPBACK.include(ip) || this.#livesOnLoopback()',
     to: 'return true',
     tests: ['transport/dial-rules.test.ts'],
   },
@@ -87,9 +87,9 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'links that others run through are given up',
-    file: 'agent/overlay/link-upkeep.ts',
-    from: 'return this.#links.needs(address)',
-    to: 'return false',
+    file: 'agent/overlay/wants.ts',
+    from: ' || links.needs(address)',
+    to: '',
     tests: ['overlay/link-upkeep.test.ts'],
   },
   {

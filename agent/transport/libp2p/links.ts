@@ -109,7 +109,7 @@ export class Libp2pLinks implements LinkLayer {
     this.#clock = options.clock
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
     this.#rules = new DialRules({
-      hiddenInterfaces: options.hiddenInterfaces ?? [],
+      hidden: this.#hidden,
       listening: () => node.transports.getAddrs().map(String),
       clock: this.#clock,
     })

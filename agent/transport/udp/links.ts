@@ -243,7 +243,7 @@ export class UdpLinks implements LinkLayer {
   }
 
   #adopt(session: Session, onOpen?: () => void): UdpLink {
-    const standing = [...this.#open].find((link) => link.session === session)
+    const standing = this.#linkOn(session)
     if (standing !== undefined) return standing
     const { clock, random } = this.#parts
     const isRelayed = this.#relays.relayOf(session.remote) !== undefined
@@ -271,7 +271,7 @@ export class UdpLinks implements LinkLayer {
 
   /** A session through the peer is wanted: the two are linked, and the owner gets the link as if the peer had dialled. */
   async #linkToRelay(session: Session): Promise<boolean> {
-    const isNew = ![...this.#open].some((link) => link.session === session)
+    const isNew = this.#linkOn(session) === undefined
     const link = this.#adopt(session)
     if (!(await link.opened)) return false
     if (isNew) this.#announce(link)
@@ -312,6 +312,10 @@ export class UdpLinks implements LinkLayer {
     this.#told = endpoints
     this.#toldAt = this.#parts.clock.now()
     this.#endpointsHandler()
+  }
+
+  #linkOn(session: Session): UdpLink | undefined {
+    return [...this.#open].find((link) => link.session === session)
   }
 
   /** A session whose datagrams go directly to `peer`, on which it carries those of others. */

@@ -9,7 +9,7 @@ import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
 import { DialRules } from '../dial-rules.ts'
-import { parseListen, udpMultiaddr } from '../endpoints.ts'
+import { HiddenAddresses, parseListen, udpMultiaddr } from '../endpoints.ts'
 import type { Identity } from '../identity.ts'
 import { listenFailure } from '../listen-failure.ts'
 import { UdpLinks } from './links.ts'
@@ -50,7 +50,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
     const rules = new DialRules({
-      hiddenInterfaces: options.hiddenInterfaces ?? [],
+      hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
       listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
       clock,
     })

@@ -10,8 +10,8 @@ import type { UdpLink } from './link.ts'
 export class UdpRelaySlots {
   #chosen: readonly UdpLink[] = []
 
-  /** Chooses among the links that stand. Returns whether the choice changed. */
-  review(links: Iterable<UdpLink>, isNeeded: boolean): boolean {
+  /** Chooses among the links that stand. */
+  review(links: Iterable<UdpLink>, isNeeded: boolean): void {
     const fit = isNeeded
       ? [...links].filter((link) => link.outgoing && !link.relayed && link.isOpen && link.carries)
       : []
@@ -20,10 +20,7 @@ export class UdpRelaySlots {
     // Nodes outside can dial a relay with a public address.
     const isPublic = (link: UdpLink) => reachOf(udpMultiaddr(link.session.remote)) === 'public'
     others.sort((a, b) => Number(isPublic(b)) - Number(isPublic(a)))
-    const next = [...kept, ...others].slice(0, RELAY_SLOTS)
-    const isSame = next.length === this.#chosen.length && kept.length === this.#chosen.length
-    this.#chosen = next
-    return !isSame
+    this.#chosen = [...kept, ...others].slice(0, RELAY_SLOTS)
   }
 
   has(link: UdpLink): boolean {

@@ -1,7 +1,8 @@
 /**
  * All sessions of one node, over one UDP socket. docs/protocol.md describes what goes over the wire.
  *
- * Guarantees: between two nodes stands at most one session, the same at both ends, also when both opened one at once.
+ * Guarantees: between two nodes stands at most one session, the same at both ends, also when both opened one at once. Beside
+ * it stands for `BESIDE_MS` the one before, if that was with another endpoint: a copy of the peer may be there.
  * Whatever arrives from strangers changes nothing but counters, and bounded state for `HANDSHAKE_LIMIT_MS`.
  */
 
@@ -11,7 +12,7 @@ import { Counters } from '../core/counters.ts'
 import type { KeyPair } from '../core/ed25519.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from '../overlay/address.ts'
-import { MAX_INCOMING_SESSIONS, REKEY_AFTER_MS, REKEY_AFTER_RECORDS } from './constants.ts'
+import { BESIDE_MS, MAX_INCOMING_SESSIONS, REKEY_AFTER_MS, REKEY_AFTER_RECORDS } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import { NO_SESSION, NodeKeys, type Purpose } from './handshake.ts'
 import { IncomingHandshakes, type Proven } from './incoming-handshakes.ts'
@@ -42,6 +43,8 @@ interface Tie {
   attempt: Attempt | undefined
   /** Calls that wait for the peer's own session. */
   readonly waiters: Waiters
+  /** The session before, for a moment. */
+  beside: NodeSession | undefined
 }
 
 export class Sessions {
@@ -119,6 +122,7 @@ export class Sessions {
     }
     for (const tie of [...this.#ties.values()]) {
       tie.waiters.fail('stopped', 'This node is stopping.')
+      tie.beside?.close(false)
       tie.session?.close(false)
     }
   }
@@ -143,7 +147,7 @@ export class Sessions {
     const known = this.#ties.get(peer)
     if (known !== undefined) return known
     const waiters = new Waiters(() => this.#forgetIfEmpty(peer))
-    const tie: Tie = { session: undefined, standsSince: 0, attempt: undefined, waiters }
+    const tie: Tie = { session: undefined, standsSince: 0, attempt: undefined, waiters, beside: undefined }
     this.#ties.set(peer, tie)
     return tie
   }
@@ -251,18 +255,32 @@ export class Sessions {
       ...parts,
       onEnd: () => {
         if (!parts.outgoing) this.#incomingSessions--
-        if (tie.session === session) tie.session = undefined
+        if (tie.session === session) tie.session = tie.beside
+        if (tie.session === tie.beside || tie.beside === session) tie.beside = undefined
         this.#forgetIfEmpty(parts.peer)
       },
     })
     if (!parts.outgoing) this.#incomingSessions++
     tie.session = session
     tie.standsSince = ++this.#events
-    former?.close()
+    if (former !== undefined) this.#supersede(tie, former, session)
     for (const attempt of [...this.#attempts]) {
       if (attempt.peer === undefined && attempt.handshake.to === session.remote) this.#satisfy(attempt, session)
     }
     return session
+  }
+
+  /** At the same endpoint, the peer has started again. Elsewhere it may be a copy, which the owner is to find out. */
+  #supersede(tie: Tie, former: NodeSession, session: NodeSession): void {
+    tie.beside?.close()
+    if (former.remote === session.remote) {
+      former.close()
+      return
+    }
+    tie.beside = former
+    this.#ground.clock.after(BESIDE_MS, () => {
+      if (tie.beside === former) former.close()
+    })
   }
 
   /** The node that an attempt asks has opened a session by itself. */

@@ -210,6 +210,28 @@ describe('connecting', () => {
     assert.equal(ended, 1)
   })
 
+  for (const [who, copyGoes] of [
+    ['the copy', true],
+    ['nobody', false],
+  ] as const) {
+    test(`with a copy of the peer elsewhere stands beside the former for a moment, in which ${who} leaves`, async () => {
+      const lab = new SessionLab()
+      const seed = lab.random.bytes(32)
+      const [a, original, copy] = [lab.node(), lab.node({ seed }), lab.node({ seed })]
+      const [, former] = await lab.session(original, a)
+      let ended = 0
+      former.onClose = () => ended++
+      const [fromCopy] = await lab.session(copy, a)
+      await lab.clock.runFor(500)
+      assert.equal(ended, 0)
+      if (copyGoes) fromCopy.close()
+      await lab.clock.runFor(10_000)
+      assert.equal(ended, copyGoes ? 0 : 1)
+      const standing = await lab.clock.complete(a.sessions.connect(original.endpoint))
+      assert.equal(standing === former, copyGoes)
+    })
+  }
+
   test('from both sides at once leaves one session, the same at both ends', async () => {
     for (let seed = 1; seed <= 150; seed++) {
       const lab = new SessionLab(seed)

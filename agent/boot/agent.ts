@@ -162,7 +162,8 @@ export class Agent {
     } else if (namespace !== undefined) {
       this.#record = new RecordDuty({ ...world, dht: node.dht, namespace, phases: this.#phases })
     }
-    const at = node.links.endpoints()[0] ?? 'nowhere'
+    // What people copy: the same host and port over UDP go without saying.
+    const at = node.links.endpoints().find((text) => text.includes('/tcp/')) ?? 'nowhere'
     this.#phases.reach('listening', { address: formatAddress(identity.address), at })
     return node
   }
@@ -205,14 +206,10 @@ export class Agent {
   }
 
   #remember(node: OverlayNode): void {
-    const peers = node.ring
-      .contacts()
-      .flatMap(({ endpoints }) => endpoints.filter((text) => node.links.mayRemember(text)).slice(0, 1))
-    const port = Number(/\/tcp\/(\d+)/.exec(node.links.endpoints().at(-1) ?? '')?.[1] ?? 0)
     // A node that lost all its peers still remembers where they were.
-    const kept = [...new Set([...peers, ...this.#plan.remembered.peers])].slice(0, MAX_REMEMBERED)
+    const peers = [...new Set([...node.lastingEndpoints(), ...this.#plan.remembered.peers])].slice(0, MAX_REMEMBERED)
     try {
-      this.#plan.state.remember({ port, peers: kept })
+      this.#plan.state.remember({ port: node.port, peers })
     } catch (error) {
       this.#log.warn('the peers could not be written down', { reason: messageOf(error) })
     }
@@ -253,6 +250,7 @@ export class Agent {
       peerId: this.#identity?.peerId,
       address: this.#identity?.address,
       endpoints: this.#node?.links.endpoints() ?? [],
+      links: this.#node?.linkFacts(),
       ring: ring?.status(),
       alone: ring?.alone ?? false,
       dhtReady: this.#node?.dht.ready ?? false,

@@ -1,47 +1,34 @@
 /**
- * A complete overlay node: links, ring and DHT, started and stopped in the right order.
+ * A complete overlay node: links over UDP and TCP, ring and DHT, started and stopped in the right order.
  *
  * The agent and the short-lived visitor of `wow namespace create` both use one.
  */
 
-import type { Clock } from '../core/clock.ts'
-import type { Log } from '../core/log.ts'
-import type { Random } from '../core/random.ts'
+import type { LinkFacts } from '../control/facts.ts'
 import { DhtNode } from '../dht/dht-node.ts'
 import { Ring } from '../overlay/ring.ts'
-import type { Identity } from '../transport/identity.ts'
-import { createLibp2pLinks, type Libp2pLinks } from '../transport/libp2p/links.ts'
-
-export interface OverlayNodeOptions {
-  readonly identity: Identity
-  readonly listen: readonly string[]
-  readonly announce: readonly string[]
-  readonly mdns: boolean
-  /** See `Libp2pLinksOptions`. */
-  readonly ringKey: Uint8Array | undefined
-  /** Our own taps: the overlay must not run over itself. */
-  readonly hiddenInterfaces?: readonly string[]
-  readonly log: Log
-  readonly clock: Clock
-  readonly random: Random
-}
+import type { EitherLinks } from '../transport/either-links.ts'
+import { lastingEndpoints } from '../transport/lasting-endpoints.ts'
+import { type NodeLinks, type OpenLinksOptions, openLinks } from '../transport/open-links.ts'
 
 export class OverlayNode {
-  readonly links: Libp2pLinks
+  readonly links: EitherLinks
+  readonly #kinds: NodeLinks
   readonly ring: Ring
   readonly dht: DhtNode
   readonly #connected = new Signal()
   readonly #dhtReady = new Signal()
 
   /** Resolves when the node listens; it has no links yet. @throws InputError when it cannot listen there. */
-  static async open(options: OverlayNodeOptions): Promise<OverlayNode> {
-    return new OverlayNode(await createLibp2pLinks(options), options)
+  static async open(options: OpenLinksOptions): Promise<OverlayNode> {
+    return new OverlayNode(await openLinks(options), options)
   }
 
-  private constructor(links: Libp2pLinks, { clock, random, log, ringKey }: OverlayNodeOptions) {
-    this.links = links
+  private constructor(kinds: NodeLinks, { clock, random, log, ringKey }: OpenLinksOptions) {
+    this.links = kinds.either
+    this.#kinds = kinds
     this.ring = new Ring({
-      links,
+      links: this.links,
       clock,
       random,
       onFault: (error) => log.error('a request of another node failed here', { reason: String(error) }),
@@ -53,6 +40,22 @@ export class OverlayNode {
     }
     this.dht.onReady = () => this.#dhtReady.raise()
     this.ring.start()
+  }
+
+  /** The port of TCP and UDP; 0 when the node does not listen. */
+  get port(): number {
+    return Number(this.#kinds.tcp.listening[0]?.getComponents()[1]?.value ?? 0)
+  }
+
+  /** Where to look for the linked nodes after the next start. */
+  lastingEndpoints(): string[] {
+    const { rules } = this.#kinds.tcp
+    return this.ring.contacts().flatMap(({ endpoints }) => lastingEndpoints(endpoints, rules))
+  }
+
+  linkFacts(): LinkFacts {
+    const { tcp, udp } = this.#kinds
+    return { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.drops() }
   }
 
   /** Resolves when the node is correctly connected for the first time (the paper's T1). */

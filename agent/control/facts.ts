@@ -8,6 +8,7 @@ import type { RecordState } from '../namespace/keeper.ts'
 import type { RingKind, SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import type { RingStatus } from '../overlay/ring-status.ts'
+import type { LinkCounters } from '../transport/link-counters.ts'
 import type { Phases } from './phases.ts'
 
 export interface AgentFacts {
@@ -18,6 +19,8 @@ export interface AgentFacts {
   readonly address: Address | undefined
   /** Where others can reach this node. */
   readonly endpoints: readonly string[]
+  /** undefined before the node listens. */
+  readonly links: LinkFacts | undefined
   readonly ring: RingStatus | undefined
   readonly ringKind: RingKind
   /** No other node is known. */
@@ -29,6 +32,14 @@ export interface AgentFacts {
   readonly namespace: NamespaceFacts | undefined
   /** The namespace of a member without a tap. */
   readonly carried: SignedRecord | undefined
+}
+
+/** What went wrong on links, by what carries them. */
+export interface LinkFacts {
+  readonly tcp: Readonly<LinkCounters>
+  readonly udp: Readonly<LinkCounters>
+  /** Datagrams counted by their fate. */
+  readonly datagrams: Readonly<Record<string, number>>
 }
 
 /** The facts of a node that is a member of a namespace. */

@@ -32,6 +32,21 @@ export function metricsOf(facts: AgentFacts): string {
   text.counter('wow_overlay_excess_frames_total', 'Frames of peers beyond what one link may say.', [
     [{}, ring?.excessFrames ?? 0],
   ])
+  if (facts.links !== undefined) {
+    const { tcp, udp, datagrams } = facts.links
+    text.counter(
+      'wow_link_faults_total',
+      'What went wrong on links.',
+      Object.entries({ tcp, udp }).flatMap(([carrier, counts]) =>
+        Object.entries(counts).map(([fault, count]) => [{ carrier, fault }, count] as const),
+      ),
+    )
+    text.counter(
+      'wow_datagrams_total',
+      'UDP datagrams by what became of them.',
+      Object.entries(datagrams).map(([outcome, count]) => [{ outcome }, count] as const),
+    )
+  }
   if (namespace !== undefined) {
     text.gauge('wow_leases', 'Leases that clients of this node hold.', [[{}, namespace.leases.length]])
     text.gauge('wow_tunnels', 'Peers with which packets flow.', [[{}, namespace.tunnels.length]])

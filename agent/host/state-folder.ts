@@ -19,7 +19,7 @@ const MAX_SOCKET_PATH = 107
 
 const rememberedSchema = v.object({
   version: v.literal(1),
-  /** The TCP port last listened on, so that nodes that remember this one find it again; 0: none. */
+  /** The port last listened on, over TCP and UDP, so that nodes that remember this one find it again; 0: none. */
   port: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)),
   peers: v.array(v.string()),
 })

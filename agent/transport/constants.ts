@@ -28,6 +28,10 @@ export const UDP_HEAD_START_MS = 250
 export const LEAST_HEAD_START_MS = 100
 /** How long UDP goes on after TCP has failed: three tries and a slow answer. */
 export const UDP_ALONE_MS = 1500
+/** The same for an endpoint that a user gave, which the ring dials again and again: two tries. */
+export const GIVEN_UDP_ALONE_MS = 400
+/** Ports that are tried when one that is free over TCP is taken over UDP. */
+export const MAX_PORT_PAIRS = 5
 /** Head start of direct endpoints before relays are tried; relays start at once when all direct ones have failed. */
 export const RELAY_HEAD_START_MS = 600
 /** The same over UDP: a node that names relays is behind a NAT, which lets in few by themselves. */

@@ -53,15 +53,15 @@ export class DialRules {
 
   /** Those of a contact's endpoints that may be dialled, names replaced by what they resolve to. */
   async select(endpoints: readonly Endpoint[]): Promise<Endpoint[]> {
-    const resolved = (await Promise.all(endpoints.map((endpoint) => resolve(endpoint, this.#parts.clock)))).flat()
+    const known = (await Promise.all(endpoints.map((endpoint) => resolved(endpoint, this.#parts.clock)))).flat()
     const ports = new Map<string, Set<string>>()
-    return resolved.filter((endpoint) => {
+    return known.filter((endpoint) => {
       const [host, port] = endpoint.multiaddr.getComponents()
       const ip = host?.value ?? ''
       if (!this.#isHost(ip)) return false
-      const known = ports.get(ip) ?? new Set()
-      ports.set(ip, known.add(`${port?.name} ${port?.value}`))
-      return known.size <= MAX_PORTS_PER_HOST
+      const dialled = ports.get(ip) ?? new Set()
+      ports.set(ip, dialled.add(`${port?.name} ${port?.value}`))
+      return dialled.size <= MAX_PORTS_PER_HOST
     })
   }
 
@@ -84,7 +84,7 @@ export class DialRules {
 }
 
 /** The endpoint with IP addresses in the place of a name; none when the name does not resolve soon. */
-async function resolve(endpoint: Endpoint, clock: Clock): Promise<readonly Endpoint[]> {
+export async function resolved(endpoint: Endpoint, clock: Clock): Promise<readonly Endpoint[]> {
   const host = endpoint.multiaddr.getComponents()[0]
   const name = host?.value ?? ''
   if (isIP(name) !== 0) return [endpoint]

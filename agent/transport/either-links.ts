@@ -2,15 +2,16 @@
  * One link layer of two: UDP, and TCP for networks that block UDP and for nodes that speak no UDP.
  *
  * A node that has endpoints of both kinds is dialled over UDP first, and over TCP a little later or as soon as UDP has
- * failed ("happy eyeballs", RFC 8305).
+ * failed ("happy eyeballs", RFC 8305). An endpoint that a user gave stands for both kinds, whichever it names. Nothing tells
+ * yet whether UDP gets through, and the user waits: TCP comes after `LEAST_HEAD_START_MS` at most.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Address } from '../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../overlay/link.ts'
-import { MAX_ENDPOINTS, RELAY_SLOTS, UDP_ALONE_MS } from './constants.ts'
-import { type Carrier, parseEndpoint, readEndpoint } from './endpoints.ts'
+import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, MAX_ENDPOINTS, RELAY_SLOTS, UDP_ALONE_MS } from './constants.ts'
+import { type Carrier, over, parseEndpoint, readEndpoint } from './endpoints.ts'
 import { LinkError } from './errors.ts'
 import { HeadStart } from './head-start.ts'
 import { type Attempt, race } from './race.ts'
@@ -85,15 +86,24 @@ export class EitherLinks implements LinkLayer {
     return this.#either(contact, signal, (layer, given) => layer.dialDirect(contact, given))
   }
 
-  /** @throws LinkError, or InputError when `endpoint` is malformed */
+  /** Over UDP and TCP, at the same host and port. @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    const layer = parseEndpoint(endpoint, 'endpoint', ['udp', 'tcp']).carrier === 'udp' ? this.#udp : this.#tcp
-    return await layer.dialEndpoint(endpoint, signal)
+    const given = parseEndpoint(endpoint)
+    const [udp, tcp] = [over('udp', given), over('tcp', given)]
+    if (udp === undefined) return await this.#tcp.dialEndpoint(endpoint, signal)
+    if (tcp === undefined) return await this.#udp.dialEndpoint(endpoint, signal)
+    const patience = {
+      headStartMs: Math.min(this.#headStart.ms, LEAST_HEAD_START_MS),
+      udpAloneMs: GIVEN_UDP_ALONE_MS,
+    }
+    const dial: Dial = (layer, limit) => layer.dialEndpoint((layer === this.#udp ? udp : tcp).text, limit)
+    return await this.#measured(dial, signal, patience)
   }
 
   /** Over UDP if this node and the relay are linked so, else over TCP. @throws LinkError */
   async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const { link } = await this.#first((layer, given) => layer.dialThrough(relay, contact, given), signal)
+    const dial: Dial = (layer, given) => layer.dialThrough(relay, contact, given)
+    const { link } = await this.#first(dial, signal, this.#patience())
     return link
   }
 
@@ -105,15 +115,28 @@ export class EitherLinks implements LinkLayer {
     const carriers = new Set(contact.endpoints.map((text) => readEndpoint(text)?.carrier))
     if (!carriers.has('udp')) return await dial(this.#tcp, signal)
     if (!carriers.has('tcp')) return await dial(this.#udp, signal)
+    return await this.#measured(dial, signal, this.#patience())
+  }
+
+  #patience(): Patience {
+    return { headStartMs: this.#headStart.ms, udpAloneMs: UDP_ALONE_MS }
+  }
+
+  /** The first link of the two, and learns how long TCP should wait for UDP. @throws LinkError, or the signal's reason */
+  async #measured(dial: Dial, signal: AbortSignal | undefined, patience: Patience): Promise<Link> {
     const startedAt = this.#clock.now()
-    const { carrier, link } = await this.#first(dial, signal)
+    const { carrier, link } = await this.#first(dial, signal, patience)
     if (carrier === 'udp') this.#headStart.udpWon(this.#clock.now() - startedAt)
     else this.#headStart.udpLost()
     return link
   }
 
   /** The first link of the two. @throws LinkError, or the signal's reason */
-  async #first(dial: Dial, signal = new AbortController().signal): Promise<{ carrier: Carrier; link: Link }> {
+  async #first(
+    dial: Dial,
+    signal = new AbortController().signal,
+    { headStartMs, udpAloneMs }: Patience,
+  ): Promise<{ carrier: Carrier; link: Link }> {
     // TCP is told when nobody listens, UDP is not: when TCP has failed, UDP does not wait out its whole limit.
     const udpEnd = new AbortController()
     let timer: Timer | undefined
@@ -125,13 +148,13 @@ export class EitherLinks implements LinkLayer {
       try {
         return await dial(this.#tcp, given)
       } catch (error) {
-        timer = this.#clock.after(UDP_ALONE_MS, () => udpEnd.abort(NO_ANSWER))
+        timer = this.#clock.after(udpAloneMs, () => udpEnd.abort(NO_ANSWER))
         throw error
       }
     }
     const attempts: Attempt<{ carrier: Carrier; link: Link }>[] = [
       { headStart: 0, run: async (given) => ({ carrier: 'udp', link: await overUdp(given) }) },
-      { headStart: this.#headStart.ms, run: async (given) => ({ carrier: 'tcp', link: await overTcp(given) }) },
+      { headStart: headStartMs, run: async (given) => ({ carrier: 'tcp', link: await overTcp(given) }) },
     ]
     try {
       return await race(attempts, { clock: this.#clock, signal, discard: ({ link }) => link.close() })
@@ -144,6 +167,13 @@ export class EitherLinks implements LinkLayer {
 }
 
 const NO_ANSWER = new LinkError('unreachable', 'No answer over UDP.')
+
+interface Patience {
+  /** How long TCP waits for UDP. */
+  readonly headStartMs: number
+  /** How long UDP goes on after TCP has failed. */
+  readonly udpAloneMs: number
+}
 
 type Dial = (layer: LinkLayer, signal: AbortSignal | undefined) => Promise<Link>
 

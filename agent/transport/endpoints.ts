@@ -51,7 +51,6 @@ export function readEndpoint(text: string): Endpoint | undefined {
     const parts = address.getComponents()
     const form = FORMS[parts.map((part) => (HOSTS.includes(part.name) ? 'host' : part.name)).join('/')]
     if (form === undefined) return undefined
-    if (form.carrier === 'udp' && !['ip4', 'ip6'].includes(parts[0]?.name ?? '')) return undefined
     const endpoint = { text, multiaddr: address, ...form }
     const last = parts.at(-1)
     if (last?.name !== 'p2p' || last.value === undefined) return endpoint
@@ -62,7 +61,18 @@ export function readEndpoint(text: string): Endpoint | undefined {
   }
 }
 
-/** Where a UDP endpoint's socket is, its relay's if it is relayed; undefined for port 0, and for endpoints of TCP. */
+/**
+ * The same host, port and peer over `carrier`: a node has its UDP socket where it listens over TCP. undefined for a relayed
+ * endpoint of the other carrier, which names its relay in another way.
+ */
+export function over(carrier: Carrier, endpoint: Endpoint): Endpoint | undefined {
+  if (endpoint.carrier === carrier) return endpoint
+  if (endpoint.relayed) return undefined
+  const [, host, name, , ...rest] = endpoint.text.split('/')
+  return readEndpoint(['', host, name, carrier, ...rest].join('/'))
+}
+
+/** Where a UDP endpoint's socket is, its relay's if it is relayed; undefined for a name, for port 0, and for TCP. */
 export function udpEndpointOf({ multiaddr: address }: Pick<Endpoint, 'multiaddr'>): UdpEndpoint | undefined {
   const [host, port] = address.getComponents()
   return port?.name === 'udp' ? udpEndpoint(host?.value ?? '', Number(port.value)) : undefined
@@ -74,10 +84,10 @@ export function udpMultiaddr(endpoint: UdpEndpoint): Multiaddr {
   return multiaddr(`/${ip.includes(':') ? 'ip6' : 'ip4'}/${ip}/udp/${portOf(endpoint)}`)
 }
 
-/** An endpoint that a user gave, on one of `carriers`: the agent dials over TCP. @throws InputError that names `field` */
-export function parseEndpoint(text: string, field = 'endpoint', carriers: readonly Carrier[] = ['tcp']): Endpoint {
+/** An endpoint that a user gave. @throws InputError that names `field` */
+export function parseEndpoint(text: string, field = 'endpoint'): Endpoint {
   const endpoint = readEndpoint(text)
-  if (endpoint !== undefined && carriers.includes(endpoint.carrier)) return endpoint
+  if (endpoint !== undefined) return endpoint
   throw new InputError(
     'BAD_ENDPOINT',
     `${field}: "${text}" is not the address of a node.`,

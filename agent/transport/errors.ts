@@ -10,7 +10,8 @@ import { WowError } from '../core/errors.ts'
 export type LinkFailure = 'unreachable' | 'wrong-peer' | 'self' | 'refused' | 'stopped'
 
 const HINTS: Readonly<Record<LinkFailure, string>> = {
-  unreachable: 'Check that the node runs, that the address and port are right, and that a firewall lets TCP through.',
+  unreachable:
+    'Check that the node runs, that the address and port are right, and that firewalls let TCP or UDP through.',
   'wrong-peer': 'The node at this address has another identity now; get its current address from `wow status` there.',
   self: 'Two machines must not share one identity: remove identity.json from the state folder of the copy.',
   refused: 'The node is there but refuses; it may be full or of another version. The overlay tries others by itself.',

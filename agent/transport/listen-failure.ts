@@ -13,7 +13,7 @@ export function listenFailure(address: string, code: string, cause: unknown): In
   return new InputError(
     'LISTEN_FAILED',
     `listen: cannot listen on ${address} (${PROBLEMS[code] ?? code}).`,
-    'Give another address or port with --listen; port 0 takes any free one.',
+    'Give another address or port with --listen; port 0 takes any free one. A node has the same port over TCP and UDP.',
     { cause },
   )
 }

@@ -18,6 +18,7 @@ export function youngAgent(): AgentFacts {
     peerId: undefined,
     address: undefined,
     endpoints: [],
+    links: undefined,
     ring: undefined,
     ringKind: 'shared',
     alone: false,

@@ -5,7 +5,7 @@ import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
-import { UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
+import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
 import { EitherLinks } from '../../agent/transport/either-links.ts'
 import { readEndpoint } from '../../agent/transport/endpoints.ts'
 import { LinkError } from '../../agent/transport/errors.ts'
@@ -62,6 +62,15 @@ describe('a node with UDP and TCP', () => {
     await world.until(() => atB.length === 2)
   })
 
+  test('reaches an endpoint that only one of the two has a socket at, whichever it names', async () => {
+    const [a, b] = [await world.node(), await world.node()]
+    const [udp = '', tcp = ''] = ['udp', 'tcp'].map((carrier) => over(carrier, contactOf(b)).endpoints[0])
+    assert.equal(carrierOf(await a.dialEndpoint(tcp)), 'tcp')
+    assert.equal(carrierOf(await a.dialEndpoint(tcp.replace('/tcp/', '/udp/'))), 'tcp')
+    assert.equal(carrierOf(await a.dialEndpoint(udp.replace(/\/p2p\/.*/, ''))), 'udp')
+    assert.equal(carrierOf(await a.dialEndpoint(udp.replace('/udp/', '/tcp/'))), 'udp')
+  })
+
   test('reaches a peer over TCP whose UDP endpoint is dead', async () => {
     const [a, b, gone] = [await world.node(), await world.node(), await world.node()]
     const dead = over('udp', contactOf(gone)).endpoints.map((text) => text.replace(/\/p2p\/.*/, ''))
@@ -71,10 +80,13 @@ describe('a node with UDP and TCP', () => {
   })
 })
 
+const UNREACHABLE = new LinkError('unreachable', 'Refused.')
+
 /** A layer whose every dial takes `ms`, then succeeds or fails. */
 class Stub implements LinkLayer {
   readonly self = toAddress(1n)
   readonly dialledAt: number[] = []
+  readonly given: string[] = []
   calledOff = 0
   readonly closed: Link[] = []
   outcome: { afterMs: number; fails?: LinkError } = { afterMs: 10 }
@@ -109,7 +121,8 @@ class Stub implements LinkLayer {
     return this.dial(contact, signal)
   }
 
-  dialEndpoint(_endpoint: string, signal?: AbortSignal): Promise<Link> {
+  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    this.given.push(endpoint)
     return this.dial({ address: this.self, endpoints: [] }, signal)
   }
 
@@ -166,10 +179,10 @@ describe('the race of UDP and TCP', () => {
     links = new EitherLinks({ udp, tcp, clock })
   })
 
-  async function dial(): Promise<{ link: Link; tookMs: number }> {
+  async function dial(dialling = () => links.dial(contact)): Promise<{ link: Link; tookMs: number }> {
     const startedAt = clock.now()
     let endedAt = 0
-    const link = links.dial(contact).finally(() => {
+    const link = dialling().finally(() => {
       endedAt = clock.now()
     })
     await clock.complete(link)
@@ -210,6 +223,37 @@ describe('the race of UDP and TCP', () => {
     for (let i = 0; i < 20; i++) await dial()
     udp.outcome = { afterMs: 5_000 }
     assert.equal((await dial()).tookMs, 110)
+  })
+
+  test('takes an endpoint that a user gave for one of both kinds, and TCP waits less there', async () => {
+    udp.outcome = { afterMs: 5_000 }
+    for (const given of [tcpText, udpText]) {
+      const { link, tookMs } = await dial(() => links.dialEndpoint(given))
+      assert.deepEqual([link.remote, tookMs], [tcpText, given === tcpText ? LEAST_HEAD_START_MS + 10 : 10])
+    }
+    assert.deepEqual(
+      [udp.given, tcp.given],
+      [
+        [udpText, udpText],
+        [tcpText, tcpText],
+      ],
+    )
+    udp.outcome = { afterMs: 5 }
+    assert.equal((await dial(() => links.dialEndpoint(tcpText))).link.remote, udpText)
+  })
+
+  test('dials an endpoint through a relay as it is', async () => {
+    const self = '12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha'
+    const relayed = `${udpText}/p2p-circuit/p2p/${self}`
+    assert.equal((await dial(() => links.dialEndpoint(relayed))).link.remote, udpText)
+    assert.deepEqual([udp.given, tcp.given], [[relayed], []])
+  })
+
+  test('ends sooner for an endpoint that a user gave, which is dialled again and again', async () => {
+    for (const layer of [udp, tcp]) layer.outcome = { afterMs: layer === udp ? 5_000 : 10, fails: UNREACHABLE }
+    const startedAt = clock.now()
+    await assert.rejects(clock.complete(links.dialEndpoint(tcpText)), LinkError)
+    assert.equal(clock.now() - startedAt, LEAST_HEAD_START_MS + 10 + GIVEN_UDP_ALONE_MS)
   })
 
   test('reports both reasons, and the more telling failure, when both fail', async () => {

@@ -8,6 +8,7 @@ import {
   endpointsOn,
   HiddenAddresses,
   orderEndpoints,
+  over,
   parseEndpoint,
   parseListen,
   reachOf,
@@ -40,6 +41,22 @@ describe('endpoints', () => {
     }
     assert.equal(udpEndpointOf(readEndpoint('/ip4/192.0.2.1/tcp/4001')!), undefined)
     assert.equal(udpEndpointOf(readEndpoint('/ip4/192.0.2.1/udp/0')!), undefined)
+    assert.equal(udpEndpointOf(readEndpoint('/dns4/example.org/udp/4001')!), undefined)
+  })
+
+  test('stand for the same host, port and peer over the other carrier, unless a third node relays', () => {
+    for (const host of ['/ip4/192.0.2.1', '/ip6/2001:db8::1', '/dns4/tcp']) {
+      for (const peer of ['', `/p2p/${PEER}`]) {
+        const [udp, tcp] = [`${host}/udp/4001${peer}`, `${host}/tcp/4001${peer}`]
+        for (const text of [udp, tcp]) {
+          assert.equal(over('udp', readEndpoint(text)!)?.text, udp)
+          assert.equal(over('tcp', readEndpoint(text)!)?.text, tcp)
+        }
+      }
+    }
+    const relayed = readEndpoint(`/ip4/192.0.2.1/udp/4001/p2p-circuit/p2p/${PEER}`)!
+    assert.equal(over('tcp', relayed), undefined)
+    assert.equal(over('udp', relayed), relayed)
   })
 
   test('of a contact are told apart by what carries them, and none of another node is among them', () => {
@@ -61,7 +78,6 @@ describe('endpoints', () => {
     '/ip4/300.0.2.1/tcp/4001',
     '/ip4/192.0.2.1/udp/4001/quic-v1',
     '/ip4/192.0.2.1/tcp/99999',
-    '/dns4/example.org/udp/4001',
     `/ip4/192.0.2.1/udp/4001/p2p/${RELAY}/p2p-circuit/p2p/${PEER}`,
     '/ip4/192.0.2.1/tcp/4001/p2p/nonsense',
     `/ip4/192.0.2.1/tcp/4001/p2p/${RELAY}/p2p-circuit`,

@@ -69,6 +69,7 @@ export async function createLibp2pLinks(options: Libp2pLinksOptions): Promise<Li
 export class Libp2pLinks implements LinkLayer {
   readonly self: Address
   readonly peerId: string
+  readonly rules: DialRules
 
   readonly #twin: TwinProof
   readonly #node: Libp2pNode
@@ -78,11 +79,11 @@ export class Libp2pLinks implements LinkLayer {
   readonly #log: Log
   readonly #clock: Clock
   readonly #hidden: HiddenAddresses
-  readonly #rules: DialRules
   readonly #dialer: LinkDialer
   readonly #connections: Connections
   readonly #grants: RelayGrants
   readonly #slots: RelaySlots
+  readonly #listening: Multiaddr[] = []
   readonly #open = new Map<Libp2pLink, Connection>()
   readonly #counters = noLinkCounts()
   /** Ends every dial when the node stops. */
@@ -108,7 +109,7 @@ export class Libp2pLinks implements LinkLayer {
     this.#log = options.log
     this.#clock = options.clock
     this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
-    this.#rules = new DialRules({
+    this.rules = new DialRules({
       hidden: this.#hidden,
       listening: () => node.transports.getAddrs().map(String),
       clock: this.#clock,
@@ -134,7 +135,7 @@ export class Libp2pLinks implements LinkLayer {
       self: this.self,
       open: this.#open,
       stopping: this.#stopping.signal,
-      rules: this.#rules,
+      rules: this.rules,
       counters: this.#counters,
       release: this.#connections.release,
       adopt: (stream, connection, peer) => this.#adopt(stream, connection, peer, true),
@@ -173,19 +174,21 @@ export class Libp2pLinks implements LinkLayer {
     await libp2p.handle(LINK_PROTOCOL, (stream, connection) => this.#accept(stream, connection), limits)
     await libp2p.handle(ALIVE_PROTOCOL, (stream) => void stream.close().catch(() => stream.abort(CLOSED)), limits)
     libp2p.addEventListener('peer:disconnect', (event) => this.#grants.forget(event.detail))
-    for (const address of listen) await listenOn(this.#node.transports, address, this.#log)
+    for (const address of listen) {
+      const bound = await listenOn(this.#node.transports, address, this.#log)
+      if (bound !== undefined) this.#listening.push(bound)
+    }
     if (this.#wantsLan) this.#lan = this.#discoverLan()
+  }
+
+  /** The addresses to listen on as they were given, with the ports that they got in the place of 0. */
+  get listening(): readonly Multiaddr[] {
+    return this.#listening
   }
 
   endpoints(): string[] {
     const listening = this.#node.transports.getAddrs().filter((address) => !this.#hidden.includes(address))
     return orderEndpoints(this.#announce, listening, this.#slots.endpoints(), this.peerId)
-  }
-
-  /** Whether a peer's endpoint is worth remembering for the next start, when it is dialled like one that a user gave. */
-  mayRemember(text: string): boolean {
-    const endpoint = readEndpoint(text)
-    return endpoint !== undefined && this.#rules.admits(endpoint)
   }
 
   counters(): Readonly<LinkCounters> {
@@ -257,7 +260,7 @@ export class Libp2pLinks implements LinkLayer {
   /** Anybody on the LAN can say that there is a node somewhere. */
   async #onDiscovered(text: string): Promise<void> {
     const endpoint = readEndpoint(text)
-    const [found] = endpoint === undefined ? [] : await this.#rules.select([endpoint])
+    const [found] = endpoint === undefined ? [] : await this.rules.select([endpoint])
     if (found !== undefined) this.#discoveredHandler?.(found.text)
   }
 

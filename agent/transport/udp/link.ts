@@ -121,7 +121,7 @@ export class UdpLink implements Link {
   /** Where the peer is now; it may move. */
   get remote(): string {
     const { relay } = this
-    return relay === undefined ? udpMultiaddr(this.session.remote).toString() : `through ${formatAddress(relay)}`
+    return relay === undefined ? udpMultiaddr(this.session.remote).toString() : `udp through ${formatAddress(relay)}`
   }
 
   set onFrame(handler: (frame: Uint8Array) => void) {

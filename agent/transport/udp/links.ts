@@ -3,7 +3,7 @@
  * nodes that it is linked to; such a session ends with the link to the node that carries it.
  *
  * Two nodes have one session, so one link: a dial to a node that is linked already brings the link that stands. Beside it
- * there may be one through a third node.
+ * there may be one through a third node, and for a moment one with a copy of the peer.
  */
 
 import { setMaxListeners } from 'node:events'
@@ -18,7 +18,7 @@ import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, REACH_SPACING_MS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
-import type { DialRules } from '../dial-rules.ts'
+import { type DialRules, resolved } from '../dial-rules.ts'
 import {
   addressOfPeer,
   type Endpoint,
@@ -143,6 +143,11 @@ export class UdpLinks implements LinkLayer {
     return { ...this.#counters }
   }
 
+  /** Datagrams that were dropped, by reason. */
+  drops(): Readonly<Record<string, number>> {
+    return this.#parts.drops.snapshot()
+  }
+
   prove(nonce: Uint8Array): Uint8Array {
     return this.#twin.prove(nonce)
   }
@@ -164,10 +169,13 @@ export class UdpLinks implements LinkLayer {
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    const parsed = parseEndpoint(endpoint, 'endpoint', ['udp'])
+    const parsed = parseEndpoint(endpoint)
+    if (parsed.carrier !== 'udp') throw new LinkError('unreachable', `${endpoint} is not reached over UDP.`)
     this.#parts.rules.onGiven(parsed)
     const expected = parsed.peer && addressOfPeer(parsed.peer)
-    return await this.#dial(signal, (limit) => this.#dialer.connect([parsed], expected, limit))
+    return await this.#dial(signal, async (limit) =>
+      this.#dialer.connect(await resolved(parsed, this.#parts.clock), expected, limit),
+    )
   }
 
   /** @throws LinkError */
@@ -320,7 +328,7 @@ export class UdpLinks implements LinkLayer {
 
   /** A session whose datagrams go directly to `peer`, on which it carries those of others. */
   #sessionWith(peer: Address): Session | undefined {
-    return [...this.#open].find((link) => link.peer === peer && !link.relayed && link.isOpen)?.session
+    return [...this.#open].findLast((link) => link.peer === peer && !link.relayed && link.isOpen)?.session
   }
 
   #released(link: UdpLink): void {

@@ -28,6 +28,8 @@ export interface UdpLinksOptions {
   readonly log: Log
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
+  /** Of the node's links over TCP, which learn what a user gives too; undefined: this layer's own. */
+  readonly rules?: DialRules
 }
 
 /** A node that only dials needs a socket too. */
@@ -49,11 +51,13 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         ? []
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
-    const rules = new DialRules({
-      hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
-      listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
-      clock,
-    })
+    const ownRules = () =>
+      new DialRules({
+        hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
+        listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
+        clock,
+      })
+    const { rules = ownRules() } = options
     return new UdpLinks({ identity, socket, ringKey, listening, announce, rules, clock, random, drops })
   } catch (error) {
     for (const socket of sockets.values()) socket.close()

@@ -1,0 +1,85 @@
+/**
+ * Opens a node's links of both kinds: UDP has the addresses and port numbers of TCP, so one number names a node, and a firewall or
+ * a router that forwards it needs one rule for both.
+ */
+
+import type { Clock } from '../core/clock.ts'
+import { codeOf, InputError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
+import { MAX_PORT_PAIRS } from './constants.ts'
+import { resolved } from './dial-rules.ts'
+import { EitherLinks } from './either-links.ts'
+import { over, parseEndpoint } from './endpoints.ts'
+import type { Identity } from './identity.ts'
+import { createLibp2pLinks, type Libp2pLinks } from './libp2p/links.ts'
+import type { UdpLinks } from './udp/links.ts'
+import { openUdpLinks, type UdpLinksOptions } from './udp/open.ts'
+
+export interface OpenLinksOptions {
+  readonly identity: Identity
+  /**
+   * Where to listen over TCP, such as `/ip4/0.0.0.0/tcp/4001`, and over UDP at the first address of each family. Empty for a node
+   * that only dials.
+   */
+  readonly listen: readonly string[]
+  /** Where others reach this node besides, written like `listen`: over UDP at the same port. */
+  readonly announce: readonly string[]
+  /** Whether to find nodes on the LAN, and to be found. */
+  readonly mdns: boolean
+  /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
+  readonly ringKey: Uint8Array | undefined
+  /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
+  readonly hiddenInterfaces?: readonly string[]
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export interface NodeLinks {
+  readonly either: EitherLinks
+  readonly tcp: Libp2pLinks
+  readonly udp: UdpLinks
+}
+
+/**
+ * Resolves when the node listens. Where the user leaves the port open, it is one that is free over both.
+ * @param openUdp for tests, in which a port is taken
+ * @throws InputError when an address is malformed, or cannot be listened on
+ */
+export async function openLinks(options: OpenLinksOptions, openUdp = openUdpLinks): Promise<NodeLinks> {
+  const mayMove = options.listen.some((text) => text.endsWith('/0'))
+  for (let tries = 1; ; tries++) {
+    const tcp = await createLibp2pLinks(options)
+    try {
+      const udp = await openUdp(await besideTcp(tcp, options))
+      return { either: new EitherLinks({ udp, tcp, clock: options.clock }), tcp, udp }
+    } catch (error) {
+      await tcp.stop()
+      if (!mayMove || !isTaken(error) || tries === MAX_PORT_PAIRS) throw error
+    }
+  }
+}
+
+async function besideTcp(tcp: Libp2pLinks, options: OpenLinksOptions): Promise<UdpLinksOptions> {
+  const listen = new Map<string, string>()
+  for (const address of tcp.listening) {
+    const [at] = await resolved(parseEndpoint(address.toString()), options.clock)
+    const family = at?.multiaddr.getComponents()[0]?.name ?? ''
+    if (at !== undefined && !listen.has(family)) listen.set(family, overUdp(at.text))
+  }
+  return {
+    ...options,
+    listen: [...listen.values()],
+    announce: options.announce.map(overUdp),
+    rules: tcp.rules,
+  }
+}
+
+function overUdp(text: string): string {
+  return over('udp', parseEndpoint(text))?.text ?? text
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof InputError && codeOf(error.cause) === 'EADDRINUSE'
+}

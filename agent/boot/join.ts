@@ -71,6 +71,6 @@ function unreachable(given: readonly string[], isOwnRing: boolean): InputError {
   return new InputError(
     'BOOTSTRAP_UNREACHABLE',
     `${what}.`,
-    `Check that a node runs there, that its TCP port is open, and that it ${isOwnRing ? WITH_KEY : WITHOUT_KEY}; or give another address with --bootstrap.`,
+    `Check that a node runs there, that its port is open for UDP or TCP, and that it ${isOwnRing ? WITH_KEY : WITHOUT_KEY}; or give another address with --bootstrap.`,
   )
 }

@@ -55,7 +55,7 @@ export class OverlayNode {
 
   linkFacts(): LinkFacts {
     const { tcp, udp } = this.#kinds
-    return { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.drops() }
+    return { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.outcomes() }
   }
 
   /** Resolves when the node is correctly connected for the first time (the paper's T1). */

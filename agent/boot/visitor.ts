@@ -44,7 +44,7 @@ function unreachable(bootstrap: readonly string[]): WowError {
   return new WowError(
     'BOOTSTRAP_UNREACHABLE',
     `${which} ${bootstrap.length === 1 ? 'does not answer' : 'answers'}.`,
-    'Check that the node runs and its port is open.',
+    'Check that the node runs and that its port is open for UDP or TCP.',
   )
 }
 

@@ -95,10 +95,14 @@ function addUp(program: Command): void {
     .option('--bootstrap <multiaddr>', 'a node of the overlay; repeat for more', collect)
     .option(
       '--listen <multiaddr>',
-      'where to listen; repeat for more (default: any address, the port of the last run)',
+      'where to listen over TCP, and at the same port over UDP; repeat for more (default: any address, the port of the last run)',
       collect,
     )
-    .option('--announce <multiaddr>', 'where others reach this node, if not where it listens; repeat for more', collect)
+    .option(
+      '--announce <multiaddr>',
+      'where others reach this node over TCP and UDP, if not where it listens; repeat for more',
+      collect,
+    )
     .option('--tap <name>', 'name of the tap (default: wow0)')
     .option('--state <dir>', STATE_HELP)
     .option('--log <format>', 'json or text (default: text)')

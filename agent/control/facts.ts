@@ -38,7 +38,7 @@ export interface AgentFacts {
 export interface LinkFacts {
   readonly tcp: Readonly<LinkCounters>
   readonly udp: Readonly<LinkCounters>
-  /** Datagrams counted by their fate. */
+  /** Datagrams and sessions of UDP counted by their fate. */
   readonly datagrams: Readonly<Record<string, number>>
 }
 

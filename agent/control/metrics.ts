@@ -42,8 +42,8 @@ export function metricsOf(facts: AgentFacts): string {
       ),
     )
     text.counter(
-      'wow_datagrams_total',
-      'UDP datagrams by what became of them.',
+      'wow_udp_total',
+      'Datagrams and sessions of UDP by what became of them.',
       Object.entries(datagrams).map(([outcome, count]) => [{ outcome }, count] as const),
     )
   }

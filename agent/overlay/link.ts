@@ -1,5 +1,5 @@
 /**
- * The boundary between the overlay and the layer that carries its frames: libp2p in the agent, the simulator in tests.
+ * The boundary between the overlay and the layer that carries its frames: UDP and libp2p in the agent, the simulator in tests.
  *
  * What a `LinkLayer` guarantees:
  * - a `Link` is authenticated: `link.peer` is the address of the key that the other end proved to own;

@@ -5,6 +5,7 @@ import { PHASES, Phases, PLAIN_PHASES } from '../../agent/control/phases.ts'
 import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { RingStatus } from '../../agent/overlay/ring-status.ts'
+import { noLinkCounts } from '../../agent/transport/link-counters.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
 /** An agent that has just started. */
@@ -73,7 +74,12 @@ export function healthyMember(): AgentFacts {
   const phases = new Phases(PHASES, () => 1234)
   for (const name of PHASES) phases.reach(name)
   const known = { peerId: '12D3KooWself', address: toAddress(2n), endpoints: ['/ip4/192.0.2.7/tcp/4001'] }
-  return { ...youngAgent(), ...known, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
+  const links = {
+    tcp: noLinkCounts(),
+    udp: { ...noLinkCounts(), failedDials: 2 },
+    datagrams: { 'drop-unknown-receiver': 3 },
+  }
+  return { ...youngAgent(), ...known, links, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
 }
 
 /** A plain overlay node that knows no other node. */

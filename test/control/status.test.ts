@@ -70,4 +70,7 @@ test('the metrics are samples of declared names', () => {
   }
   assert.ok(lines.includes('wow_phase_milliseconds{phase="leased"} 1234'))
   assert.ok(lines.includes('wow_frames_total{outcome="tap-in"} 4'))
+  assert.ok(lines.includes('wow_link_faults_total{carrier="udp",fault="failedDials"} 2'))
+  assert.ok(lines.includes('wow_link_faults_total{carrier="tcp",fault="failedDials"} 0'))
+  assert.ok(lines.includes('wow_udp_total{outcome="drop-unknown-receiver"} 3'))
 })

@@ -8,7 +8,7 @@
 
 import { setMaxListeners } from 'node:events'
 import type { Clock, Timer } from '../../core/clock.ts'
-import type { Counters } from '../../core/counters.ts'
+import { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
@@ -143,9 +143,13 @@ export class UdpLinks implements LinkLayer {
     return { ...this.#counters }
   }
 
-  /** Datagrams that were dropped, by reason. */
-  drops(): Readonly<Record<string, number>> {
-    return this.#parts.drops.snapshot()
+  /** Datagrams and sessions by what became of them. */
+  outcomes(): Readonly<Record<string, number>> {
+    const all = new Counters()
+    for (const counters of [this.#parts.drops, this.#direct.counters, this.#relayed.counters]) {
+      for (const [name, count] of Object.entries(counters.snapshot())) all.add(name, count)
+    }
+    return all.snapshot()
   }
 
   prove(nonce: Uint8Array): Uint8Array {

@@ -188,7 +188,7 @@ describe('UDP links', () => {
     const far = new Recorder(atRight[0]!)
     await world.until(() => far.frames.length === 1)
     assert.deepEqual(far.frames, [pattern(100_000, 3)])
-    assert.match(near.link.remote, /^through [0-9a-f]{40}$/)
+    assert.match(near.link.remote, /^udp through [0-9a-f]{40}$/)
   })
 
   test('fail in the end where UDP is blocked', async () => {

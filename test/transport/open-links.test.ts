@@ -77,6 +77,13 @@ describe('a node that opens its links', () => {
     assert.equal(link.remote, `/ip4/127.0.0.1/udp/${port}`)
   })
 
+  test('fails at once over UDP where it has no socket of that address family, and goes over TCP', async () => {
+    const [a, b] = [await open({}), await open({ listen: ['/ip6/::1/tcp/0'] })]
+    const [udp = '', tcp = ''] = b.either.endpoints()
+    await assert.rejects(a.udp.dialEndpoint(udp), /no UDP endpoint that can be dialled/)
+    assert.match((await a.either.dialEndpoint(tcp)).remote, /^\/ip6\/::1\/tcp\//)
+  })
+
   test('reaches others over UDP when it does not listen, and has no endpoint', async () => {
     const [a, b] = [await open({ listen: [] }), await open({})]
     assert.deepEqual(a.either.endpoints(), [])

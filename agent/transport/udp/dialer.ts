@@ -21,6 +21,8 @@ export interface UdpDialerParts {
   /** Sessions over `relays`. */
   readonly relayed: Pick<Sessions, 'connect'>
   readonly relays: RelaySocket
+  /** Whether this node's sockets can send there. */
+  readonly reaches: (to: UdpEndpoint) => boolean
   /** Makes a session a link, for others to run through. False when the peer does not want that. */
   readonly linkTo: (session: Session) => Promise<boolean>
 }
@@ -42,7 +44,10 @@ export class UdpDialer {
     const isSelf = ({ peer }: Endpoint) => peer !== undefined && addressOfPeer(peer) === this.#parts.self
     const others = endpoints.filter((endpoint) => !isSelf(endpoint)).slice(0, MAX_ENDPOINTS)
     const sockets = (relayed: boolean) =>
-      others.filter((endpoint) => endpoint.relayed === relayed).flatMap((endpoint) => udpEndpointOf(endpoint) ?? [])
+      others
+        .filter((endpoint) => endpoint.relayed === relayed)
+        .flatMap((endpoint) => udpEndpointOf(endpoint) ?? [])
+        .filter(this.#parts.reaches)
     const [direct, relays] = [sockets(false), expected === undefined ? [] : sockets(true)]
     if (direct.length + relays.length === 0) {
       if (others.length < endpoints.length) throw new LinkError('self', 'This node was told to dial itself.')

@@ -46,6 +46,8 @@ export interface UdpLinksParts {
   readonly listening: () => readonly UdpEndpoint[]
   /** Where others reach this node besides, such as `/ip4/192.0.2.1/udp/4001` (a public address with port forwarding). */
   readonly announce: readonly string[]
+  /** Whether the sockets can send there, which may be of one address family; undefined: anywhere. */
+  readonly reaches?: (to: UdpEndpoint) => boolean
   /** What others name and may be dialled. */
   readonly rules: DialRules
   readonly clock: Clock
@@ -99,6 +101,7 @@ export class UdpLinks implements LinkLayer {
     this.#outer = new OuterEndpoints(parts.listening)
     this.#dialer = new UdpDialer({
       ...{ self: this.self, clock: parts.clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays },
+      reaches: parts.reaches ?? (() => true),
       linkTo: (session) => this.#linkToRelay(session),
     })
   }

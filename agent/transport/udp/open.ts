@@ -51,6 +51,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         ? []
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
+    const reaches = (to: UdpEndpoint) => [...sockets.values()].some(({ isIp6 }) => isIp6 === to.startsWith('['))
     const ownRules = () =>
       new DialRules({
         hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
@@ -58,7 +59,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         clock,
       })
     const { rules = ownRules() } = options
-    return new UdpLinks({ identity, socket, ringKey, listening, announce, rules, clock, random, drops })
+    return new UdpLinks({ identity, socket, ringKey, listening, announce, reaches, rules, clock, random, drops })
   } catch (error) {
     for (const socket of sockets.values()) socket.close()
     throw error

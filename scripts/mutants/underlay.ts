@@ -107,6 +107,20 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['overlay/connector.test.ts'],
   },
   {
+    name: 'a copy of a node takes its session at once',
+    file: 'agent/underlay/sessions.ts',
+    from: 'if (former.remote === session.remote) {',
+    to: 'if (former !== session) {',
+    tests: ['underlay/sessions.test.ts'],
+  },
+  {
+    name: 'an endpoint that a user gave is dialled over TCP alone',
+    file: 'agent/transport/either-links.ts',
+    from: "const [udp, tcp] = [over('udp', given), over('tcp', given)]",
+    to: "const [udp, tcp] = [given.carrier === 'udp' ? given : undefined, over('tcp', given)]",
+    tests: ['transport/either-links.test.ts'],
+  },
+  {
     name: 'a node carries for others without bound',
     file: 'agent/underlay/relay-socket.ts',
     from: 'if (!this.#affords(back, datagram.length))',

@@ -12,6 +12,7 @@ import { createIdentity } from '../../agent/transport/identity.ts'
 import { listenFailure } from '../../agent/transport/listen-failure.ts'
 import { type NodeLinks, type OpenLinksOptions, openLinks } from '../../agent/transport/open-links.ts'
 import { openUdpLinks } from '../../agent/transport/udp/open.ts'
+import { contactOf } from './link-layer.suite.ts'
 
 describe('a node that opens its links', () => {
   const opened: NodeLinks[] = []
@@ -89,6 +90,14 @@ describe('a node that opens its links', () => {
     assert.deepEqual(a.either.endpoints(), [])
     const link = await a.either.dialEndpoint(b.either.endpoints()[1]!)
     assert.match(link.remote, /\/udp\//)
+  })
+
+  test('dials the loopback on the word of others over both once a user gave it, whichever answered', async () => {
+    const [a, b] = [await open({ listen: ['/ip4/0.0.0.0/tcp/0'] }), await open({})]
+    const contact = contactOf(b.either)
+    await assert.rejects(a.either.dial(contact))
+    assert.match((await a.either.dialEndpoint(contact.endpoints[1]!)).remote, /\/udp\//)
+    assert.match((await a.tcp.dial(contact)).remote, /\/tcp\//)
   })
 
   test('takes another port when UDP cannot have the one that TCP got', async () => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -143,6 +146,18 @@ describe('bad input to wow up: one sentence, exit code 2, nothing written', { co
     await refused(up(state, '--listen', '0.0.0.0:4001'), { home }, 'BAD_LISTEN_ADDRESS', /listen/)
     assert.ok(!existsSync(state))
   })
+
+  for (const kind of ['udp', 'tcp'] as const) {
+    test(`a port that another program has over ${kind}`, async (t) => {
+      const { home, state } = room()
+      const server = kind === 'tcp' ? createServer().listen(0, '127.0.0.1') : createSocket('udp4').bind(0, '127.0.0.1')
+      t.after(() => server.close())
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const message = new RegExp(`^wow: listen: .*/${kind}/${port} \\(another program listens there\\)`)
+      await refused(up(state, '--listen', `/ip4/127.0.0.1/tcp/${port}`), { home }, 'LISTEN_FAILED', message)
+    })
+  }
 
   test('a tap name that is taken', needsRoot, async () => {
     const { home, state } = room()

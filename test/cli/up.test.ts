@@ -89,6 +89,7 @@ describe('wow up without a token', () => {
     await guest.phase('ready')
     const [peer] = (await ask('peers', guest.state)).answer
     assert.equal(peer.address, (await ask('status', host.state)).answer.address)
+    assert.equal(peer.remote, at.replace('/tcp/', '/udp/').replace(/\/p2p\/.*/, ''))
     assert.equal(await guest.stop('SIGTERM'), 0)
     assert.ok(JSON.parse(readFileSync(join(guest.state, 'peers.json'), 'utf8')).peers.includes(at))
 

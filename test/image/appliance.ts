@@ -31,6 +31,12 @@ export class TestAppliance {
     this.dist = join(distFolder, id)
   }
 
+  /** What a node without the secret needs to be linked with the copies. */
+  get ringKey(): string {
+    const argv = [agentBundle, 'namespace', 'ring-key', this.id]
+    return execFileSync(process.execPath, argv, { env: this.env, encoding: 'utf8' }).trim()
+  }
+
   /** Runs a script of scripts/ as make does; its progress goes to the test's standard error. */
   run(script: string, variables: Readonly<Record<string, string>>): void {
     execFileSync(process.execPath, ['--import', 'tsx', inRoot('scripts', script)], {

@@ -37,10 +37,10 @@ export class Site {
     this.#namespace = namespace
   }
 
-  /** Starts the agent at BOOTSTRAP. */
-  startBootstrap({ scratch }: TestAppliance): void {
+  /** Starts a plain node of the appliance's ring at BOOTSTRAP. */
+  startBootstrap({ scratch, ringKey }: TestAppliance): void {
     const [wow, ...first] = this.#namespace.wow
-    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--listen', BOOTSTRAP]
+    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--listen', BOOTSTRAP, '--ring-key', ringKey]
     const agent = this.#namespace.spawn(wow, [...first, ...up])
     agent.stdout.resume()
     agent.stderr.resume()

@@ -26,7 +26,6 @@ import { SystemRandom } from '../core/random.ts'
 import { type MachineFacts, machineFacts, machineFingerprint } from '../host/machine.ts'
 import { MAX_REMEMBERED } from '../host/state-folder.ts'
 import { giveBackMemory } from '../native/memory.ts'
-import type { EarlyTap } from '../net/tap/early-tap.ts'
 import { formatAddress } from '../overlay/address.ts'
 import { type LoadedIdentity, loadOrCreateIdentity } from '../transport/identity.ts'
 import { VERSION } from '../version.ts'
@@ -55,7 +54,7 @@ export class Agent {
   readonly #timers: Timer[] = []
   #control: ControlServer | undefined
   #identity: LoadedIdentity | undefined
-  #tap: EarlyTap | undefined
+  #tap: ReturnType<typeof openTap> | undefined
   #node: OverlayNode | undefined
   #member: Member | undefined
   /** Of a member without a tap; a `Member` has its own. */
@@ -135,15 +134,16 @@ export class Agent {
     const mtu = this.#config.mtu ?? membership.token.signed.record.mtu
     const onGone = (code: string) => this.#break(tapGone(name, code))
     this.#tap = openTap({ name, mtu, node: identity.address, onGone })
-    this.#phases.reach('tap', { name, mac: this.#tap.mac, mtu: this.#tap.mtu })
+    this.#phases.reach('tap', { name, mac: this.#tap.tap.mac, mtu: this.#tap.tap.mtu })
   }
 
   async #listen(identity: LoadedIdentity): Promise<OverlayNode> {
     const { announce, mdns } = this.#config
     const world = { log: this.#log, clock: this.#clock, random: this.#random }
     const common = { identity, announce, mdns, ringKey: this.#plan.ringKey, ...world }
+    const hiddenInterfaces = this.#tap === undefined ? [] : [this.#tap.tap.name]
     const open = (listen: readonly string[]) =>
-      OverlayNode.open({ ...common, listen, hiddenInterfaces: this.#tap === undefined ? [] : [this.#tap.name] })
+      OverlayNode.open({ ...common, listen, hiddenInterfaces, lanes: this.#tap?.lanes })
     const node = await this.#openSomewhere(open)
     this.#node = node
     node.ring.onTwin = () => this.#becomeAnother()
@@ -151,8 +151,8 @@ export class Agent {
     if (this.#tap !== undefined && membership !== undefined) {
       this.#member = new Member({
         ...common,
+        ...this.#tap,
         node,
-        tap: this.#tap,
         membership,
         phases: this.#phases,
         onLost: this.#config.onLost,
@@ -235,7 +235,7 @@ export class Agent {
     if (this.#node !== undefined) this.#remember(this.#node)
     await this.#member?.stop()
     this.#record?.stop()
-    if (this.#member === undefined) this.#tap?.close()
+    if (this.#member === undefined) this.#tap?.tap.close()
     await this.#node?.stop()
     await this.#control?.stop()
     this.#plan.state.release()

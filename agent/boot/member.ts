@@ -15,6 +15,8 @@ import type { Random } from '../core/random.ts'
 import { wakeClient } from '../host/wake-client.ts'
 import { LeaseManager } from '../lease/lease-manager.ts'
 import { reservedOf } from '../namespace/record.ts'
+import type { Lanes } from '../native/lanes.ts'
+import { FastPath } from '../net/lane/fast-path.ts'
 import { VirtualNetwork } from '../net/network.ts'
 import { EarlyTap } from '../net/tap/early-tap.ts'
 import { KernelTap } from '../net/tap/kernel-tap.ts'
@@ -26,6 +28,8 @@ import { RecordDuty } from './record-duty.ts'
 export interface MemberParts {
   readonly node: OverlayNode
   readonly tap: EarlyTap
+  /** The tables of the tap's fast path, which the node's UDP sockets have, too. */
+  readonly lanes: Lanes
   readonly membership: Membership
   readonly phases: Phases
   /** undefined: no pool. */
@@ -48,11 +52,11 @@ export function openTap(options: {
   mtu: number | undefined
   node: Address
   onGone: (code: string) => void
-}): EarlyTap {
+}): { tap: EarlyTap; lanes: Lanes } {
   const { name, mtu, node, onGone } = options
   const tap = KernelTap.open({ name, mac: macOf(node), ...(mtu === undefined ? {} : { mtu }) })
   tap.onGone = onGone
-  return new EarlyTap(tap)
+  return { tap: new EarlyTap(tap), lanes: tap.lanes }
 }
 
 /** Unicast, locally administered (IEEE 802). */
@@ -97,6 +101,10 @@ export class Member {
       leases: this.#leases,
       pool,
       leaseMs,
+      fast: new FastPath({
+        ...{ tables: parts.lanes, paths: node.paths, leases: this.#leases, vigil: node.ring.vigil },
+        ...{ clock, random },
+      }),
       ...(domain === undefined ? {} : { domain }),
     })
     this.#network.onBound = ({ lease, tried }) => {

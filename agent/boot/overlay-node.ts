@@ -10,6 +10,7 @@ import { Ring } from '../overlay/ring.ts'
 import type { EitherLinks } from '../transport/either-links.ts'
 import { lastingEndpoints } from '../transport/lasting-endpoints.ts'
 import { type NodeLinks, type OpenLinksOptions, openLinks } from '../transport/open-links.ts'
+import type { Paths } from '../underlay/paths.ts'
 
 export class OverlayNode {
   readonly links: EitherLinks
@@ -51,6 +52,11 @@ export class OverlayNode {
   lastingEndpoints(): string[] {
     const { rules } = this.#kinds.tcp
     return this.ring.contacts().flatMap(({ endpoints }) => lastingEndpoints(endpoints, rules))
+  }
+
+  /** Where UDP datagrams reach other nodes. */
+  get paths(): Paths {
+    return this.#kinds.udp.paths
   }
 
   linkFacts(): LinkFacts {

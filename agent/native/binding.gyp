@@ -2,8 +2,26 @@
   "targets": [
     {
       "target_name": "tap",
-      "sources": ["tap.c", "frames.c", "interface.c", "memory.c"],
-      "cflags": ["-O2", "-Wall", "-Wextra", "-fvisibility=hidden"],
+      "sources": [
+        "addon.c",
+        "decisions.c",
+        "inbound.c",
+        "interface.c",
+        "ip-table.c",
+        "joiner.c",
+        "lanes.c",
+        "mailbox.c",
+        "memory.c",
+        "outbound.c",
+        "packet.c",
+        "reader.c",
+        "record.c",
+        "segment.c",
+        "tap.c",
+        "train.c",
+        "udp.c"
+      ],
+      "cflags": ["-O2", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"]
     }
   ]

@@ -65,3 +65,19 @@ export const WINDOW_TARGET_MS = 100
 export const WINDOW_BASE_LIFE_MS = 60_000
 /** Data is acknowledged each time this many bytes have arrived. */
 export const ACK_BYTES = 32 * 1024
+
+/** How often the fast path's tables are brought in line with the leases, ms: well below `ABSENT_AFTER_MS`. */
+export const PERMIT_PERIOD_MS = 300
+/** The longest packet that goes in one record on any path: a UDP datagram of 1,232 bytes fits 1,280 of IPv6. */
+export const SAFE_PACKET = 1_202
+/** A lane's keys are renewed when they are so old, ms, or have sealed so many records (NIST SP 800-38D allows 2^32). */
+export const LANE_KEYS_MS = 600_000
+export const LANE_KEYS_RECORDS = 2 ** 28
+/** How long records under a lane's former keys are opened, ms. */
+export const FORMER_LANE_MS = 10_000
+/** An offer of a lane is repeated after this, ms; one is lost when the link is full. */
+export const LANE_OFFER_AGAIN_MS = 2_000
+/** How often a lane in use is probed, ms; how often with a record of full length; and the silence after which it is left. */
+export const PROBE_MS = 1_000
+export const PROBE_LENGTH_MS = 15_000
+export const LANE_SILENCE_MS = 2_500

@@ -21,6 +21,7 @@ import type { Overlay } from '../overlay/overlay.ts'
 import { ArpResponder } from './arp-responder.ts'
 import { AGENT_MAC } from './constants.ts'
 import { Inbound } from './inbound.ts'
+import type { FastPath } from './lane/fast-path.ts'
 import { Resolver } from './resolver.ts'
 import { Switch } from './switch.ts'
 import type { TapDevice } from './tap/tap-device.ts'
@@ -49,6 +50,8 @@ export interface VirtualNetworkParts {
   readonly leaseMs?: number
   /** DNS domain told to clients. */
   readonly domain?: string
+  /** Past JavaScript, over UDP; undefined: all packets take the overlay's links. */
+  readonly fast?: FastPath
   readonly log?: Log
 }
 
@@ -76,7 +79,9 @@ export class VirtualNetwork {
     const writer = new TapWriter({ tap, counters, mac: AGENT_MAC })
     const resolver = new Resolver({ dht, keys, clock, counters })
     const carrier: Carrier = new LinkCarrier(overlay)
-    const tunnels = new Tunnels({ self: overlay.self, carrier, resolver, keys, clock, random, counters })
+    const { fast } = parts
+    const ground = { self: overlay.self, keys, clock, random, counters, mtu: tap.mtu }
+    const tunnels = new Tunnels({ ...ground, carrier, resolver, fast })
     const inbound = new Inbound({ pool, mtu: tap.mtu, leases, resolver, writer, clock, counters, tunnels })
     const dhcp = new DhcpServer({
       leases,
@@ -108,12 +113,14 @@ export class VirtualNetwork {
     }
     leases.onLost = (lease) => this.#lost(lease)
     this.#tunnels.start()
+    this.#parts.fast?.start()
   }
 
   /** Leaves the tap open: it belongs to its creator. */
   stop(): void {
     this.#running = false
     this.#carrierTimer?.cancel()
+    this.#parts.fast?.stop()
     this.#tunnels.stop()
     this.#dhcp.stop()
   }
@@ -156,7 +163,7 @@ export class VirtualNetwork {
 
   /** Frames and packets counted by their fate; `drop-*` names the reason. */
   counters(): Record<string, number> {
-    return this.#counters.snapshot()
+    return { ...this.#counters.snapshot(), ...this.#parts.fast?.tables.statistics() }
   }
 
   /**
@@ -168,6 +175,7 @@ export class VirtualNetwork {
     this.#log.warn('a lease was lost to another node', { ip: formatIp4(lease.ip), mac: lease.mac })
     this.#counters.add('lease-lost')
     this.#lostLeases.set(lease.client, lease)
+    this.#parts.fast?.review()
     this.#dhcp.leaseLost(lease)
     const { tap, clock } = this.#parts
     if (lease.mac === tap.mac) this.#removeAddress(lease.ip)

@@ -46,9 +46,21 @@ export class Resolver {
   readonly #parts: ResolverParts
   readonly #entries = new Map<Ip4, Entry>()
   #running = 0
+  #onChange: (ip: Ip4) => void = () => {}
 
   constructor(parts: ResolverParts) {
     this.#parts = parts
+  }
+
+  /** What is believed of an address's owner has changed. */
+  set onChange(handler: (ip: Ip4) => void) {
+    this.#onChange = handler
+  }
+
+  /** The owner if it is known now. */
+  believed(ip: Ip4): Address | undefined {
+    const entry = this.#entries.get(ip)
+    return entry !== undefined && this.#parts.clock.now() < entry.expiresAt ? entry.owner : undefined
   }
 
   /** The owner if it is known now; refreshes it in the background when its time is nearly up. */
@@ -86,14 +98,16 @@ export class Resolver {
     entry.owner = undefined
     entry.expiresAt = 0
     entry.rejected = { owner, until: this.#parts.clock.now() + NEGATIVE_TTL_MS }
+    this.#onChange(ip)
   }
 
   /** Forgets every address of a node that cannot be reached; the DHT may still rightly point to it. */
   forget(owner: Address): void {
-    for (const entry of this.#entries.values()) {
+    for (const [ip, entry] of this.#entries) {
       if (entry.owner !== owner) continue
       entry.owner = undefined
       entry.expiresAt = 0
+      this.#onChange(ip)
     }
   }
 
@@ -138,12 +152,15 @@ export class Resolver {
     if (best === undefined || best.owner === rejected) {
       entry.owner = undefined
       entry.expiresAt = now + NEGATIVE_TTL_MS
+      this.#onChange(ip)
       return undefined
     }
     const ttl = Math.min(POSITIVE_TTL_MS, best.ttlMs)
+    const isNews = entry.owner !== best.owner
     entry.owner = best.owner
     entry.refreshAt = now + ttl * REFRESH_AT
     entry.expiresAt = now + ttl
+    if (isNews) this.#onChange(ip)
     return best.owner
   }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import { codeOf, InputError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
+import type { Lanes } from '../native/lanes.ts'
 import { MAX_PORT_PAIRS } from './constants.ts'
 import { resolved } from './dial-rules.ts'
 import { EitherLinks } from './either-links.ts'
@@ -31,6 +32,8 @@ export interface OpenLinksOptions {
   readonly ringKey: Uint8Array | undefined
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
+  /** Tables of a fast path; see `UdpLinksOptions`. */
+  readonly lanes?: Lanes | undefined
   readonly log: Log
   readonly clock: Clock
   readonly random: Random

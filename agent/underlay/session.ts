@@ -36,6 +36,8 @@ export interface Session {
   readonly maxPayload: number
   /** Seals one payload into one datagram; it may be lost. */
   send(kind: PayloadKind, payload: Uint8Array): void
+  /** Something authentic of the peer came from there, outside this session: asks whether the peer has moved. */
+  heardFrom(endpoint: UdpEndpoint): void
   close(): void
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void)
   /** `remote` changed. */
@@ -99,6 +101,10 @@ export class NodeSession implements Session {
     if (this.#ended) return
     if (payload.length > this.maxPayload) this.#ground.counters.drop('long-payload')
     else this.#send(kind, payload)
+  }
+
+  heardFrom(endpoint: UdpEndpoint): void {
+    if (!this.#ended) this.#whereabouts.heard(endpoint, MAX_DATAGRAM)
   }
 
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void) {

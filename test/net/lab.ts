@@ -2,6 +2,7 @@
 
 import { type Cidr, type Ip4, type Mac, parseCidr, parseIp4 } from '../../agent/core/ip.ts'
 import { deriveKeys, type NamespaceKeys } from '../../agent/namespace/keys.ts'
+import type { FastPath } from '../../agent/net/lane/fast-path.ts'
 import { VirtualNetwork } from '../../agent/net/network.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
@@ -37,7 +38,13 @@ export class Lab {
   /** A node with its tap, and one client with a lease behind it. */
   host(
     address: string,
-    options: { keys?: NamespaceKeys; node?: bigint; mtu?: number; leaseKeys?: NamespaceKeys } = {},
+    options: {
+      keys?: NamespaceKeys
+      node?: bigint
+      mtu?: number
+      leaseKeys?: NamespaceKeys
+      fast?: (leases: MemoryLeases) => FastPath
+    } = {},
   ): Host {
     this.#made++
     const keys = options.keys ?? this.keys
@@ -55,7 +62,9 @@ export class Lab {
       taken,
     })
     leases.grant(ip(address), mac)
-    const network = new VirtualNetwork({ tap, overlay, dht, leases, pool: POOL, keys, clock, random })
+    const fast = options.fast?.(leases)
+    const parts = { tap, overlay, dht, leases, pool: POOL, keys, clock, random }
+    const network = new VirtualNetwork({ ...parts, ...(fast && { fast }) })
     network.start()
     return { tap, leases, overlay, network, ip: ip(address), mac }
   }

@@ -45,6 +45,7 @@ function sessionTo(node: Node, from: Address): Session {
       assert.equal(kind, 'datagram')
       node.socket.receive(from, payload)
     },
+    heardFrom: () => {},
     close: () => {},
     onPayload: () => {},
     onMoved: () => {},

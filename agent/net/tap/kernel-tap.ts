@@ -10,6 +10,9 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { codeOf, InputError, messageOf } from '../../core/errors.ts'
 import { type Ip4, type Mac, macBytes, macFromBytes } from '../../core/ip.ts'
 import { addon } from '../../native/addon.ts'
+import { Lanes } from '../../native/lanes.ts'
+import { eachMessage, type Mailbox } from '../../native/mail.ts'
+import { AGENT_MAC } from '../constants.ts'
 import type { TapDevice } from './tap-device.ts'
 
 const TUN = '/dev/net/tun'
@@ -21,19 +24,19 @@ const MAX_MTU = 65_521
 /** CAP_NET_ADMIN's bit in /proc/self/status (linux/capability.h). */
 const CAP_NET_ADMIN = 12n
 
-interface Opened {
+interface Opened extends Mailbox {
   readonly handle: object
   readonly mac: Uint8Array
-  readonly frames: ArrayBuffer
-  readonly places: Uint32Array
+  readonly offloads: number
 }
 
 interface Addon {
-  open(
+  openTap(
+    lanes: object,
     name: string,
     mtu: number,
     mac: Uint8Array | undefined,
-    onBatch: (count: number) => void,
+    onMail: (half: number, count: number) => void,
     onGone: (code: string) => void,
   ): Opened
   write(handle: object, frame: Uint8Array): boolean
@@ -51,14 +54,18 @@ export interface TapOptions {
   readonly mac?: Mac
 }
 
+/** What the kernel leaves to the tap's reader: long packets uncut, checksums unfinished. */
+const OFFLOADS = ['none', 'tcp', 'tcp-udp'] as const
+
 export class KernelTap implements TapDevice {
   readonly name: string
   readonly mac: Mac
   readonly mtu: number
+  readonly offloads: (typeof OFFLOADS)[number]
+  /** The tables by which packets go past JavaScript; while they are empty, all frames come here. */
+  readonly lanes: Lanes
   readonly #addon: Addon
-  readonly #handle: object
-  readonly #frames: ArrayBuffer
-  readonly #places: Uint32Array
+  readonly #opened: Opened
   #onFrames: (frames: readonly Uint8Array[]) => void = () => {}
   #onGone: (code: string) => void = () => {}
 
@@ -73,22 +80,23 @@ export class KernelTap implements TapDevice {
     this.mtu = options.mtu ?? DEFAULT_MTU
     this.#addon = addon
     const mac = options.mac === undefined ? undefined : macBytes(options.mac)
+    this.lanes = new Lanes(AGENT_MAC)
     let opened: Opened
     try {
-      opened = addon.open(
+      opened = addon.openTap(
+        this.lanes.handle,
         this.name,
         this.mtu,
         mac,
-        (count) => this.#deliver(count),
+        (half, count) => this.#deliver(half, count),
         (code) => this.#onGone(code),
       )
     } catch (error) {
       throw explain(options.name, error)
     }
-    this.#handle = opened.handle
-    this.#frames = opened.frames
-    this.#places = opened.places
+    this.#opened = opened
     this.mac = macFromBytes(opened.mac)
+    this.offloads = OFFLOADS[opened.offloads] ?? 'none'
   }
 
   set onFrames(handler: (frames: readonly Uint8Array[]) => void) {
@@ -101,26 +109,24 @@ export class KernelTap implements TapDevice {
   }
 
   write(frame: Uint8Array): boolean {
-    return this.#addon.write(this.#handle, frame)
+    return this.#addon.write(this.#opened.handle, frame)
   }
 
   setCarrier(on: boolean): void {
-    this.#addon.setCarrier(this.#handle, on)
+    this.#addon.setCarrier(this.#opened.handle, on)
   }
 
   removeAddress(ip: Ip4): void {
-    this.#addon.removeAddress(this.#handle, ip)
+    this.#addon.removeAddress(this.#opened.handle, ip)
   }
 
   close(): void {
-    this.#addon.close(this.#handle)
+    this.#addon.close(this.#opened.handle)
   }
 
-  #deliver(count: number): void {
+  #deliver(half: number, count: number): void {
     const frames: Uint8Array[] = []
-    for (let i = 0; i < count; i++) {
-      frames.push(new Uint8Array(this.#frames, this.#places[2 * i], this.#places[2 * i + 1]))
-    }
+    eachMessage(this.#opened, half, count, (_, frame) => frames.push(frame))
     this.#onFrames(frames)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What carries datagrams between two nodes. There is one today: the overlay's own link (libp2p, direct or relayed). The
- * interface leaves room for faster ones: `Tunnels` knows nothing else of its carrier.
+ * What carries a tunnel's messages between two nodes, and its packets while there is no lane (../lane/lane.ts): the overlay's
+ * own link, direct or relayed, over UDP or TCP. `Tunnels` knows nothing else of it.
  */
 
 import type { Address } from '../../overlay/address.ts'
@@ -20,7 +20,7 @@ export interface Carrier {
 }
 
 export class LinkCarrier implements Carrier {
-  readonly name = 'libp2p'
+  readonly name = 'link'
   readonly #overlay: Overlay
   #onDown: (peer: Address) => void = () => {}
 

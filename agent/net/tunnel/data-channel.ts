@@ -93,6 +93,11 @@ export class DataChannel {
     this.#batch.clear()
   }
 
+  /** A packet went to the peer another way. */
+  used(): void {
+    this.#lastSent = this.#parts.clock.now()
+  }
+
   /** A message of this session or the one before it came. */
   heard(): void {
     this.#lastHeard = this.#parts.clock.now()

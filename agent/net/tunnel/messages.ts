@@ -8,10 +8,11 @@
  */
 
 import { EMPTY, equal, hmac, sha256, utf8 } from '../../core/bytes.ts'
-import { type Codec, type Decoded, decode, encode, fixed, struct, u32, u48, union } from '../../core/codec.ts'
+import { type Codec, type Decoded, decode, encode, fixed, struct, u16, u32, u48, union } from '../../core/codec.ts'
 import type { Ip4 } from '../../core/ip.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
 import { type Address, addressCodec } from '../../overlay/address.ts'
+import { LANE_NONCE_BYTES } from '../lane/lane-keys.ts'
 
 export const NONCE_BYTES = 16
 const PROOF_BYTES = 32
@@ -25,6 +26,7 @@ const rest: Codec<Uint8Array> = {
 const nonce = fixed(NONCE_BYTES)
 const proof = fixed(PROOF_BYTES)
 const ip4 = u32 as Codec<Ip4>
+const laneNonce = fixed(LANE_NONCE_BYTES)
 
 /** Everything after the tag. */
 export const tunnelMessageCodec = union({
@@ -42,6 +44,14 @@ export const tunnelMessageCodec = union({
   pong: struct({ session: u32, at: u48, received: u48 }),
   /** `received`: total bytes of this session's data messages that arrived. */
   ack: struct({ session: u32, received: u48 }),
+  /** The sender takes sealed records of a lane under `index`; see ../lane/lane.ts. */
+  laneOffer: struct({ session: u32, index: u32, nonce: laneNonce }),
+  /** So does the other end; `yours`: the index offered. */
+  laneAnswer: struct({ session: u32, yours: u32, index: u32, nonce: laneNonce }),
+  /** The answer came; `index`: the one that answered. */
+  laneReady: struct({ session: u32, index: u32 }),
+  /** A probe as long as a packet of `length` bytes came; `index`: the lane's at the end that took it. */
+  laneProbed: struct({ session: u32, index: u32, length: u16 }),
 })
 const datagram = struct({ tag: fixed(TAG_BYTES), message: tunnelMessageCodec })
 

@@ -8,11 +8,8 @@
 
 import { Backoff } from '../../core/backoff.ts'
 import { equal } from '../../core/bytes.ts'
-import type { Clock, Timer } from '../../core/clock.ts'
-import type { Counters } from '../../core/counters.ts'
-import type { Random } from '../../core/random.ts'
+import type { Timer } from '../../core/clock.ts'
 import { Throttle } from '../../core/throttle.ts'
-import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
 import {
   BACKOFF_MAX_MS,
@@ -25,22 +22,11 @@ import {
   REFUSED_BACKOFF_MS,
 } from '../constants.ts'
 import { HoldQueue } from '../hold-queue.ts'
-import type { Carrier } from './carrier.ts'
+import { Lane } from '../lane/lane.ts'
 import { DataChannel } from './data-channel.ts'
 import { confirmWelcome, type HandshakeParts, Responder } from './handshake.ts'
 import { encodeMessage, NONCE_BYTES, type TunnelMessage } from './messages.ts'
-
-export interface TunnelParts {
-  readonly self: Address
-  readonly keys: NamespaceKeys
-  readonly tag: Uint8Array
-  readonly carrier: Carrier
-  readonly clock: Clock
-  readonly random: Random
-  readonly counters: Counters
-  /** The peer cannot be reached now, or failed to prove membership. */
-  readonly onUnreachable: (peer: Address) => void
-}
+import type { TunnelParts } from './tunnel-parts.ts'
 
 /** `idle`: nothing in progress; `linking`: the carrier opens a way; `greeting`: hello sent; `open`: both proved. */
 type Phase =
@@ -54,6 +40,7 @@ export class Tunnel {
   readonly #parts: TunnelParts
   readonly #held: HoldQueue
   readonly #data: DataChannel
+  readonly #lane: Lane | undefined
   #phase: Phase = { name: 'idle' }
   /** The session before this one: its data may still be in flight. */
   #previousId: number | undefined
@@ -77,6 +64,15 @@ export class Tunnel {
     this.#complaints = new Throttle(clock, COMPLAINT_MS)
     this.#handshake = { self: parts.self, peer, keys: parts.keys, random: parts.random }
     this.#responder = new Responder(this.#handshake)
+    const { fast, onPacket, onLane } = parts
+    this.#lane =
+      fast &&
+      new Lane({
+        ...{ ...parts, peer, fast },
+        send: (message) => this.#send(message),
+        onPacket: (packet) => onPacket(peer, packet),
+        onChange: onLane,
+      })
   }
 
   get isOpen(): boolean {
@@ -88,8 +84,14 @@ export class Tunnel {
     return this.#data.rttMs
   }
 
+  /** What packets take now. */
   get carrier(): string {
-    return this.#parts.carrier.name
+    return this.lane === undefined ? this.#parts.carrier.name : 'udp'
+  }
+
+  /** This node's index of the lane that packets take; undefined: they take the carrier. */
+  get lane(): number | undefined {
+    return this.#lane?.index
   }
 
   /** See `DataChannel.lastUsed`. */
@@ -103,6 +105,10 @@ export class Tunnel {
   append(packet: Uint8Array): boolean {
     if (this.#phase.name !== 'open') {
       this.#hold(packet)
+      return false
+    }
+    if (this.#lane?.send(packet) === true) {
+      this.#data.used()
       return false
     }
     return this.#data.append(packet)
@@ -179,10 +185,12 @@ export class Tunnel {
     this.#parts.onUnreachable(this.peer)
   }
 
-  #open(id: number): void {
+  /** `began`: this end began the handshake. */
+  #open(id: number, began: boolean): void {
     if (this.#phase.name === 'open') this.#previousId = this.#phase.id
     this.#data.open(id)
     this.#enter({ name: 'open', id })
+    this.#lane?.open(id, began)
     this.#responder.forget()
     this.#backoff.reset()
     this.#notBefore = 0
@@ -218,6 +226,12 @@ export class Tunnel {
         return undefined
       case 'ack':
         if (this.#isCurrent(message.session)) this.#data.onAck(message.received)
+        return undefined
+      case 'laneOffer':
+      case 'laneAnswer':
+      case 'laneReady':
+      case 'laneProbed':
+        if (this.#isCurrent(message.session)) this.#lane?.receive(message)
         return undefined
       case 'notMine':
         return undefined // `Tunnels` handles it: it concerns an address, not the session.
@@ -264,12 +278,12 @@ export class Tunnel {
     }
     this.#data.measured(this.#parts.clock.now() - sentAt)
     this.#send(confirm)
-    this.#open(confirm.session)
+    this.#open(confirm.session, true)
   }
 
   #onConfirm(confirm: Extract<TunnelMessage, { kind: 'confirm' }>): void {
     const verdict = this.#responder.judge(confirm)
-    if (verdict === 'proven') this.#open(confirm.session)
+    if (verdict === 'proven') this.#open(confirm.session, false)
     if (verdict === 'refused') this.#parts.counters.add('handshake-refused')
   }
 
@@ -289,8 +303,12 @@ export class Tunnel {
 
   /** Called about twice per heartbeat: pings while packets flow, and gives up on a silent peer. */
   tick(): void {
+    const flow = this.#lane?.tick()
+    if (flow?.sent === true) this.#data.used()
+    if (flow?.got === true) this.#data.heard()
     if (this.#phase.name !== 'open' || this.#data.beat() === 'well') return
     this.#data.drop()
+    this.#lane?.close()
     this.#fail('peer-silent')
   }
 
@@ -298,6 +316,7 @@ export class Tunnel {
   down(): void {
     if (this.#phase.name === 'linking') return // Another way is being opened already.
     this.#data.drop()
+    this.#lane?.close()
     this.#responder.forget()
     // A new link may begin a handshake at once.
     this.#handshakes.reset()
@@ -315,6 +334,7 @@ export class Tunnel {
     this.#enter({ name: 'idle' })
     this.#held.drop('stopped')
     this.#data.drop()
+    this.#lane?.close()
   }
 
   /** Throttled: a stranger must not make us talk much. */

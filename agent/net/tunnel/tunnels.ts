@@ -15,6 +15,8 @@ import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
 import { HEARTBEAT_MS, TUNNEL_IDLE_MS, TUNNELS } from '../constants.ts'
 import { HoldTable } from '../hold-table.ts'
+import type { FastPath } from '../lane/fast-path.ts'
+import { FastRoutes } from '../lane/fast-routes.ts'
 import type { Resolver } from '../resolver.ts'
 import type { Carrier } from './carrier.ts'
 import { decodeMessage, type TunnelMessage, tagOf } from './messages.ts'
@@ -49,6 +51,10 @@ export interface TunnelsParts {
   readonly clock: Clock
   readonly random: Random
   readonly counters: Counters
+  /** undefined: all packets take the carrier. */
+  readonly fast: FastPath | undefined
+  /** The longest packet of the tap, bytes. */
+  readonly mtu: number
 }
 
 export class Tunnels {
@@ -56,6 +62,7 @@ export class Tunnels {
   readonly #tag: Uint8Array
   readonly #tunnels = new Map<Address, Tunnel>()
   readonly #routes = new Map<Ip4, Route>()
+  readonly #fastRoutes: FastRoutes | undefined
   /** Packets whose destination is being looked up. */
   readonly #unresolved: HoldTable<Ip4, Address | undefined>
   readonly #dirty = new Set<Tunnel>()
@@ -68,6 +75,8 @@ export class Tunnels {
     this.#unresolved = new HoldTable(parts.clock, parts.counters)
     parts.carrier.onDatagram = (peer, datagram) => this.#receive(peer, datagram)
     parts.carrier.onDown = (peer) => this.#down(peer)
+    const { fast, resolver } = parts
+    this.#fastRoutes = fast && new FastRoutes({ tables: fast.tables, resolver })
   }
 
   /** A packet of a proven member, valid only during the call. Its header and addresses are not checked yet. */
@@ -84,6 +93,7 @@ export class Tunnels {
     this.#heartbeat?.cancel()
     this.#heartbeat = undefined
     for (const tunnel of this.#tunnels.values()) tunnel.close()
+    this.#fastRoutes?.clear()
     this.#unresolved.drop('stopped')
     this.#tunnels.clear()
     this.#routes.clear()
@@ -117,15 +127,18 @@ export class Tunnels {
   reports(): TunnelReport[] {
     return [...this.#routes.values()]
       .sort((a, b) => a.ip - b.ip)
-      .map(({ ip, tunnel, txBytes, rxBytes }) => ({
-        ip,
-        peer: tunnel.peer,
-        carrier: tunnel.carrier,
-        open: tunnel.isOpen,
-        rttMs: tunnel.rttMs,
-        txBytes,
-        rxBytes,
-      }))
+      .map(({ ip, tunnel, txBytes, rxBytes }) => {
+        const fast = this.#fastRoutes?.bytes(ip)
+        return {
+          ip,
+          peer: tunnel.peer,
+          carrier: tunnel.carrier,
+          open: tunnel.isOpen,
+          rttMs: tunnel.rttMs,
+          txBytes: txBytes + (fast?.sent ?? 0),
+          rxBytes: rxBytes + (fast?.got ?? 0),
+        }
+      })
   }
 
   // ---- out -------------------------------------------------------------------------------------------------------
@@ -159,7 +172,9 @@ export class Tunnels {
     })
   }
 
+  /** The address is believed to be the peer's. */
   #routeTo(tunnel: Tunnel, ip: Ip4): Route {
+    this.#fastRoutes?.set(ip, tunnel)
     const known = this.#routes.get(ip)
     if (known?.tunnel === tunnel) return known
     const route: Route = { ip, tunnel, txBytes: 0, rxBytes: 0 }
@@ -175,7 +190,7 @@ export class Tunnels {
       return undefined
     }
     const { self, keys, carrier, clock, random, counters, resolver } = this.#parts
-    const tunnel = new Tunnel(peer, {
+    const tunnel: Tunnel = new Tunnel(peer, {
       self,
       keys,
       tag: this.#tag,
@@ -183,7 +198,11 @@ export class Tunnels {
       clock,
       random,
       counters,
+      fast: this.#parts.fast,
+      mtu: this.#parts.mtu,
       onUnreachable: (lost) => resolver.forget(lost),
+      onPacket: (from, packet) => this.#onPacket(from, packet),
+      onLane: () => this.#fastRoutes?.laneChanged(tunnel),
     })
     this.#tunnels.set(peer, tunnel)
     return tunnel
@@ -226,6 +245,7 @@ export class Tunnels {
   }
 
   #tick(): void {
+    this.#fastRoutes?.review()
     const longAgo = this.#parts.clock.now() - TUNNEL_IDLE_MS
     for (const tunnel of this.#tunnels.values()) {
       tunnel.tick()
@@ -237,6 +257,10 @@ export class Tunnels {
     tunnel.close()
     this.#tunnels.delete(tunnel.peer)
     this.#dirty.delete(tunnel)
-    for (const [ip, route] of this.#routes) if (route.tunnel === tunnel) this.#routes.delete(ip)
+    for (const [ip, route] of this.#routes) {
+      if (route.tunnel !== tunnel) continue
+      this.#routes.delete(ip)
+      this.#fastRoutes?.forget(ip)
+    }
   }
 }

@@ -7,10 +7,11 @@
  */
 
 import { setMaxListeners } from 'node:events'
-import type { Clock, Timer } from '../../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import type { Random } from '../../core/random.ts'
+import { SpacedReview } from '../../core/spaced-review.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
@@ -35,6 +36,7 @@ import { TwinProof } from '../twin-proof.ts'
 import { UdpDialer } from './dialer.ts'
 import { UdpLink } from './link.ts'
 import { OuterEndpoints } from './outer-endpoints.ts'
+import { UdpPaths } from './paths.ts'
 import { UdpRelaySlots } from './relay-slots.ts'
 
 export interface UdpLinksParts {
@@ -54,10 +56,13 @@ export interface UdpLinksParts {
   readonly random: Random
   /** Dropped datagrams, by reason. */
   readonly drops: Counters
+  /** The socket that reaches an endpoint, for those who send beside the sessions; see `Paths`. */
+  readonly socketFor?: (endpoint: UdpEndpoint) => object | undefined
 }
 
 export class UdpLinks implements LinkLayer {
   readonly self: Address
+  readonly paths: UdpPaths
   readonly #parts: UdpLinksParts
   readonly #twin: TwinProof
   readonly #direct: Sessions
@@ -70,8 +75,7 @@ export class UdpLinks implements LinkLayer {
   /** What the peers were told. */
   #carries = false
   #told = ''
-  #toldAt = Number.NEGATIVE_INFINITY
-  #review: Timer | undefined
+  readonly #reach: SpacedReview
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
   #pending = 0
@@ -89,15 +93,14 @@ export class UdpLinks implements LinkLayer {
     setMaxListeners(0, this.#stopping.signal)
     this.#parts = parts
     this.#twin = new TwinProof(parts.identity)
+    const sessionWith = (peer: Address) => this.#sessionWith(peer)
+    this.paths = new UdpPaths({ sessionWith, socketFor: parts.socketFor ?? (() => undefined) })
     const ground = { ...parts, identity: keyPairOfNode(parts.identity) }
     this.#direct = new Sessions(ground)
-    this.#relays = new RelaySocket({
-      sessionWith: (peer) => this.#sessionWith(peer),
-      clock: parts.clock,
-      counters: parts.drops,
-    })
+    this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
     this.#relayed = new Sessions({ ...ground, socket: this.#relays })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
+    this.#reach = new SpacedReview(parts.clock, REACH_SPACING_MS, () => this.#spreadReach())
     this.#outer = new OuterEndpoints(parts.listening)
     this.#dialer = new UdpDialer({
       ...{ self: this.self, clock: parts.clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays },
@@ -201,7 +204,7 @@ export class UdpLinks implements LinkLayer {
 
   async #stop(): Promise<void> {
     this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
-    this.#review?.cancel()
+    this.#reach.stop()
     const open = [...this.#open]
     for (const link of open) link.close()
     await doneWithin(this.#parts.clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
@@ -277,8 +280,14 @@ export class UdpLinks implements LinkLayer {
     })
     this.#open.add(link)
     if (!isRelayed) {
-      session.onMoved = () => link.tell(this.#carries)
-      void link.opened.then(() => link.tell(this.#carries))
+      session.onMoved = () => {
+        link.tell(this.#carries)
+        this.paths.changed(link.peer)
+      }
+      void link.opened.then(() => {
+        link.tell(this.#carries)
+        this.paths.changed(link.peer)
+      })
     }
     void link.released.then(() => this.#released(link))
     return link
@@ -295,38 +304,24 @@ export class UdpLinks implements LinkLayer {
 
   #seenAt(link: UdpLink, endpoint: UdpEndpoint): void {
     this.#outer.note(link.peer, endpoint)
-    this.#reviewReach()
+    this.#reach.ask()
   }
 
-  /** Reviews now, or once `REACH_SPACING_MS` have passed since the last time that something was told. */
-  #reviewReach(): void {
-    const { clock } = this.#parts
-    if (this.#review !== undefined || this.#stopped !== undefined) return
-    const waitMs = this.#toldAt + REACH_SPACING_MS - clock.now()
-    if (waitMs <= 0) this.#spreadReach()
-    else {
-      this.#review = clock.after(waitMs, () => {
-        this.#review = undefined
-        this.#spreadReach()
-      })
-    }
-  }
-
-  /** Tells the owner and the peers when others can reach this node in another way than before. */
-  #spreadReach(): void {
+  /** Tells the owner and the peers when others can reach this node in another way than before. Returns whether it is so. */
+  #spreadReach(): boolean {
     const { mapping } = this.#outer
     this.#slots.review(this.#open, mapping === 'predictable' || mapping === 'random')
     const carries = this.#parts.announce.length > 0 || mapping === 'none'
-    if (carries !== this.#carries) {
+    const isNews = carries !== this.#carries
+    if (isNews) {
       this.#carries = carries
-      this.#toldAt = this.#parts.clock.now()
       for (const link of this.#open) if (!link.relayed) link.tell(carries)
     }
     const endpoints = this.endpoints().join()
-    if (endpoints === this.#told) return
+    if (endpoints === this.#told) return isNews
     this.#told = endpoints
-    this.#toldAt = this.#parts.clock.now()
     this.#endpointsHandler()
+    return true
   }
 
   #linkOn(session: Session): UdpLink | undefined {
@@ -341,7 +336,8 @@ export class UdpLinks implements LinkLayer {
   #released(link: UdpLink): void {
     this.#open.delete(link)
     if (!link.relayed && this.#sessionWith(link.peer) === undefined) this.#outer.forget(link.peer)
-    this.#reviewReach()
+    this.#reach.ask()
+    if (!link.relayed) this.paths.changed(link.peer)
     if (link.relayed || this.#sessionWith(link.peer) !== undefined) return
     for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
   }

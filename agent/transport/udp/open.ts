@@ -5,7 +5,9 @@ import { Counters } from '../../core/counters.ts'
 import { codeOf, InputError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Random } from '../../core/random.ts'
+import type { Lanes } from '../../native/lanes.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import { LaneSocket } from '../../underlay/lane-socket.ts'
 import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
 import { DialRules } from '../dial-rules.ts'
@@ -28,9 +30,14 @@ export interface UdpLinksOptions {
   readonly log: Log
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
+  /** Tables of a fast path: the sockets are the addon's then. */
+  readonly lanes?: Lanes | undefined
   /** Of the node's links over TCP, which learn what a user gives too; undefined: this layer's own. */
   readonly rules?: DialRules
 }
+
+/** `handle`: for the tables of a fast path. */
+type OpenSocket = (UdpSocket & { readonly handle?: undefined }) | LaneSocket
 
 /** A node that only dials needs a socket too. */
 const ANY_PORT = '/ip4/0.0.0.0/udp/0'
@@ -40,10 +47,10 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
   const { identity, clock, random, ringKey } = options
   const announce = options.announce.map((text) => parseListen(text, 'announce', 'udp').toString())
   const drops = new Counters()
-  const sockets = new Map<string, UdpSocket>()
+  const sockets = new Map<string, OpenSocket>()
   try {
     for (const text of options.listen.length > 0 ? options.listen : [ANY_PORT]) {
-      await open(text, sockets, drops, options.log)
+      await open(text, sockets, drops, options)
     }
     const machine = new MachineAddresses(options.hiddenInterfaces ?? [], clock)
     const listening = () =>
@@ -52,6 +59,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
     const reaches = (to: UdpEndpoint) => [...sockets.values()].some(({ isIp6 }) => isIp6 === to.startsWith('['))
+    const socketFor = socketsByFamily([...sockets.values()])
     const ownRules = () =>
       new DialRules({
         hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
@@ -59,7 +67,19 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         clock,
       })
     const { rules = ownRules() } = options
-    return new UdpLinks({ identity, socket, ringKey, listening, announce, reaches, rules, clock, random, drops })
+    return new UdpLinks({
+      identity,
+      socket,
+      ringKey,
+      listening,
+      announce,
+      reaches,
+      rules,
+      clock,
+      random,
+      drops,
+      socketFor,
+    })
   } catch (error) {
     for (const socket of sockets.values()) socket.close()
     throw error
@@ -67,7 +87,12 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
 }
 
 /** Adds the socket that listens at `text`. An IPv6 address on a machine without IPv6 is only a warning. */
-async function open(text: string, sockets: Map<string, UdpSocket>, drops: Counters, log: Log): Promise<void> {
+async function open(
+  text: string,
+  sockets: Map<string, OpenSocket>,
+  drops: Counters,
+  { lanes, log }: Pick<UdpLinksOptions, 'lanes' | 'log'>,
+): Promise<void> {
   const [host, port] = parseListen(text, 'listen', 'udp').getComponents()
   const ip = host?.value ?? ''
   if ([...sockets.keys()].some((other) => other.includes(':') === ip.includes(':'))) {
@@ -78,7 +103,11 @@ async function open(text: string, sockets: Map<string, UdpSocket>, drops: Counte
     )
   }
   try {
-    sockets.set(ip, await openUdpSocket(ip, Number(port?.value), drops))
+    const number = Number(port?.value)
+    sockets.set(
+      ip,
+      lanes === undefined ? await openUdpSocket(ip, number, drops) : new LaneSocket(lanes, ip, number, drops),
+    )
   } catch (error) {
     const code = codeOf(error) ?? 'unknown reason'
     if (code !== 'EAFNOSUPPORT') throw listenFailure(text, code, error)
@@ -91,9 +120,16 @@ function endpointsAt(ips: readonly string[], port: number): UdpEndpoint[] {
 }
 
 /** @throws InputError when there is no socket */
-function asOne(sockets: readonly UdpSocket[]): DatagramSocket {
+function asOne(sockets: readonly OpenSocket[]): DatagramSocket {
   const [first, second] = sockets
   if (first === undefined) throw listenFailure('UDP', 'no address of a family that this machine has', undefined)
   if (second === undefined) return first
   return first.isIp6 ? new BothFamilies(second, first) : new BothFamilies(first, second)
+}
+
+function socketsByFamily(sockets: readonly OpenSocket[]): (endpoint: UdpEndpoint) => object | undefined {
+  const handleOf = (isIp6: boolean) => sockets.find((socket) => socket.isIp6 === isIp6)?.handle
+  const ip4 = handleOf(false)
+  const ip6 = handleOf(true)
+  return (endpoint) => (endpoint.startsWith('[') ? ip6 : ip4)
 }

@@ -105,7 +105,7 @@ describe('a tap in the kernel', { skip: kernelMissing('ping') }, () => {
 
   test('goes with a worker thread that exits without closing it', () => {
     const script = `const { Worker } = require('node:worker_threads')
-      const body = "const tap = require('./build/tap.node'); tap.open('wow9', 1400, undefined, () => {}, () => {}); setTimeout(() => process.exit(), 50)"
+      const body = "const tap = require('./build/tap.node'); tap.openTap(tap.createLanes(new Uint8Array(6)), 'wow9', 1400, undefined, () => {}, () => {}); setTimeout(() => process.exit(), 50)"
       new Worker(body, { eval: true }).on('exit', () => process.stdout.write(require('node:fs').readFileSync('/proc/net/dev', 'utf8')))`
     const devices = ns.run(process.execPath, '-e', script)
     assert.match(devices, /wow0:/)

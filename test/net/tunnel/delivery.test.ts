@@ -81,7 +81,7 @@ describe('a packet for an address behind another node', () => {
     const [report] = a.network.tunnels()
     assert.deepEqual(
       { ip: report?.ip, peer: report?.peer, carrier: report?.carrier, open: report?.open, tx: report?.txBytes },
-      { ip: b.ip, peer: b.overlay.self, carrier: 'libp2p', open: true, tx: 84 },
+      { ip: b.ip, peer: b.overlay.self, carrier: 'link', open: true, tx: 84 },
     )
     assert.equal(report?.rttMs, 2)
     assert.equal(b.network.tunnels()[0]?.rxBytes, 84)

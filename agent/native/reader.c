@@ -1,0 +1,208 @@
+#include "reader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define STACK_BYTES (256 * 1024)
+
+napi_value throw_errno(napi_env env, const char *step, int error) {
+  char code[32], message[128];
+  uv_err_name_r(-error, code, sizeof code);
+  snprintf(message, sizeof message, "%s: %s", step, strerror(error));
+  napi_value js_code, js_message, js_step, js_error;
+  napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &js_code);
+  napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &js_message);
+  napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &js_step);
+  napi_create_error(env, js_code, js_message, &js_error);
+  napi_set_named_property(env, js_error, "step", js_step);
+  napi_throw(env, js_error);
+  return NULL;
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------- */
+
+static void *run(void *data) {
+  reader_t *reader = data;
+  struct pollfd polled[2] = {{.fd = reader->fd, .events = POLLIN}, {.fd = reader->stop, .events = POLLIN}};
+  for (;;) {
+    if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
+    if (polled[1].revents != 0) break;
+    if (polled[0].revents == 0) continue;
+    int error = reader->drain(reader);
+    if (error != 0) {
+      __atomic_store_n(&reader->gone, error, __ATOMIC_RELEASE);
+      uv_async_send(reader->bell);
+      break;
+    }
+  }
+  return NULL;
+}
+
+static int start_thread(reader_t *reader) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  /* Signals are Node's. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&reader->thread, &attributes, run, reader);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+/* ---- calls of JavaScript ------------------------------------------------------------------------------------ */
+
+static void call(reader_t *reader, napi_ref callback, size_t argc, const napi_value *argv) {
+  napi_value function, receiver;
+  napi_get_reference_value(reader->env, callback, &function);
+  napi_get_global(reader->env, &receiver);
+  if (napi_make_callback(reader->env, reader->async, receiver, function, argc, argv, NULL) == napi_pending_exception) {
+    napi_value error;
+    napi_get_and_clear_last_exception(reader->env, &error);
+    napi_fatal_exception(reader->env, error);
+  }
+}
+
+static void on_bell(uv_async_t *bell) {
+  reader_t *reader = bell->data;
+  if (reader == NULL) return;
+  napi_handle_scope scope;
+  napi_open_handle_scope(reader->env, &scope);
+  int half;
+  uint32_t count = mailbox_take(&reader->mail, &half);
+  if (count > 0) {
+    napi_value argv[2];
+    napi_create_int32(reader->env, half, &argv[0]);
+    napi_create_uint32(reader->env, count, &argv[1]);
+    call(reader, reader->on_mail, 2, argv);
+    mailbox_done(&reader->mail, half);
+  }
+  /* The callback may have closed the reader. */
+  int gone = __atomic_load_n(&reader->gone, __ATOMIC_ACQUIRE);
+  if (gone != 0 && reader->fd >= 0 && !reader->told_gone) {
+    reader->told_gone = true;
+    char code[32];
+    uv_err_name_r(-gone, code, sizeof code);
+    napi_value js_code;
+    napi_create_string_utf8(reader->env, code, NAPI_AUTO_LENGTH, &js_code);
+    call(reader, reader->on_gone, 1, &js_code);
+  }
+  napi_close_handle_scope(reader->env, scope);
+}
+
+/* ---- opening and closing ------------------------------------------------------------------------------------ */
+
+static void on_bell_closed(uv_handle_t *bell) {
+  napi_async_cleanup_hook_handle hook = ((uv_async_t *)bell)->data;
+  free(bell);
+  napi_remove_async_cleanup_hook(hook);
+}
+
+/* Ends the thread, and lets go of everything that does not belong to JavaScript. */
+static void release(reader_t *reader) {
+  if (reader->fd < 0) return;
+  (void)!write(reader->stop, &(uint64_t){1}, sizeof(uint64_t));
+  pthread_join(reader->thread, NULL);
+  lanes_t *lanes = reader->lanes;
+  pthread_rwlock_wrlock(&lanes->lock);
+  if (lanes->tap == reader) lanes->tap = NULL;
+  lanes_forget_socket(lanes, reader);
+  pthread_rwlock_unlock(&lanes->lock);
+  close(reader->stop);
+  close(reader->fd);
+  reader->fd = -1;
+  free(reader->scratch);
+  reader->bell->data = reader->hook;
+  uv_close((uv_handle_t *)reader->bell, on_bell_closed);
+}
+
+static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) {
+  (void)hook;
+  release(data);
+}
+
+void reader_close(reader_t *reader) {
+  if (reader->fd < 0) return;
+  release(reader);
+  napi_async_destroy(reader->env, reader->async);
+  napi_ref refs[] = {reader->on_mail, reader->on_gone, reader->buffers, reader->lanes_handle};
+  for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) napi_delete_reference(reader->env, refs[i]);
+}
+
+/* While it is open, its callbacks keep the handle alive: so it is closed by now, or the environment ends. */
+static void on_collected(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  release(data);
+  free(data);
+}
+
+napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle, napi_value on_mail, napi_value on_gone) {
+  uv_loop_t *loop = NULL;
+  napi_get_uv_event_loop(env, &loop);
+  reader->env = env;
+  reader->stop = eventfd(0, EFD_CLOEXEC);
+  reader->bell = calloc(1, sizeof *reader->bell);
+  int error = reader->stop < 0 ? errno : reader->bell == NULL ? ENOMEM : -uv_async_init(loop, reader->bell, on_bell);
+  if (error != 0) {
+    if (reader->stop >= 0) close(reader->stop);
+    close(reader->fd);
+    free(reader->bell);
+    free(reader->scratch);
+    free(reader);
+    return throw_errno(env, "prepare a thread", error);
+  }
+  reader->bell->data = reader;
+
+  napi_value result, handle, bytes, places_memory, places, buffers, name;
+  uint8_t *byte_memory;
+  uint32_t *place_memory;
+  size_t words = 2 * MAILBOX_MESSAGES * PLACE_WORDS;
+  napi_create_arraybuffer(env, 2 * MAILBOX_BYTES, (void **)&byte_memory, &bytes);
+  napi_create_arraybuffer(env, words * sizeof(uint32_t), (void **)&place_memory, &places_memory);
+  napi_create_typedarray(env, napi_uint32_array, words, places_memory, 0, &places);
+  mailbox_init(&reader->mail, byte_memory, place_memory, reader->bell);
+  napi_create_array_with_length(env, 2, &buffers);
+  napi_set_element(env, buffers, 0, bytes);
+  napi_set_element(env, buffers, 1, places_memory);
+  napi_create_reference(env, buffers, 1, &reader->buffers);
+  napi_create_reference(env, lanes_handle, 1, &reader->lanes_handle);
+  napi_create_reference(env, on_mail, 1, &reader->on_mail);
+  napi_create_reference(env, on_gone, 1, &reader->on_gone);
+  napi_create_string_utf8(env, "wow:reader", NAPI_AUTO_LENGTH, &name);
+  napi_async_init(env, NULL, name, &reader->async);
+  napi_create_external(env, reader, on_collected, NULL, &handle);
+  napi_add_async_cleanup_hook(env, on_environment_end, reader, &reader->hook);
+  error = start_thread(reader);
+  if (error != 0) {
+    /* There is no thread to join: the rest goes as it came. */
+    reader->stop = (close(reader->stop), -1);
+    reader->bell->data = reader->hook;
+    uv_close((uv_handle_t *)reader->bell, on_bell_closed);
+    close(reader->fd);
+    reader->fd = -1;
+    return throw_errno(env, "start a thread", error);
+  }
+  napi_create_object(env, &result);
+  napi_set_named_property(env, result, "handle", handle);
+  napi_set_named_property(env, result, "bytes", bytes);
+  napi_set_named_property(env, result, "places", places);
+  return result;
+}
+
+reader_t *reader_of(napi_env env, napi_value handle) {
+  void *data = NULL;
+  if (napi_get_value_external(env, handle, &data) != napi_ok) {
+    napi_throw_type_error(env, NULL, "not a handle");
+    return NULL;
+  }
+  return data;
+}

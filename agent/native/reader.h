@@ -1,0 +1,55 @@
+/*
+ * A file descriptor that a thread of its own reads: a tap or a UDP socket.
+ *
+ * Promise: from `reader_start` to `reader_close` the thread reads, whatever JavaScript is busy with; what it leaves to
+ * JavaScript goes through the mailbox. `reader_close` returns when the thread has ended, and may be called more than once.
+ * An environment that ends (a worker that exits) closes its readers.
+ *
+ * JavaScript sees: onMail(half, count) with messages in the buffers that `reader_expose` gave it, valid during the call, and
+ * onGone(code), once, when the descriptor is of no use any more.
+ */
+#ifndef WOW_READER_H
+#define WOW_READER_H
+
+#include "lanes.h"
+#include "mailbox.h"
+
+#include <node_api.h>
+
+typedef struct reader {
+  int fd;
+  int stop; /* an eventfd that ends the thread */
+  pthread_t thread;
+  lanes_t *lanes;
+  mailbox_t mail;
+  /* Reads what the kernel has, up to a batch. Returns 0, or an errno that makes the descriptor useless. */
+  int (*drain)(struct reader *reader);
+  void *scratch;   /* memory of `drain` */
+  int gone;        /* the errno, once */
+  bool told_gone;
+  unsigned index;  /* of a tap's interface, whatever it is renamed to */
+  bool no_segments; /* the kernel sends no trains of datagrams (UDP_SEGMENT) */
+  bool no_joined_udp; /* the kernel takes no joined UDP packets on the tap */
+  /* JavaScript's part. */
+  napi_env env;
+  napi_async_context async;
+  napi_ref on_mail, on_gone, buffers, lanes_handle;
+  uv_async_t *bell;
+  napi_async_cleanup_hook_handle hook;
+} reader_t;
+
+/* Throws `code` and `step`, and returns NULL. */
+napi_value throw_errno(napi_env env, const char *step, int error);
+
+/*
+ * Starts a thread for `reader`, whose fd, lanes and drain are set, and returns { handle, bytes, places }, or throws; then
+ * the fd is closed and the reader freed.
+ */
+napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle, napi_value on_mail, napi_value on_gone);
+
+void reader_close(reader_t *reader);
+
+/* NULL after throwing a TypeError. The reader may be closed: then its fd is -1. */
+reader_t *reader_of(napi_env env, napi_value handle);
+
+#endif

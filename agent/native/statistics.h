@@ -1,0 +1,31 @@
+/* What the threads count, by fate. JavaScript reads the numbers by these names (agent/net/fast/native.ts). */
+#ifndef WOW_STATISTICS_H
+#define WOW_STATISTICS_H
+
+#include <stdint.h>
+
+typedef enum {
+  FAST_OUT,         /* packets sealed and sent without JavaScript */
+  FAST_IN,          /* packets opened and written to the tap without JavaScript */
+  WRITES,           /* writes to the tap for these: one may carry many segments */
+  SENDS,            /* sends for these: one may carry many records */
+  NO_LANE,          /* records whose receiver index nobody has */
+  SHORT_RECORD,
+  FORGED_RECORD,
+  REPLAYED_RECORD,
+  ODD_RECORD,       /* authentic, but with no packet of IPv4 in it */
+  TAP_FULL,         /* the kernel did not take a frame */
+  UDP_FULL,         /* the kernel did not take a datagram */
+  BAD_OFFLOAD,      /* a frame of the tap whose offload header does not fit it */
+  STATISTICS
+} statistic_t;
+
+typedef struct {
+  uint64_t counts[STATISTICS];
+} statistics_t;
+
+static inline void count_add(statistics_t *statistics, statistic_t which, uint64_t by) {
+  __atomic_fetch_add(&statistics->counts[which], by, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,133 @@
+#include "train.h"
+
+#include "reader.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <string.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+/* How long a send waits for the socket's buffer to drain, ms; then packets are dropped, as any full queue does. */
+#define ROOM_WAIT_MS 2
+
+static int send_once(int fd, const struct msghdr *message) {
+  for (bool waited = false;;) {
+    if (sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN || waited) return errno;
+    struct pollfd polled = {.fd = fd, .events = POLLOUT};
+    (void)poll(&polled, 1, ROOM_WAIT_MS);
+    waited = true;
+  }
+}
+
+int send_datagram(reader_t *socket, const endpoint_t *to, const uint8_t *bytes, size_t length) {
+  struct iovec piece = {.iov_base = (void *)bytes, .iov_len = length};
+  struct msghdr message = {
+      .msg_name = (void *)&to->address, .msg_namelen = to->length, .msg_iov = &piece, .msg_iovlen = 1};
+  return send_once(socket->fd, &message);
+}
+
+static int send_train(reader_t *socket, const train_t *train) {
+  struct iovec piece = {.iov_base = (void *)train->bytes, .iov_len = train->used};
+  union {
+    char bytes[CMSG_SPACE(sizeof(uint16_t))];
+    struct cmsghdr align;
+  } control = {{0}};
+  struct msghdr message = {.msg_name = (void *)&train->lane->remote.address,
+                           .msg_namelen = train->lane->remote.length,
+                           .msg_iov = &piece,
+                           .msg_iovlen = 1,
+                           .msg_control = control.bytes,
+                           .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = IPPROTO_UDP;
+  head->cmsg_type = UDP_SEGMENT;
+  head->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  uint16_t record = (uint16_t)train->record;
+  memcpy(CMSG_DATA(head), &record, sizeof record);
+  return send_once(socket->fd, &message);
+}
+
+static void send_singly(reader_t *socket, const train_t *train) {
+  for (size_t at = 0; at < train->used; at += train->record) {
+    size_t rest = train->used - at;
+    size_t length = rest < train->record ? rest : train->record;
+    count_add(&train->lanes->statistics, SENDS, 1);
+    if (send_datagram(socket, &train->lane->remote, train->bytes + at, length) != 0)
+      count_add(&train->lanes->statistics, UDP_FULL, 1);
+  }
+}
+
+void train_flush(train_t *train) {
+  lane_t *lane = train->lane;
+  if (lane == NULL) return;
+  reader_t *socket = lane->socket;
+  if (socket == NULL) {
+    count_add(&train->lanes->statistics, UDP_FULL, train->count);
+  } else if (train->count == 1 || socket->no_segments) {
+    send_singly(socket, train);
+  } else {
+    count_add(&train->lanes->statistics, SENDS, 1);
+    int error = send_train(socket, train);
+    /* EIO: the device below cannot do checksums; ENOPROTOOPT, EOPNOTSUPP: the kernel is older than 4.18. */
+    if (error == EIO || error == ENOPROTOOPT || error == EOPNOTSUPP) socket->no_segments = true;
+    /* EINVAL: a record is longer than the device takes; each by itself meets its own fate. */
+    if (socket->no_segments || error == EINVAL || error == EMSGSIZE) send_singly(socket, train);
+    else if (error != 0) count_add(&train->lanes->statistics, UDP_FULL, train->count);
+  }
+  train->lane = NULL;
+  train->used = 0;
+  train->count = 0;
+}
+
+uint8_t *train_room(train_t *train, lane_t *lane, size_t length) {
+  size_t record = length + RECORD_OVERHEAD;
+  bool fits = train->lane == lane && record <= train->record && train->count < TRAIN_RECORDS &&
+              train->used + record <= TRAIN_BYTES;
+  if (!fits) train_flush(train);
+  if (train->lane == NULL) {
+    train->lane = lane;
+    train->record = record;
+  }
+  return record_packet(train->bytes + train->used);
+}
+
+void train_seal(train_t *train, uint8_t flags, size_t length) {
+  lane_t *lane = train->lane;
+  pthread_mutex_lock(&lane->sealing);
+  size_t record = seal(lane->sealer, train->bytes + train->used, lane->remote_index, flags, length);
+  lane->sent_packets++;
+  lane->sent_bytes += length;
+  pthread_mutex_unlock(&lane->sealing);
+  if (record == 0) return;
+  train->used += record;
+  train->count++;
+  if (record < train->record) train_flush(train);
+}
+
+static bool send_part(lanes_t *lanes, lane_t *lane, uint8_t flags, const uint8_t *bytes, size_t length) {
+  uint8_t record[RECORD_OVERHEAD + 65535];
+  memcpy(record_packet(record), bytes, length);
+  pthread_mutex_lock(&lane->sealing);
+  size_t size = seal(lane->sealer, record, lane->remote_index, flags, length);
+  lane->sent_packets++;
+  lane->sent_bytes += length;
+  pthread_mutex_unlock(&lane->sealing);
+  if (size == 0 || lane->socket == NULL) return false;
+  bool sent = send_datagram(lane->socket, &lane->remote, record, size) == 0;
+  if (!sent) count_add(&lanes->statistics, UDP_FULL, 1);
+  return sent;
+}
+
+bool lane_send(lanes_t *lanes, lane_t *lane, uint8_t flags, const uint8_t *packet, size_t length) {
+  if (length <= lane->longest || (flags & FLAG_PROBE) != 0) return send_part(lanes, lane, flags, packet, length);
+  size_t first = length / 2;
+  bool sent = send_part(lanes, lane, flags | FLAG_FIRST_HALF, packet, first);
+  return send_part(lanes, lane, flags | FLAG_SECOND_HALF, packet + first, length - first) && sent;
+}

@@ -1,0 +1,133 @@
+/**
+ * The fast path of one tap: packets of established flows go between the tap and the UDP socket without JavaScript.
+ *
+ * Guarantees: a packet goes past JavaScript only if, at that moment, JavaScript would let it through: its address has a
+ * usable lease here, the other address is believed to be at the peer of that lane, and this node has not been away. The
+ * tables count for as long as `Vigil` takes a gap for none, so after a sleep nothing passes before the leases were asked for.
+ */
+
+import { type Clock, every, type Timer } from '../../core/clock.ts'
+import type { Ip4 } from '../../core/ip.ts'
+import type { Random } from '../../core/random.ts'
+import { ABSENT_AFTER_MS, type Vigil } from '../../core/vigil.ts'
+import type { Leases } from '../../lease/lease.ts'
+import type { Address } from '../../overlay/address.ts'
+import type { Paths } from '../../underlay/paths.ts'
+import { PERMIT_PERIOD_MS } from '../constants.ts'
+import type { LaneTables } from './lane-tables.ts'
+
+/** An index's lowest bits are its place in the table, which has so many: agent/native/lanes.h. */
+const PLACES = 4_096
+
+/** What comes on a lane and no table decides. */
+export interface LaneEnd {
+  /** The path to the peer is there, is gone, or is another. */
+  pathChanged(): void
+  /** A packet of the peer, valid during the call. */
+  took(packet: Uint8Array): void
+  /** A record as long as one with a packet of `length` bytes came on the lane. */
+  probed(index: number, length: number): void
+}
+
+export interface FastPathParts {
+  readonly tables: LaneTables
+  readonly paths: Paths
+  readonly leases: Pick<Leases, 'held' | 'usable'>
+  readonly vigil: Vigil
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export class FastPath {
+  readonly tables: LaneTables
+  readonly paths: Paths
+  readonly #parts: FastPathParts
+  readonly #ends = new Map<number, { readonly peer: Address; readonly end: LaneEnd }>()
+  readonly #places = new Set<number>()
+  readonly #watchers = new Map<Address, LaneEnd>()
+  /** Addresses in the table of locals. */
+  readonly #locals = new Set<Ip4>()
+  #timer: Timer | undefined
+
+  constructor(parts: FastPathParts) {
+    this.#parts = parts
+    this.tables = parts.tables
+    this.paths = parts.paths
+    parts.tables.onLane = (index, packet, from) => this.#deliver(index, packet, from)
+    parts.paths.onPath = (peer) => this.#watchers.get(peer)?.pathChanged()
+    parts.vigil.onAbsence(() => this.#revoke())
+  }
+
+  start(): void {
+    const { clock, random } = this.#parts
+    this.#timer ??= every(clock, random, PERMIT_PERIOD_MS, () => this.review())
+    this.review()
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#revoke()
+  }
+
+  /** Brings the table of locals in line with the leases. */
+  review(): void {
+    if (this.#timer === undefined) return
+    const { leases, clock, tables, vigil } = this.#parts
+    vigil.look()
+    const now = clock.now()
+    const usable = leases.held().filter(({ ip }) => leases.usable(ip) !== undefined)
+    const kept = new Set(usable.map(({ ip }) => ip))
+    for (const ip of this.#locals) if (!kept.has(ip)) this.#removeLocal(ip)
+    for (const { ip, mac, expiresAt } of usable) {
+      this.#locals.add(ip)
+      tables.setLocal(ip, mac, expiresAt - now)
+    }
+    tables.permit(ABSENT_AFTER_MS)
+  }
+
+  /** From now on `end` is told when the path to `peer` changes. */
+  watch(peer: Address, end: LaneEnd): void {
+    this.#watchers.set(peer, end)
+  }
+
+  unwatch(peer: Address): void {
+    this.#watchers.delete(peer)
+  }
+
+  /** A receiver index of this node for a lane of `peer`; undefined when there are none left. */
+  claim(peer: Address, end: LaneEnd): number | undefined {
+    if (this.#places.size >= PLACES / 2) return undefined
+    let index: number
+    do index = this.#parts.random.below(2 ** 32)
+    while (index === 0 || this.#places.has(index % PLACES))
+    this.#places.add(index % PLACES)
+    this.#ends.set(index, { peer, end })
+    return index
+  }
+
+  /** Closes the lane of the index, if it was opened. */
+  release(index: number): void {
+    this.tables.close(index)
+    this.#ends.delete(index)
+    this.#places.delete(index % PLACES)
+  }
+
+  #removeLocal(ip: Ip4): void {
+    this.#locals.delete(ip)
+    this.tables.removeLocal(ip)
+  }
+
+  #revoke(): void {
+    this.tables.permit(0)
+    for (const ip of [...this.#locals]) this.#removeLocal(ip)
+  }
+
+  #deliver(index: number, body: Uint8Array, from: { ip: string; port: number }): void {
+    const known = this.#ends.get(index)
+    if (known === undefined) return
+    if (body.length === 0) this.paths.heardFrom(known.peer, from.ip, from.port)
+    else if (body[0] === 0) known.end.probed(index, (body[1]! << 8) | body[2]!)
+    else known.end.took(body)
+  }
+}

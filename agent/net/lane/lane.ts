@@ -1,0 +1,297 @@
+/**
+ * A tunnel's lane: a way for sealed records, one packet each, straight over UDP to the peer. It is beside the link, on
+ * which the two ends agree about it, and which carries the packets while there is no lane.
+ *
+ * The end that began the tunnel's session offers; the other answers, and takes records from then on; `ready` says that
+ * the first has the answer, so both send. Keys are renewed by another offer while the lane goes on.
+ *
+ * Probes show whether records arrive, and how long they may be: until one of full length has arrived, longer packets are
+ * sent in halves. When no probe arrives, packets take the link again.
+ */
+
+import type { Clock, Timer } from '../../core/clock.ts'
+import type { Counters } from '../../core/counters.ts'
+import type { Random } from '../../core/random.ts'
+import type { NamespaceKeys } from '../../namespace/keys.ts'
+import type { Address } from '../../overlay/address.ts'
+import {
+  FORMER_LANE_MS,
+  LANE_KEYS_MS,
+  LANE_KEYS_RECORDS,
+  LANE_OFFER_AGAIN_MS,
+  LANE_SILENCE_MS,
+  PROBE_LENGTH_MS,
+  PROBE_MS,
+  SAFE_PACKET,
+} from '../constants.ts'
+import type { TunnelMessage } from '../tunnel/messages.ts'
+import type { FastPath, LaneEnd } from './fast-path.ts'
+import { LANE_NONCE_BYTES, laneKeys } from './lane-keys.ts'
+
+export interface LaneParts {
+  readonly self: Address
+  readonly peer: Address
+  readonly keys: NamespaceKeys
+  readonly fast: FastPath
+  /** The longest packet of the tap, bytes. */
+  readonly mtu: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly counters: Counters
+  readonly send: (message: TunnelMessage) => void
+  readonly onPacket: (packet: Uint8Array) => void
+  /** `index` is another, or no, lane now. */
+  readonly onChange: () => void
+}
+
+interface Opened {
+  readonly index: number
+  readonly madeAt: number
+  /** Packets sent and got when last looked at. */
+  sent: number
+  got: number
+}
+
+export class Lane implements LaneEnd {
+  readonly #parts: LaneParts
+  #session: { readonly id: number; readonly offers: boolean } | undefined
+  #offered: { readonly index: number; readonly nonce: Uint8Array; sentAt: number } | undefined
+  /** Answered, and not known to be ready. */
+  #answered: Opened | undefined
+  #current: Opened | undefined
+  #former: { readonly index: number; readonly timer: Timer } | undefined
+  #longest = SAFE_PACKET
+  /** When the first probe was sent that no answer followed. */
+  #unansweredSince: number | undefined
+  #probedAt = Number.NEGATIVE_INFINITY
+  #lengthProbedAt = Number.NEGATIVE_INFINITY
+  #lengthsUnanswered = 0
+  #dead = false
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts
+  }
+
+  /** This node's index of the lane that packets take; undefined: they take the link. */
+  get index(): number | undefined {
+    return this.#dead || this.#path === undefined ? undefined : this.#current?.index
+  }
+
+  /** A session of the tunnel begins. `offers`: this end began it. */
+  open(session: number, offers: boolean): void {
+    this.#withdraw()
+    this.#session = { id: session, offers }
+    this.#parts.fast.watch(this.#parts.peer, this)
+    this.#offer()
+  }
+
+  close(): void {
+    this.#withdraw()
+    this.#session = undefined
+    this.#parts.fast.unwatch(this.#parts.peer)
+    if (this.#former !== undefined) this.#endFormer()
+    const current = this.#current
+    if (current === undefined) return
+    this.#current = undefined
+    this.#parts.onChange()
+    this.#parts.fast.release(current.index)
+  }
+
+  /** Returns false when the packet must take the link. */
+  send(packet: Uint8Array): boolean {
+    const { index } = this
+    return index !== undefined && this.#parts.fast.tables.send(index, packet)
+  }
+
+  pathChanged(): void {
+    const path = this.#path
+    // What arrived by the former path says nothing about this one.
+    this.#longest = SAFE_PACKET
+    this.#dead = false
+    this.#unansweredSince = undefined
+    for (const lane of [this.#current, this.#answered]) {
+      if (lane !== undefined) this.#parts.fast.tables.setPath(lane.index, path, this.#longest)
+    }
+    if (path !== undefined) {
+      if (this.#current === undefined) this.#offer()
+      else this.#probe(this.#current, this.#parts.mtu)
+    }
+    this.#parts.onChange()
+  }
+
+  took(packet: Uint8Array): void {
+    this.#parts.onPacket(packet)
+  }
+
+  probed(index: number, length: number): void {
+    const session = this.#session?.id
+    if (session !== undefined) this.#parts.send({ kind: 'laneProbed', session, index, length })
+  }
+
+  receive(message: LaneMessage): void {
+    if (message.session !== this.#session?.id) return
+    if (message.kind === 'laneOffer') this.#onOffer(message)
+    else if (message.kind === 'laneAnswer') this.#onAnswer(message)
+    else if (message.kind === 'laneReady') this.#onReady(message)
+    else this.#onProbed(message)
+  }
+
+  /** Does what is due. Returns whether packets went, or came, since the last time. */
+  tick(): { readonly sent: boolean; readonly got: boolean } {
+    const { clock, fast } = this.#parts
+    const now = clock.now()
+    if (this.#offered !== undefined && now - this.#offered.sentAt >= LANE_OFFER_AGAIN_MS) this.#sendOffer()
+    const lane = this.#current
+    if (lane === undefined) return { sent: false, got: false }
+    const { sentPackets, gotPackets } = fast.tables.counts(lane.index)
+    const flow = { sent: sentPackets > lane.sent, got: gotPackets > lane.got }
+    lane.sent = sentPackets
+    lane.got = gotPackets
+    if (now - lane.madeAt > LANE_KEYS_MS || Math.max(sentPackets, gotPackets) > LANE_KEYS_RECORDS) this.#offer()
+    if (flow.sent || this.#unansweredSince !== undefined) this.#watch(lane, now)
+    return flow
+  }
+
+  get #path() {
+    return this.#parts.fast.paths.pathTo(this.#parts.peer)
+  }
+
+  // ---- agreeing --------------------------------------------------------------------------------------------------
+
+  #offer(): void {
+    if (this.#session?.offers !== true || this.#offered !== undefined || this.#path === undefined) return
+    const index = this.#parts.fast.claim(this.#parts.peer, this)
+    if (index === undefined) return
+    this.#offered = { index, nonce: this.#parts.random.bytes(LANE_NONCE_BYTES), sentAt: 0 }
+    this.#sendOffer()
+  }
+
+  #sendOffer(): void {
+    const offered = this.#offered
+    if (offered === undefined || this.#session === undefined) return
+    offered.sentAt = this.#parts.clock.now()
+    this.#parts.send({ kind: 'laneOffer', session: this.#session.id, index: offered.index, nonce: offered.nonce })
+  }
+
+  #onOffer({ session, index, nonce }: Extract<LaneMessage, { kind: 'laneOffer' }>): void {
+    const { self, peer, keys, fast, random, clock } = this.#parts
+    if (this.#session?.offers !== false) return
+    if (this.#answered !== undefined) fast.release(this.#answered.index)
+    this.#answered = undefined
+    const own = fast.claim(peer, this)
+    if (own === undefined) return
+    const answer = random.bytes(LANE_NONCE_BYTES)
+    const agreement = { offering: peer, answering: self, session, offeringNonce: nonce, answeringNonce: answer }
+    if (!fast.tables.open(own, index, laneKeys(keys, agreement, 'answering'))) {
+      fast.release(own)
+      return
+    }
+    fast.tables.setPath(own, this.#path, this.#longest)
+    this.#answered = { index: own, madeAt: clock.now(), sent: 0, got: 0 }
+    this.#parts.send({ kind: 'laneAnswer', session, yours: index, index: own, nonce: answer })
+  }
+
+  #onAnswer({ session, yours, index, nonce }: Extract<LaneMessage, { kind: 'laneAnswer' }>): void {
+    const { self, peer, keys, fast } = this.#parts
+    const offered = this.#offered
+    if (offered === undefined || offered.index !== yours) return
+    this.#offered = undefined
+    const agreement = { offering: self, answering: peer, session, offeringNonce: offered.nonce, answeringNonce: nonce }
+    if (!fast.tables.open(yours, index, laneKeys(keys, agreement, 'offering'))) {
+      fast.release(yours)
+      return
+    }
+    this.#parts.send({ kind: 'laneReady', session, index })
+    this.#use({ index: yours, madeAt: this.#parts.clock.now(), sent: 0, got: 0 })
+  }
+
+  #onReady({ index }: Extract<LaneMessage, { kind: 'laneReady' }>): void {
+    if (this.#answered?.index !== index) return
+    const answered = this.#answered
+    this.#answered = undefined
+    this.#use(answered)
+  }
+
+  #use(lane: Opened): void {
+    const { fast, clock, counters, mtu } = this.#parts
+    const before = this.#current
+    this.#current = lane
+    counters.add(before === undefined ? 'lane-open' : 'lane-renewed')
+    fast.tables.setPath(lane.index, this.#path, this.#longest)
+    if (before !== undefined) {
+      if (this.#former !== undefined) this.#endFormer()
+      // Records under the former keys are still on their way.
+      this.#former = { index: before.index, timer: clock.after(FORMER_LANE_MS, () => this.#endFormer()) }
+    }
+    this.#probe(lane, mtu)
+    this.#parts.onChange()
+  }
+
+  #endFormer(): void {
+    const former = this.#former
+    if (former === undefined) return
+    former.timer.cancel()
+    this.#parts.fast.release(former.index)
+    this.#former = undefined
+  }
+
+  /** Forgets what is offered or answered. */
+  #withdraw(): void {
+    for (const lane of [this.#offered, this.#answered]) if (lane !== undefined) this.#parts.fast.release(lane.index)
+    this.#offered = undefined
+    this.#answered = undefined
+  }
+
+  // ---- watching --------------------------------------------------------------------------------------------------
+
+  #watch(lane: Opened, now: number): void {
+    const { mtu } = this.#parts
+    const isDead = this.#unansweredSince !== undefined && now - this.#unansweredSince > LANE_SILENCE_MS
+    if (isDead && !this.#dead) {
+      this.#dead = true
+      this.#parts.counters.add('lane-silent')
+      this.#parts.onChange()
+    }
+    if (
+      now - this.#lengthProbedAt >= PROBE_LENGTH_MS ||
+      (this.#longest < mtu && now - this.#lengthProbedAt >= PROBE_MS)
+    ) {
+      this.#probe(lane, mtu)
+    }
+    if (now - this.#probedAt >= PROBE_MS) this.#probe(lane, SAFE_PACKET)
+  }
+
+  #probe(lane: Opened, length: number): void {
+    const now = this.#parts.clock.now()
+    if (length > SAFE_PACKET) {
+      this.#lengthProbedAt = now
+      this.#lengthsUnanswered++
+      if (this.#lengthsUnanswered > LENGTH_PROBES && this.#longest > SAFE_PACKET) this.#setLongest(SAFE_PACKET)
+    } else {
+      this.#probedAt = now
+      this.#unansweredSince ??= now
+    }
+    this.#parts.fast.tables.probe(lane.index, length)
+  }
+
+  #onProbed({ length }: Extract<LaneMessage, { kind: 'laneProbed' }>): void {
+    this.#unansweredSince = undefined
+    if (length >= this.#parts.mtu) {
+      this.#lengthsUnanswered = 0
+      if (this.#longest < length) this.#setLongest(length)
+    }
+    if (!this.#dead) return
+    this.#dead = false
+    this.#parts.onChange()
+  }
+
+  #setLongest(longest: number): void {
+    this.#longest = longest
+    if (this.#current !== undefined) this.#parts.fast.tables.setPath(this.#current.index, this.#path, longest)
+  }
+}
+
+/** So many probes of full length are lost before packets are sent in halves. */
+const LENGTH_PROBES = 3
+
+export type LaneMessage = Extract<TunnelMessage, { kind: 'laneOffer' | 'laneAnswer' | 'laneReady' | 'laneProbed' }>

@@ -25,7 +25,9 @@ import type { Log } from '../core/log.ts'
 import { SystemRandom } from '../core/random.ts'
 import { type MachineFacts, machineFacts, machineFingerprint } from '../host/machine.ts'
 import { MAX_REMEMBERED } from '../host/state-folder.ts'
+import { Lanes } from '../native/lanes.ts'
 import { giveBackMemory } from '../native/memory.ts'
+import { AGENT_MAC } from '../net/constants.ts'
 import { formatAddress } from '../overlay/address.ts'
 import { type LoadedIdentity, loadOrCreateIdentity } from '../transport/identity.ts'
 import { VERSION } from '../version.ts'
@@ -141,9 +143,9 @@ export class Agent {
     const { announce, mdns } = this.#config
     const world = { log: this.#log, clock: this.#clock, random: this.#random }
     const common = { identity, announce, mdns, ringKey: this.#plan.ringKey, ...world }
+    const lanes = this.#tap?.lanes ?? Lanes.orNone(AGENT_MAC)
     const hiddenInterfaces = this.#tap === undefined ? [] : [this.#tap.tap.name]
-    const open = (listen: readonly string[]) =>
-      OverlayNode.open({ ...common, listen, hiddenInterfaces, lanes: this.#tap?.lanes })
+    const open = (listen: readonly string[]) => OverlayNode.open({ ...common, listen, hiddenInterfaces, lanes })
     const node = await this.#openSomewhere(open)
     this.#node = node
     node.ring.onTwin = () => this.#becomeAnother()

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -185,16 +186,47 @@ static ssize_t receive(reader_t *socket, uint8_t *bytes, endpoint_t *from, size_
   return length;
 }
 
+/* Whether the message tells of an ICMP "port unreachable". */
+static bool is_refusal(struct msghdr *message) {
+  for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head != NULL; head = CMSG_NXTHDR(message, head)) {
+    bool ip4 = head->cmsg_level == IPPROTO_IP && head->cmsg_type == IP_RECVERR;
+    bool ip6 = head->cmsg_level == IPPROTO_IPV6 && head->cmsg_type == IPV6_RECVERR;
+    if (!ip4 && !ip6) continue;
+    struct sock_extended_err error;
+    memcpy(&error, CMSG_DATA(head), sizeof error);
+    return error.ee_origin != SO_EE_ORIGIN_LOCAL && error.ee_errno == ECONNREFUSED;
+  }
+  return false;
+}
+
+/* Reads what the network said of datagrams that were sent. */
+static void drain_errors(reader_t *socket) {
+  for (int i = 0; i < BATCH; i++) {
+    endpoint_t to;
+    char control[512];
+    struct msghdr message = {.msg_name = &to.address,
+                             .msg_namelen = sizeof to.address,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    if (recvmsg(socket->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    if (!is_refusal(&message) || message.msg_namelen == 0) continue;
+    arrival_t arrival = {.socket = socket, .from = &to};
+    write_place(arrival.place, &to);
+    leave(&arrival, TAG_REFUSED, NULL, 0);
+  }
+}
+
 int inbound_drain(reader_t *socket) {
   inbound_t *in = socket->scratch;
   lanes_t *lanes = socket->lanes;
   in->joiner.lanes = lanes;
+  drain_errors(socket);
   for (int i = 0; i < BATCH; i++) {
     endpoint_t from;
     size_t segment;
     ssize_t length = receive(socket, in->bytes, &from, &segment);
     if (length < 0 && errno == EINTR) continue;
-    /* Errors of the network (an ICMP message) are those of one datagram. */
+    /* Errors of the network (an ICMP message) are those of one datagram, and are in the queue of errors. */
     if (length < 0) return errno == EBADF || errno == ENOTSOCK ? errno : 0;
     arrival_t arrival = {.socket = socket, .from = &from, .now = now_ns()};
     write_place(arrival.place, &from);

@@ -52,6 +52,15 @@ export interface LaneCounts {
 }
 
 export class Lanes {
+  /** undefined where the addon does not load: Node's own sockets do, without a fast path. */
+  static orNone(agentMac: Mac): Lanes | undefined {
+    try {
+      return new Lanes(agentMac)
+    } catch {
+      return undefined
+    }
+  }
+
   /** For the addon's functions that open taps and sockets. */
   readonly handle: object
   readonly #addon: Addon

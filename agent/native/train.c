@@ -16,9 +16,15 @@
 #define ROOM_WAIT_MS 2
 
 static int send_once(int fd, const struct msghdr *message) {
-  for (bool waited = false;;) {
+  for (bool waited = false, failed = false;;) {
     if (sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
     if (errno == EINTR) continue;
+    /* The first failure may be what the network said of an earlier datagram. */
+    bool is_news = errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH || errno == EPROTO;
+    if (is_news && !failed) {
+      failed = true;
+      continue;
+    }
     if (errno != EAGAIN || waited) return errno;
     struct pollfd polled = {.fd = fd, .events = POLLOUT};
     (void)poll(&polled, 1, ROOM_WAIT_MS);

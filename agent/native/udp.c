@@ -68,8 +68,10 @@ static void set_options(int fd, bool is_ip6) {
   if (is_ip6) {
     set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+    set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
   } else {
     set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+    set_option(fd, IPPROTO_IP, IP_RECVERR, 1);
   }
 }
 
@@ -147,9 +149,12 @@ static napi_value js_send(napi_env env, napi_callback_info info) {
     return NULL;
   }
   int error = reader->fd < 0 ? EBADF : 0;
-  if (error == 0 && sendto(reader->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to.address,
-                           to.length) < 0)
-    error = errno;
+  /* The first failure may be what the network said of an earlier datagram. */
+  for (int tries = 0; error == 0 && tries < 2; tries++) {
+    if (sendto(reader->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to.address, to.length) >= 0)
+      break;
+    if (tries > 0 || errno == EAGAIN || errno == EMSGSIZE) error = errno;
+  }
   if (error == 0) return NULL;
   char code[32];
   uv_err_name_r(-error, code, sizeof code);

@@ -48,6 +48,8 @@ export const KEEP_ALIVE_MS = 20_000
 export const SILENCE_LIMIT_MS = 75_000
 /** How long a session stays beside the one that its peer opened elsewhere: longer than a witness needs to tell two nodes apart. */
 export const BESIDE_MS = 2_000
+/** A peer that is said to be gone (ICMP) has so long to answer: longer than a round trip over an ocean. */
+export const REFUSAL_LIMIT_MS = 400
 /** For so long after its end a session answers each record with one that says so, not more often than the spacing. */
 export const LINGER_MS = 10_000
 export const FAREWELL_SPACING_MS = 200

@@ -30,6 +30,8 @@ interface Addon {
 
 /** Before each message: family (4 or 6), 0, port (2), address (16); inbound.h. */
 const PLACE_BYTES = 20
+/** Instead of a lane's index: nobody listens at the place; inbound.h. */
+const TAG_REFUSED = 0xffff_ffff
 
 export class LaneSocket implements DatagramSocket {
   readonly port: number
@@ -41,6 +43,7 @@ export class LaneSocket implements DatagramSocket {
   readonly #addon: Addon
   readonly #counters: Counters
   #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
+  #onRefused: (to: UdpEndpoint) => void = () => {}
 
   /** @param port 0 for any free one. @throws the system's error when the address or port cannot be had */
   constructor(lanes: Lanes, ip: string, port: number, counters: Counters) {
@@ -64,6 +67,11 @@ export class LaneSocket implements DatagramSocket {
     this.#handler = handler
   }
 
+  /** The network says that nobody listens where a datagram went. Anybody may have said it. */
+  set onRefused(handler: (to: UdpEndpoint) => void) {
+    this.#onRefused = handler
+  }
+
   close(): void {
     this.#addon.close(this.handle)
   }
@@ -72,12 +80,13 @@ export class LaneSocket implements DatagramSocket {
     const port = (message[2]! << 8) | message[3]!
     const ip = message[0] === 4 ? message.subarray(4, 8).join('.') : ip6Text(message.subarray(4, 20))
     const body = message.subarray(PLACE_BYTES)
-    if (lane !== 0) {
+    if (lane !== 0 && lane !== TAG_REFUSED) {
       lanes.deliver(lane, body, { ip, port })
       return
     }
     const from = udpEndpoint(ip, port)
     if (from === undefined) this.#counters.drop('udp-source')
+    else if (lane === TAG_REFUSED) this.#onRefused(from)
     else this.#handler?.(body.slice(), from)
   }
 }

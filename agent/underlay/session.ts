@@ -17,6 +17,7 @@ import {
   KEYS_END_AFTER_RECORDS,
   LINGER_MS,
   MAX_DATAGRAM,
+  REFUSAL_LIMIT_MS,
   REKEY_AGAIN_AFTER_MS,
   SILENCE_LIMIT_MS,
 } from './constants.ts'
@@ -63,6 +64,8 @@ export class NodeSession implements Session {
   #renewAgainAt = 0
   #sentAt: number
   #heardAt: number
+  /** Ends the session if the peer, said to be gone, is not heard until then. */
+  #refusal: Timer | undefined
   #timer: Timer | undefined
   #ended = false
   #onPayload: ((kind: PayloadKind, payload: Uint8Array) => void) | undefined
@@ -127,6 +130,20 @@ export class NodeSession implements Session {
     if (linger) this.#linger()
     else this.#release()
     this.#end()
+  }
+
+  /** Somebody says that the peer is gone: asks the peer, and ends the session if it says nothing. */
+  refused(): void {
+    if (this.#ended || this.#refusal !== undefined) return
+    const { clock, random, socket, counters } = this.#ground
+    const askedAt = clock.now()
+    socket.send(this.#keys.seal('challenge', random.bytes(CHALLENGE_BYTES)), this.remote)
+    this.#refusal = clock.after(REFUSAL_LIMIT_MS, () => {
+      this.#refusal = undefined
+      if (this.#heardAt > askedAt) return
+      counters.add('sessions-refused')
+      this.close(false)
+    })
   }
 
   /** Tells the peer that the keys of the last handshake are in use. */
@@ -264,6 +281,7 @@ export class NodeSession implements Session {
   #end(): void {
     this.#ended = true
     this.#timer?.cancel()
+    this.#refusal?.cancel()
     this.#renewal?.close()
     this.#early = []
     this.#onEnd()

@@ -112,6 +112,13 @@ export class Sessions {
     return promise
   }
 
+  /** The network says that nobody listens at an endpoint any more. Anybody may have said it, so the sessions there ask. */
+  refused(endpoint: UdpEndpoint): void {
+    for (const { session, beside } of this.#ties.values()) {
+      for (const each of [session, beside]) if (each?.remote === endpoint) each.refused()
+    }
+  }
+
   /** Ends all sessions. The socket stays open: its owner closes it. */
   stop(): void {
     this.#stopped = true

@@ -8,6 +8,7 @@ import { Lanes } from '../../agent/native/lanes.ts'
 import { AGENT_MAC } from '../../agent/net/constants.ts'
 import { openIpv4 } from '../../agent/packet/ipv4.ts'
 import { LaneSocket } from '../../agent/underlay/lane-socket.ts'
+import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { ip } from '../net/lab.ts'
 import { echoRequest, tcpSyn } from '../packet/frames.ts'
 import { FIRST_HALF, openRecord, PARTIAL, PROBE, SECOND_HALF, sealRecord } from './records.ts'
@@ -191,6 +192,40 @@ describe('a socket of the addon', () => {
     socket.close()
     socket.send(new Uint8Array(1), '127.0.0.1:9' as never)
   })
+
+  for (const [family, host] of [
+    ['IPv4', '127.0.0.1'],
+    ['IPv6', '::1'],
+  ] as const) {
+    test(`tells when nobody listens where a datagram went, over ${family}, and goes on sending`, async () => {
+      const counters = new Counters()
+      const [one, gone, other] = [0, 1, 2].map(() => new LaneSocket(new Lanes(AGENT_MAC), host, 0, counters)) as [
+        LaneSocket,
+        LaneSocket,
+        LaneSocket,
+      ]
+      const at = (port: number) => udpEndpoint(host, port)!
+      gone.close()
+      const refused = new Promise((resolve) => {
+        one.onRefused = resolve
+      })
+      one.send(Buffer.from('hello'), at(gone.port))
+      assert.equal(await refused, at(gone.port))
+      const arrived: string[] = []
+      other.onDatagram = (datagram) => arrived.push(Buffer.from(datagram).toString())
+      for (let i = 0; i < 20; i++) {
+        one.send(Buffer.from('nobody'), at(gone.port))
+        one.send(Buffer.from(`${i}`), at(other.port))
+      }
+      await sleep(50)
+      assert.deepEqual(
+        arrived,
+        Array.from({ length: 20 }, (_, i) => `${i}`),
+      )
+      one.close()
+      other.close()
+    })
+  }
 
   test('carries both ways over IPv6', async () => {
     const counters = new Counters()

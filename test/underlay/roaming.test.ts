@@ -101,3 +101,50 @@ describe('somebody who sends records on from elsewhere', () => {
     assert.equal(answered, 0)
   })
 })
+
+describe('a peer that is said to be gone', () => {
+  test('is asked, and its session stands when it answers', async () => {
+    const lab = new SessionLab()
+    const [a, b] = lab.pair()
+    const [ab] = await lab.session(a, b)
+    let closed = false
+    ab.onClose = () => {
+      closed = true
+    }
+    for (let i = 0; i < 10; i++) {
+      a.sessions.refused(ab.remote)
+      await lab.clock.runFor(1_000)
+    }
+    assert.ok(!closed)
+  })
+
+  test('has no session any more when it says nothing', async () => {
+    const lab = new SessionLab()
+    const [a, b] = lab.pair()
+    const [ab] = await lab.session(a, b)
+    let closed = false
+    ab.onClose = () => {
+      closed = true
+    }
+    lab.net.loss = 1
+    a.sessions.refused(ab.remote)
+    await lab.clock.runFor(1_000)
+    assert.ok(closed)
+    assert.equal(a.sessions.counters.get('sessions-refused'), 1)
+  })
+
+  test('is not asked for what is said of another endpoint', async () => {
+    const lab = new SessionLab()
+    const [a, b] = lab.pair()
+    const [ab] = await lab.session(a, b)
+    const sent: Sent[] = []
+    lab.net.onSent = (each) => {
+      sent.push(each)
+      return each
+    }
+    a.sessions.refused(ELSEWHERE)
+    await lab.clock.runFor(1_000)
+    assert.deepEqual(sent, [])
+    assert.notEqual(ab.remote, ELSEWHERE)
+  })
+})

@@ -123,6 +123,11 @@ export class UdpLinks implements LinkLayer {
     this.#endpointsHandler = handler
   }
 
+  /** See `Sessions.refused`. */
+  refused(endpoint: UdpEndpoint): void {
+    this.#direct.refused(endpoint)
+  }
+
   endpoints(): string[] {
     const { listening, announce, identity } = this.#parts
     const direct = [...this.#outer.candidates(), ...listening()].map(udpMultiaddr)

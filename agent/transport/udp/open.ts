@@ -67,7 +67,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         clock,
       })
     const { rules = ownRules() } = options
-    return new UdpLinks({
+    const links = new UdpLinks({
       identity,
       socket,
       ringKey,
@@ -80,6 +80,8 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       drops,
       socketFor,
     })
+    for (const each of sockets.values()) if (each instanceof LaneSocket) each.onRefused = (to) => links.refused(to)
+    return links
   } catch (error) {
     for (const socket of sockets.values()) socket.close()
     throw error

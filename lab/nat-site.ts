@@ -2,13 +2,14 @@
  * A site behind a NAT: a router with one address of the underlay, and hosts with private addresses behind it.
  *
  * Only answers to traffic from inside come in. `port-preserving`: the router keeps a connection's source port where it
- * can, as most home routers do. `randomising`: every connection leaves from another port.
+ * can, as most home routers do. `randomising`: every connection leaves from another port. `without-udp`: like the first, and
+ * the router drops all UDP, as some companies' do.
  */
 
 import { type Attachment, bridge, type Internet, veth } from './internet.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 
-export type NatKind = 'port-preserving' | 'randomising'
+export type NatKind = 'port-preserving' | 'randomising' | 'without-udp'
 
 /** Every site uses the same private network, as home networks do. */
 const LAN = '192.168.1'
@@ -47,12 +48,13 @@ export class NatSite {
 
 function rules(kind: NatKind): string {
   const ports = kind === 'randomising' ? 'fully-random' : ''
+  const dropped = kind === 'without-udp' ? 'meta l4proto udp drop;' : ''
   return `
     table ip nat {
       chain out { type nat hook postrouting priority 100; oifname "wan" masquerade ${ports}; }
     }
     table ip filter {
-      chain through { type filter hook forward priority 0; policy drop; iifname "lan" accept; ct state established,related accept; }
+      chain through { type filter hook forward priority 0; policy drop; ${dropped} iifname "lan" accept; ct state established,related accept; }
       chain in { type filter hook input priority 0; policy drop; iifname { "lo", "lan" } accept; ct state established,related accept; }
     }`
 }

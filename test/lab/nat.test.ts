@@ -1,13 +1,27 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { PeerStatus } from '../../agent/control/status.ts'
 import { type Host, Lab, labMissing } from '../../lab/lab.ts'
 import type { NatKind } from '../../lab/nat-site.ts'
+import { until } from '../../lab/until.ts'
 import { openCluster } from './cluster.ts'
 
 /** Finding a route through a relay may take a few tries, s. */
 const PATIENCE_S = 20
 
-for (const kind of ['port-preserving', 'randomising'] satisfies NatKind[]) {
+/** How two hosts behind NATs of one kind are linked. */
+const LINKS: Readonly<Record<NatKind, { relayed: boolean; carrier: RegExp }>> = {
+  'port-preserving': { relayed: false, carrier: /\/udp\// },
+  randomising: { relayed: true, carrier: /^udp through / },
+  'without-udp': { relayed: true, carrier: /\/tcp\// },
+}
+
+async function linkBetween(host: Host, peer: Host): Promise<PeerStatus | undefined> {
+  const { address } = await peer.agent.status()
+  return (await host.agent.peers()).find((link) => link.address === address)
+}
+
+for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies NatKind[]) {
   describe(`hosts behind two ${kind} NATs with the same private network`, { skip: labMissing() }, () => {
     let lab: Lab
     let left: Host
@@ -39,11 +53,43 @@ for (const kind of ['port-preserving', 'randomising'] satisfies NatKind[]) {
       assert.notEqual(await open.ping(ips[1] ?? '', PATIENCE_S), null)
     })
 
+    test('are linked as directly as their NATs allow, and with a host with a public address directly', async () => {
+      const { relayed, carrier } = LINKS[kind]
+      await until('the link that the NATs allow', async () => {
+        const link = await linkBetween(left, right)
+        return link?.relayed === relayed && carrier.test(link.remote)
+      })
+      const link = await linkBetween(left, open)
+      assert.equal(link?.relayed, false)
+      assert.match(link?.remote ?? '', kind === 'without-udp' ? /\/tcp\// : /\/udp\//)
+    })
+
     test('are all correctly connected', async () => {
       for (const { agent } of [left, right, open]) assert.ok((await agent.status()).ring.correctlyConnected)
     })
   })
 }
+
+describe('two hosts behind NATs, of which one drops UDP', { skip: labMissing() }, () => {
+  let lab: Lab
+  before(async () => {
+    lab = await Lab.open()
+  })
+  after(() => lab.close())
+
+  test('get an address each and reach each other', async () => {
+    const bootstrap = await lab.bootstrap()
+    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
+    const kinds: NatKind[] = ['port-preserving', 'without-udp']
+    const hosts = await Promise.all(
+      kinds.map(async (kind) => await lab.host(kind, { token, site: await lab.natSite(`nat-${kind}`, kind) })),
+    )
+    const ips = await Promise.all(hosts.map((host) => host.join()))
+    for (const [index, host] of hosts.entries()) {
+      assert.notEqual(await host.ping(ips[1 - index] ?? '', PATIENCE_S), null)
+    }
+  })
+})
 
 describe('two hosts behind one NAT', { skip: labMissing() }, () => {
   let lab: Lab

@@ -3,6 +3,9 @@ import { after, before, describe, test } from 'node:test'
 import { askInVain, boot, churn, duplicatesAmong, inBatches, newHosts, servedAfter, storm } from '../../lab/churn.ts'
 import { Lab, labMissing } from '../../lab/lab.ts'
 
+/** A death is noticed in 2 s (no kernel says over UDP that a process has ended), and the entries are handed over in one more. */
+const BETWEEN_DEATHS_MS = 3_500
+
 describe('machines that boot while others die', { skip: labMissing() }, () => {
   let lab: Lab
   before(async () => {
@@ -21,7 +24,7 @@ describe('machines that boot while others die', { skip: labMissing() }, () => {
     await churn(
       newcomers,
       victims.map(({ agent }) => agent),
-      1_000,
+      BETWEEN_DEATHS_MS,
     )
     assert.deepEqual(await duplicatesAmong([...members, ...newcomers]), [])
     // A dead host may only be asleep: it keeps its address until the lease ends.

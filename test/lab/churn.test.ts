@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { askInVain, boot, churn, duplicatesAmong, inBatches, newHosts, servedAfter, storm } from '../../lab/churn.ts'
 import { Lab, labMissing } from '../../lab/lab.ts'
 
-/** A death is noticed in 2 s (no kernel says over UDP that a process has ended), and the entries are handed over in one more. */
+/** A death is noticed in 2 s (sooner where the dead node's machine says so), and the entries are handed over in one more. */
 const BETWEEN_DEATHS_MS = 3_500
 
 describe('machines that boot while others die', { skip: labMissing() }, () => {

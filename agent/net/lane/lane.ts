@@ -14,6 +14,7 @@ import type { Counters } from '../../core/counters.ts'
 import type { Random } from '../../core/random.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
+import { clampMss } from '../../packet/tcp-mss.ts'
 import {
   FORMER_LANE_MS,
   LANE_KEYS_MS,
@@ -100,7 +101,9 @@ export class Lane implements LaneEnd {
   /** Returns false when the packet must take the link. */
   send(packet: Uint8Array): boolean {
     const { index } = this
-    return index !== undefined && this.#parts.fast.tables.send(index, packet)
+    if (index === undefined) return false
+    if (this.#isNarrow) clampMss(packet, SAFE_PACKET)
+    return this.#parts.fast.tables.send(index, packet)
   }
 
   pathChanged(): void {
@@ -150,6 +153,11 @@ export class Lane implements LaneEnd {
     if (now - lane.madeAt > LANE_KEYS_MS || Math.max(sentPackets, gotPackets) > LANE_KEYS_RECORDS) this.#offer()
     if (flow.sent || this.#unansweredSince !== undefined) this.#watch(lane, now)
     return flow
+  }
+
+  /** Longer records have been tried and do not arrive: connections that begin now are told to send shorter segments. */
+  get #isNarrow(): boolean {
+    return this.#longest < this.#parts.mtu && this.#lengthsUnanswered > 1
   }
 
   get #path() {

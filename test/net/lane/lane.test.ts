@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LANE_KEYS_MS, SAFE_PACKET } from '../../../agent/net/constants.ts'
-import { echoRequest, frameOf } from '../../packet/frames.ts'
+import { echoRequest, frameOf, tcpSyn } from '../../packet/frames.ts'
 import { type FastLab, fastPair } from './pair.ts'
 
 /** Link datagrams that carry packets. */
@@ -120,6 +120,18 @@ describe('a path', () => {
     }
     assert.equal(b.tap.take().length, 30)
     assert.equal(carrierOf(a), 'udp')
+  })
+
+  test('that carries no full length has new connections send shorter segments', async () => {
+    const { lab, a, b } = fastPair()
+    lab.wire.carries = 1_250
+    lab.path(a, b)
+    for (let i = 0; i < 30; i++) await lab.ping(a, b)
+    a.tap.inject(frameOf(tcpSyn(a.ip, b.ip, [2, 4, 5, 0xb4]), a.mac))
+    await lab.clock.runFor(100)
+    const [frame] = b.tap.take()
+    const mss = frame!.subarray(14 + 20 + 20 + 2, 14 + 20 + 20 + 4)
+    assert.equal((mss[0]! << 8) | mss[1]!, SAFE_PACKET - 40)
   })
 
   test('that carries less than before is found out while traffic flows', async () => {

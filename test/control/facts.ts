@@ -63,7 +63,7 @@ export function member(): NamespaceFacts {
     lost: [],
     addressesTried: 1,
     tunnels: [
-      { ip: parseIp4('10.128.0.9')!, peerId: '12D3KooW', carrier: 'libp2p', rttMs: 1.23456, txBytes: 10, rxBytes: 20 },
+      { ip: parseIp4('10.128.0.9')!, peerId: '12D3KooW', carrier: 'udp', rttMs: 1.23456, txBytes: 10, rxBytes: 20 },
     ],
     counters: { 'tap-in': 4 },
     condor: undefined,

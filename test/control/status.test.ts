@@ -30,7 +30,7 @@ describe('the status', () => {
       namespace: { id: facts.namespace?.signed.id, name: 'lab', pool: '10.128.0.0/9' },
       leases: [{ ip: '10.128.0.7', mac: '02:00:00:00:00:01', expiresInS: 100 }],
       timings: { connectedMs: 1234, leasedMs: 1234, addressesTried: 1 },
-      tunnels: [{ ip: '10.128.0.9', peerId: '12D3KooW', carrier: 'libp2p', rttMs: 1.2, txBytes: 10, rxBytes: 20 }],
+      tunnels: [{ ip: '10.128.0.9', peerId: '12D3KooW', carrier: 'udp', rttMs: 1.2, txBytes: 10, rxBytes: 20 }],
     })
   })
 

@@ -79,5 +79,5 @@ export const FORMER_LANE_MS = 10_000
 export const LANE_OFFER_AGAIN_MS = 2_000
 /** How often a lane in use is probed, ms; how often with a record of full length; and the silence after which it is left. */
 export const PROBE_MS = 1_000
-export const PROBE_LENGTH_MS = 15_000
+export const PROBE_LENGTH_MS = 5_000
 export const LANE_SILENCE_MS = 2_500

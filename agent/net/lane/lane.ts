@@ -260,12 +260,8 @@ export class Lane implements LaneEnd {
       this.#parts.counters.add('lane-silent')
       this.#parts.onChange()
     }
-    if (
-      now - this.#lengthProbedAt >= PROBE_LENGTH_MS ||
-      (this.#longest < mtu && now - this.#lengthProbedAt >= PROBE_MS)
-    ) {
-      this.#probe(lane, mtu)
-    }
+    const isInDoubt = this.#lengthsUnanswered > 0 && this.#lengthsUnanswered <= LENGTH_PROBES
+    if (now - this.#lengthProbedAt >= (isInDoubt ? PROBE_MS : PROBE_LENGTH_MS)) this.#probe(lane, mtu)
     if (now - this.#probedAt >= PROBE_MS) this.#probe(lane, SAFE_PACKET)
   }
 

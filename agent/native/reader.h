@@ -20,6 +20,7 @@ typedef struct reader {
   int fd;
   int stop; /* an eventfd that ends the thread */
   pthread_t thread;
+  const char *name; /* of the thread, up to 15 characters */
   lanes_t *lanes;
   mailbox_t mail;
   /* Reads what the kernel has, up to a batch. Returns 0, or an errno that makes the descriptor useless. */

@@ -110,6 +110,7 @@ static napi_value js_open_tap(napi_env env, napi_callback_info info) {
   }
   tap->fd = fd;
   tap->lanes = lanes;
+  tap->name = "wow-tap";
   tap->drain = outbound_drain;
   tap->scratch = scratch;
   tap->index = if_nametoindex(request.ifr_name);

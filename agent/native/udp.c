@@ -121,6 +121,7 @@ static napi_value js_open_udp(napi_env env, napi_callback_info info) {
   }
   reader->fd = fd;
   reader->lanes = lanes;
+  reader->name = "wow-udp";
   reader->drain = inbound_drain;
   reader->scratch = scratch;
   napi_value result = reader_start(env, reader, argv[0], argv[3], argv[4]);

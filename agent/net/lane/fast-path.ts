@@ -10,7 +10,7 @@ import { type Clock, every, type Timer } from '../../core/clock.ts'
 import type { Ip4 } from '../../core/ip.ts'
 import type { Random } from '../../core/random.ts'
 import { ABSENT_AFTER_MS, type Vigil } from '../../core/vigil.ts'
-import type { Leases } from '../../lease/lease.ts'
+import type { Lease, Leases } from '../../lease/lease.ts'
 import type { Address } from '../../overlay/address.ts'
 import type { Paths } from '../../underlay/paths.ts'
 import { PERMIT_PERIOD_MS } from '../constants.ts'
@@ -45,8 +45,8 @@ export class FastPath {
   readonly #ends = new Map<number, { readonly peer: Address; readonly end: LaneEnd }>()
   readonly #places = new Set<number>()
   readonly #watchers = new Map<Address, LaneEnd>()
-  /** Addresses in the table of locals. */
-  readonly #locals = new Set<Ip4>()
+  /** The leases in the table of locals. */
+  readonly #locals = new Map<Ip4, Lease>()
   #timer: Timer | undefined
 
   constructor(parts: FastPathParts) {
@@ -78,9 +78,13 @@ export class FastPath {
     const now = clock.now()
     const usable = leases.held().filter(({ ip }) => leases.usable(ip) !== undefined)
     const kept = new Set(usable.map(({ ip }) => ip))
-    for (const ip of this.#locals) if (!kept.has(ip)) this.#removeLocal(ip)
-    for (const { ip, mac, expiresAt } of usable) {
-      this.#locals.add(ip)
+    for (const ip of this.#locals.keys()) if (!kept.has(ip)) this.#removeLocal(ip)
+    for (const lease of usable) {
+      const { ip, mac, expiresAt } = lease
+      const known = this.#locals.get(ip)
+      // Whoever changes a table keeps the threads waiting for as long as JavaScript waits for a processor.
+      if (known?.mac === mac && known.expiresAt === expiresAt) continue
+      this.#locals.set(ip, lease)
       tables.setLocal(ip, mac, expiresAt - now)
     }
     tables.permit(ABSENT_AFTER_MS)
@@ -120,7 +124,7 @@ export class FastPath {
 
   #revoke(): void {
     this.tables.permit(0)
-    for (const ip of [...this.#locals]) this.#removeLocal(ip)
+    for (const ip of [...this.#locals.keys()]) this.#removeLocal(ip)
   }
 
   #deliver(index: number, body: Uint8Array, from: { ip: string; port: number }): void {

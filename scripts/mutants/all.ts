@@ -1,5 +1,6 @@
 import { ABSENCE_MUTANTS } from './absence.ts'
 import { DHT_MUTANTS } from './dht.ts'
+import { LANE_MUTANTS } from './lane.ts'
 import { LEASE_MUTANTS } from './lease.ts'
 import type { Mutant } from './mutant.ts'
 import { OVERLAY_MUTANTS } from './overlay.ts'
@@ -13,4 +14,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ABSENCE_MUTANTS,
   ...STRANGER_MUTANTS,
   ...UNDERLAY_MUTANTS,
+  ...LANE_MUTANTS,
 ]

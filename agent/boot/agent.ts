@@ -136,7 +136,8 @@ export class Agent {
     const mtu = this.#config.mtu ?? membership.token.signed.record.mtu
     const onGone = (code: string) => this.#break(tapGone(name, code))
     this.#tap = openTap({ name, mtu, node: identity.address, onGone })
-    this.#phases.reach('tap', { name, mac: this.#tap.tap.mac, mtu: this.#tap.tap.mtu })
+    const { tap, offloads } = this.#tap
+    this.#phases.reach('tap', { name, mac: tap.mac, mtu: tap.mtu, offloads })
   }
 
   async #listen(identity: LoadedIdentity): Promise<OverlayNode> {

@@ -52,11 +52,11 @@ export function openTap(options: {
   mtu: number | undefined
   node: Address
   onGone: (code: string) => void
-}): { tap: EarlyTap; lanes: Lanes } {
+}): { tap: EarlyTap; lanes: Lanes; offloads: KernelTap['offloads'] } {
   const { name, mtu, node, onGone } = options
   const tap = KernelTap.open({ name, mac: macOf(node), ...(mtu === undefined ? {} : { mtu }) })
   tap.onGone = onGone
-  return { tap: new EarlyTap(tap), lanes: tap.lanes }
+  return { tap: new EarlyTap(tap), lanes: tap.lanes, offloads: tap.offloads }
 }
 
 /** Unicast, locally administered (IEEE 802). */

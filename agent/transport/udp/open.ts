@@ -80,7 +80,11 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       drops,
       socketFor,
     })
-    for (const each of sockets.values()) if (each instanceof LaneSocket) each.onRefused = (to) => links.refused(to)
+    for (const each of sockets.values()) {
+      if (!(each instanceof LaneSocket)) continue
+      each.onRefused = (to) => links.refused(to)
+      if (!each.joins) options.log.info('the kernel joins no datagrams (UDP_GRO): tunnels are slower')
+    }
     return links
   } catch (error) {
     for (const socket of sockets.values()) socket.close()

@@ -45,6 +45,8 @@ export const REFUSED_BACKOFF_MS = 10_000
 /** Heartbeat period while traffic flows, ms, and the silence after which the peer counts as unreachable, ms. */
 export const HEARTBEAT_MS = 2_000
 export const SILENCE_MS = 7_000
+/** How often tunnels look whether a heartbeat, a probe or anything else is due, ms. */
+export const TICK_MS = 500
 /** Traffic "flows" until this long after the last packet sent, ms. */
 export const ACTIVE_MS = 10_000
 /** A tunnel without traffic is forgotten after this, ms. */
@@ -78,6 +80,6 @@ export const FORMER_LANE_MS = 10_000
 /** An offer of a lane is repeated after this, ms; one is lost when the link is full. */
 export const LANE_OFFER_AGAIN_MS = 2_000
 /** How often a lane in use is probed, ms; how often with a record of full length; and the silence after which it is left. */
-export const PROBE_MS = 1_000
+export const PROBE_MS = 500
 export const PROBE_LENGTH_MS = 5_000
-export const LANE_SILENCE_MS = 2_500
+export const LANE_SILENCE_MS = 1_000

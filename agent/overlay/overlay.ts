@@ -80,6 +80,8 @@ export interface Overlay {
   connect(peer: Address, signal?: AbortSignal, known?: Contact): Promise<void>
   /** Sends one datagram over the link to `peer`; false when there is none or it is full. */
   datagram(peer: Address, body: Uint8Array): boolean
+  /** What a linked peer should answer is not answered: finds out whether it is there, and closes the link if it is not. */
+  suspect(peer: Address): void
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void)
   /** A link went down; there may be another later. */
   onUnlinked(handler: (peer: Address) => void): void

@@ -97,7 +97,7 @@ export class Ring implements Overlay {
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })
-    const connector = new Connector({ links, router, clock, adopt, linkTo: (peer) => peers.get(peer)?.link })
+    const connector = new Connector({ links, router, clock, adopt, peers })
     const near = new NearLinks({ self, peers, clock, connector, changed: () => this.#onNearChange() })
     this.#peers = peers
     this.#router = router
@@ -230,6 +230,10 @@ export class Ring implements Overlay {
 
   datagram(peer: Address, body: Uint8Array): boolean {
     return this.#onDemand.datagram(peer, body)
+  }
+
+  suspect(peer: Address): void {
+    this.#liveness.suspect(peer)
   }
 
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void) {

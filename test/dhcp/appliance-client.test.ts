@@ -30,7 +30,7 @@ describe("the appliance's DHCP client", { skip: kernelMissing('dhclient') }, () 
       client.kill()
       const pauses = [...said.matchAll(/DHCPDISCOVER .* interval (\d+)/g)].map(([, seconds]) => Number(seconds))
       assert.ok(pauses.length >= 2, said)
-      assert.equal(pauses[0], 1)
+      assert.ok(pauses[0]! <= 2, `${pauses[0]} s before the second question`)
       assert.ok(Math.max(...pauses) <= LONGEST_PAUSE_S, `pauses of ${pauses.join(', ')} s`)
     } finally {
       ns.remove()

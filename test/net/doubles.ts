@@ -108,6 +108,7 @@ export class MemoryOverlay implements Overlay {
   readonly #unlinkHandlers: ((peer: Address) => void)[] = []
   #onDatagram: (peer: Address, body: Uint8Array) => void = () => {}
   connects = 0
+  readonly suspected: Address[] = []
 
   constructor(self: Address, world: MemoryWorld) {
     this.self = self
@@ -138,6 +139,10 @@ export class MemoryOverlay implements Overlay {
       if (other?.links.has(this.self)) other.#onDatagram(this.self, body.slice())
     })
     return true
+  }
+
+  suspect(peer: Address): void {
+    this.suspected.push(peer)
   }
 
   set onDatagram(handler: (peer: Address, body: Uint8Array) => void) {

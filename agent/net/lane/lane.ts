@@ -43,6 +43,10 @@ export interface LaneParts {
   readonly onPacket: (packet: Uint8Array) => void
   /** `index` is another, or no, lane now. */
   readonly onChange: () => void
+  /** Round trip to the peer; null before it is measured. */
+  readonly rttMs: () => number | null
+  /** Nothing arrives any more. */
+  readonly onSilent: () => void
 }
 
 interface Opened {
@@ -254,11 +258,13 @@ export class Lane implements LaneEnd {
 
   #watch(lane: Opened, now: number): void {
     const { mtu } = this.#parts
-    const isDead = this.#unansweredSince !== undefined && now - this.#unansweredSince > LANE_SILENCE_MS
+    const patienceMs = Math.max(LANE_SILENCE_MS, 3 * (this.#parts.rttMs() ?? 0))
+    const isDead = this.#unansweredSince !== undefined && now - this.#unansweredSince > patienceMs
     if (isDead && !this.#dead) {
       this.#dead = true
       this.#parts.counters.add('lane-silent')
       this.#parts.onChange()
+      this.#parts.onSilent()
     }
     const isInDoubt = this.#lengthsUnanswered > 0 && this.#lengthsUnanswered <= LENGTH_PROBES
     if (now - this.#lengthProbedAt >= (isInDoubt ? PROBE_MS : PROBE_LENGTH_MS)) this.#probe(lane, mtu)

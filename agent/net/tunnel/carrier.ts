@@ -13,6 +13,8 @@ export interface Carrier {
   open(peer: Address, signal: AbortSignal): Promise<void>
   /** False when there is no way to `peer` or it is full: the datagram is dropped. Keeps a reference to the bytes. */
   send(peer: Address, datagram: Uint8Array): boolean
+  /** What the peer should answer is not answered: the way is looked after, and `onDown` called if it leads nowhere. */
+  suspect(peer: Address): void
   /** The bytes come from the node that owns `peer`'s key, unaltered. */
   set onDatagram(handler: (peer: Address, datagram: Uint8Array) => void)
   /** The way to `peer` broke; `open` may find another. */
@@ -35,6 +37,10 @@ export class LinkCarrier implements Carrier {
 
   send(peer: Address, datagram: Uint8Array): boolean {
     return this.#overlay.datagram(peer, datagram)
+  }
+
+  suspect(peer: Address): void {
+    this.#overlay.suspect(peer)
   }
 
   set onDatagram(handler: (peer: Address, datagram: Uint8Array) => void) {

@@ -132,8 +132,8 @@ export class DataChannel {
     this.#rttMs = this.#rttMs === null ? roundTrip : this.#rttMs * 0.75 + roundTrip * 0.25
   }
 
-  /** Pings when it is time and packets flow. `silent`: the peer has not answered for too long. */
-  beat(): 'well' | 'silent' {
+  /** Pings when it is time and packets flow. `quiet`: the last ping was not answered. `silent`: none was for too long. */
+  beat(): 'well' | 'quiet' | 'silent' {
     const now = this.#parts.clock.now()
     if (now - this.#lastSent > ACTIVE_MS || now - this.#lastPing < HEARTBEAT_MS) return 'well'
     const pinged = this.#lastPing > this.#lastHeard
@@ -142,6 +142,6 @@ export class DataChannel {
     const at = Math.floor(now)
     this.#window.pinged(at)
     this.#parts.send({ kind: 'ping', session: this.#session, at })
-    return 'well'
+    return pinged ? 'quiet' : 'well'
   }
 }

@@ -58,20 +58,19 @@ export class Tunnel {
     this.peer = peer
     this.#parts = parts
     this.#held = new HoldQueue(parts.clock, parts.counters)
-    const { tag, carrier, clock, counters } = parts
-    this.#data = new DataChannel({ peer, tag, carrier, clock, counters, send: (message) => this.#send(message) })
+    const { tag, carrier, clock, counters, fast, onPacket, onLane } = parts
+    const send = (message: TunnelMessage) => this.#send(message)
+    this.#data = new DataChannel({ peer, tag, carrier, clock, counters, send })
     this.#handshakes = new Throttle(clock, HANDSHAKE_SPACING_MS)
     this.#complaints = new Throttle(clock, COMPLAINT_MS)
     this.#handshake = { self: parts.self, peer, keys: parts.keys, random: parts.random }
     this.#responder = new Responder(this.#handshake)
-    const { fast, onPacket, onLane } = parts
     this.#lane =
       fast &&
       new Lane({
-        ...{ ...parts, peer, fast },
-        send: (message) => this.#send(message),
+        ...{ ...parts, peer, fast, send, onChange: onLane, rttMs: () => this.rttMs },
         onPacket: (packet) => onPacket(peer, packet),
-        onChange: onLane,
+        onSilent: () => carrier.suspect(peer),
       })
   }
 
@@ -306,7 +305,10 @@ export class Tunnel {
     const flow = this.#lane?.tick()
     if (flow?.sent === true) this.#data.used()
     if (flow?.got === true) this.#data.heard()
-    if (this.#phase.name !== 'open' || this.#data.beat() === 'well') return
+    if (this.#phase.name !== 'open') return
+    const state = this.#data.beat()
+    if (state === 'quiet') this.#parts.carrier.suspect(this.peer)
+    if (state !== 'silent') return
     this.#data.drop()
     this.#lane?.close()
     this.#fail('peer-silent')

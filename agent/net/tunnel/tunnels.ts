@@ -13,7 +13,7 @@ import type { Ip4 } from '../../core/ip.ts'
 import type { Random } from '../../core/random.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
 import type { Address } from '../../overlay/address.ts'
-import { HEARTBEAT_MS, TUNNEL_IDLE_MS, TUNNELS } from '../constants.ts'
+import { TICK_MS, TUNNEL_IDLE_MS, TUNNELS } from '../constants.ts'
 import { HoldTable } from '../hold-table.ts'
 import type { FastPath } from '../lane/fast-path.ts'
 import { FastRoutes } from '../lane/fast-routes.ts'
@@ -86,7 +86,7 @@ export class Tunnels {
 
   start(): void {
     const { clock, random } = this.#parts
-    this.#heartbeat ??= every(clock, random, HEARTBEAT_MS / 2, () => this.#tick())
+    this.#heartbeat ??= every(clock, random, TICK_MS, () => this.#tick())
   }
 
   stop(): void {

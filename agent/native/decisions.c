@@ -20,6 +20,7 @@
 #include "train.h"
 #include "udp.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -78,8 +79,10 @@ static napi_value js_create_lanes(napi_env env, napi_callback_info info) {
   ARGUMENTS(1)
   const uint8_t *mac = array_at(env, argv[0], napi_uint8_array, 6, NULL);
   if (mac == NULL) return NULL;
+  lanes_t *lanes = lanes_new(mac);
+  if (lanes == NULL) return throw_errno(env, "make the tables", ENOMEM);
   napi_value result = NULL;
-  napi_create_external(env, lanes_new(mac), on_collected, NULL, &result);
+  napi_create_external(env, lanes, on_collected, NULL, &result);
   return result;
 }
 

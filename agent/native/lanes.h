@@ -5,7 +5,7 @@
  * a virtual IP; a packet from that IP must come out of the same lane. A local is a virtual IP that is leased on our tap.
  *
  * Promise: the tables hold only what JavaScript put there, and count for nothing once the permit has run out, which it
- * renews every moment (agent/net/fast/fast-path.ts): a process that slept moves no packet before it has asked again.
+ * renews every moment (agent/net/lane/fast-path.ts): a process that slept moves no packet before it has asked again.
  * What no table has is left to JavaScript.
  */
 #ifndef WOW_LANES_H

@@ -5,7 +5,7 @@
  * JavaScript goes through the mailbox. `reader_close` returns when the thread has ended, and may be called more than once.
  * An environment that ends (a worker that exits) closes its readers.
  *
- * JavaScript sees: onMail(half, count) with messages in the buffers that `reader_expose` gave it, valid during the call, and
+ * JavaScript sees: onMail(half, count) with messages in the buffers that `reader_start` gave it, valid during the call, and
  * onGone(code), once, when the descriptor is of no use any more.
  */
 #ifndef WOW_READER_H

@@ -1,4 +1,4 @@
-/* What the threads count, by fate. JavaScript reads the numbers by these names (agent/net/fast/native.ts). */
+/* What the threads count, by fate. JavaScript reads the numbers by these names (agent/native/lanes.ts). */
 #ifndef WOW_STATISTICS_H
 #define WOW_STATISTICS_H
 

@@ -71,9 +71,11 @@ static void send_singly(reader_t *socket, const train_t *train) {
 }
 
 void train_flush(train_t *train) {
-  lane_t *lane = train->lane;
-  if (lane == NULL) return;
-  reader_t *socket = lane->socket;
+  if (train->used == 0) {
+    train->lane = NULL;
+    return;
+  }
+  reader_t *socket = train->lane->socket;
   if (socket == NULL) {
     count_add(&train->lanes->statistics, UDP_FULL, train->count);
   } else if (train->count == 1 || socket->no_segments) {

@@ -8,7 +8,6 @@
 #include "ip-table.h"
 #include "joiner.h"
 #include "mailbox.h"
-#include "outbound.h"
 #include "reader.h"
 #include "record.h"
 #include "segment.h"
@@ -188,6 +187,29 @@ static void tables(ip_table_t *table, bool *has) {
   if ((ip_table_find(table, ip) != NULL) != has[ip]) fail("the table is not what was done to it");
 }
 
+/* Each message that was taken comes out whole and in order; the others are counted. */
+static void messages(mailbox_t *box) {
+  static uint8_t body[70000];
+  uint32_t posts = below(below(20) == 0 ? 3000 : 30), kept = 0, dropped = (uint32_t)box->dropped;
+  size_t longest = below(10) == 0 ? sizeof body : 300;
+  for (uint32_t i = 0; i < posts; i++) {
+    size_t length = below((uint32_t)longest);
+    memset(body, (int)(i % 251), length);
+    if (mailbox_post(box, i, &i, sizeof i, body, length)) kept++;
+  }
+  int half;
+  uint32_t count = mailbox_take(box, &half);
+  if (count != kept || box->dropped - dropped != posts - kept) fail("messages are missing");
+  for (uint32_t n = 0; n < count; n++) {
+    const uint32_t *place = box->places[half] + n * PLACE_WORDS;
+    const uint8_t *message = box->bytes[half] + place[0];
+    if (memcmp(message, &place[2], sizeof place[2]) != 0) fail("a message is another's");
+    for (size_t i = sizeof place[2]; i < place[1]; i++)
+      if (message[i] != place[2] % 251) fail("a message was altered");
+  }
+  mailbox_done(box, half);
+}
+
 int main(int argc, char **argv) {
   long inputs = argc > 1 ? atol(argv[1]) : 1000;
   state = argc > 2 ? (uint64_t)atoll(argv[2]) * 2 + 1 : 1;
@@ -204,15 +226,22 @@ int main(int argc, char **argv) {
   opener_t *opener = opener_new(key);
   ip_table_t table = {0};
   static bool has[512];
+  mailbox_t box;
+  uint8_t *bytes = malloc(2 * MAILBOX_BYTES);
+  uint32_t *places = calloc(2 * MAILBOX_MESSAGES * PLACE_WORDS, sizeof *places);
+  mailbox_init(&box, bytes, places, NULL);
   for (long i = 0; i < inputs; i++) {
     wrong_packets();
     tables(&table, has);
     if (i % 4 == 0) wrong_records(opener, sealer);
     if (i % 100 == 0) cut_and_join(&tap, ends[1]);
+    if (i % 1000 == 0) messages(&box);
   }
   sealer_free(sealer);
   opener_free(opener);
   ip_table_free(&table);
+  free(bytes);
+  free(places);
   lanes->tap = NULL;
   lanes_free(lanes);
   printf("%ld inputs\n", inputs);

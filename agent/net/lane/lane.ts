@@ -84,7 +84,8 @@ export class Lane implements LaneEnd {
 
   /** A session of the tunnel begins. `offers`: this end began it. */
   open(session: number, offers: boolean): void {
-    this.#withdraw()
+    // The peer may have started again: it would take nothing under the former keys.
+    this.close()
     this.#session = { id: session, offers }
     this.#parts.fast.watch(this.#parts.peer, this)
     this.#offer()
@@ -143,8 +144,8 @@ export class Lane implements LaneEnd {
     else this.#onProbed(message)
   }
 
-  /** Does what is due. Returns whether packets went, or came, since the last time. */
-  tick(): { readonly sent: boolean; readonly got: boolean } {
+  /** Does what is due. `isUsed`: packets go to the peer. Returns whether any went, or came, since the last time. */
+  tick(isUsed: boolean): { readonly sent: boolean; readonly got: boolean } {
     const { clock, fast } = this.#parts
     const now = clock.now()
     if (this.#offered !== undefined && now - this.#offered.sentAt >= LANE_OFFER_AGAIN_MS) this.#sendOffer()
@@ -155,7 +156,8 @@ export class Lane implements LaneEnd {
     lane.sent = sentPackets
     lane.got = gotPackets
     if (now - lane.madeAt > LANE_KEYS_MS || Math.max(sentPackets, gotPackets) > LANE_KEYS_RECORDS) this.#offer()
-    if (flow.sent || this.#unansweredSince !== undefined) this.#watch(lane, now)
+    if (flow.sent || isUsed) this.#watch(lane, now)
+    else if (!this.#dead) this.#unansweredSince = undefined
     return flow
   }
 
@@ -281,7 +283,8 @@ export class Lane implements LaneEnd {
       this.#probedAt = now
       this.#unansweredSince ??= now
     }
-    this.#parts.fast.tables.probe(lane.index, length)
+    // It counts as no packet.
+    if (this.#parts.fast.tables.probe(lane.index, length)) lane.sent++
   }
 
   #onProbed({ length }: Extract<LaneMessage, { kind: 'laneProbed' }>): void {

@@ -132,10 +132,15 @@ export class DataChannel {
     this.#rttMs = this.#rttMs === null ? roundTrip : this.#rttMs * 0.75 + roundTrip * 0.25
   }
 
+  /** Packets went to the peer a short time ago. */
+  get isUsed(): boolean {
+    return this.#parts.clock.now() - this.#lastSent <= ACTIVE_MS
+  }
+
   /** Pings when it is time and packets flow. `quiet`: the last ping was not answered. `silent`: none was for too long. */
   beat(): 'well' | 'quiet' | 'silent' {
     const now = this.#parts.clock.now()
-    if (now - this.#lastSent > ACTIVE_MS || now - this.#lastPing < HEARTBEAT_MS) return 'well'
+    if (!this.isUsed || now - this.#lastPing < HEARTBEAT_MS) return 'well'
     const pinged = this.#lastPing > this.#lastHeard
     if (pinged && now - this.#lastHeard > SILENCE_MS) return 'silent'
     this.#lastPing = now

@@ -302,7 +302,7 @@ export class Tunnel {
 
   /** Called about twice per heartbeat: pings while packets flow, and gives up on a silent peer. */
   tick(): void {
-    const flow = this.#lane?.tick()
+    const flow = this.#lane?.tick(this.#data.isUsed)
     if (flow?.sent === true) this.#data.used()
     if (flow?.got === true) this.#data.heard()
     if (this.#phase.name !== 'open') return

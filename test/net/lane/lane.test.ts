@@ -149,10 +149,26 @@ describe('a path', () => {
     const { lab, a, b } = fastPair()
     lab.path(a, b)
     await lab.ping(a, b)
-    await lab.clock.runFor(30_000)
+    await lab.clock.runFor(12_000)
     const before = lab.wire.lengths.length
     await lab.clock.runFor(60_000)
     assert.equal(lab.wire.lengths.length, before)
+  })
+
+  test('on which nothing arrived is not probed without traffic, and found to carry again with it', async () => {
+    const { lab, a, b } = fastPair()
+    lab.path(a, b)
+    for (let i = 0; i < 3; i++) await lab.ping(a, b)
+    lab.wire.carries = 0
+    for (let i = 0; i < 30; i++) await lab.ping(a, b)
+    assert.equal(carrierOf(a), 'link')
+    await lab.clock.runFor(12_000)
+    const before = lab.wire.lengths.length
+    await lab.clock.runFor(60_000)
+    assert.equal(lab.wire.lengths.length, before)
+    lab.wire.carries = 65_535
+    for (let i = 0; i < 15; i++) assert.equal((await lab.ping(a, b)).length, 1)
+    assert.equal(carrierOf(a), 'udp')
   })
 })
 

@@ -97,7 +97,7 @@ export class Ring implements Overlay {
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })
-    const connector = new Connector({ links, router, clock, adopt, peers })
+    const connector = new Connector({ links, router, clock, adopt, linkTo: (peer) => peers.get(peer)?.link })
     const near = new NearLinks({ self, peers, clock, connector, changed: () => this.#onNearChange() })
     this.#peers = peers
     this.#router = router

@@ -6,8 +6,8 @@ import { joinedCluster } from './cluster.ts'
 
 /** Between two pings, s. */
 const PING_EVERY = 0.1
-/** Without traffic, s: a second of silence, two more until the link counts as dead, then a new link. */
-const LONGEST_GAP = 8
+/** Without traffic, s: a second of silence, two more until the link counts as dead; then the direct ways are tried first. */
+const LONGEST_GAP = 18
 
 describe('two hosts whose traffic to each other is filtered from one moment on', { skip: labMissing() }, () => {
   let lab: Lab
@@ -24,7 +24,7 @@ describe('two hosts whose traffic to each other is filtered from one moment on',
   after(() => lab.close())
 
   test('reach each other through a third node soon after', async () => {
-    const pinging = one.netns.run('ping', '-n', '-D', '-i', `${PING_EVERY}`, '-c', '250', '-W', '1', ip)
+    const pinging = one.netns.run('ping', '-n', '-D', '-i', `${PING_EVERY}`, '-c', '350', '-W', '1', ip)
     await sleep(3_000)
     await one.netns.run('nft', 'add table ip filtered')
     for (const [hook, side] of [
@@ -38,6 +38,6 @@ describe('two hosts whose traffic to each other is filtered from one moment on',
     const gaps = times.slice(1).map((at, i) => at - times[i]!)
     const longest = Math.max(...gaps)
     assert.ok(longest < LONGEST_GAP, `no answer for ${longest.toFixed(1)} s`)
-    assert.ok(times.at(-1)! - times[0]! > 20, 'the last pings were answered')
+    assert.ok(times.at(-1)! - times[0]! > 30, 'the last pings were answered')
   })
 })

@@ -4,6 +4,7 @@
       "target_name": "tap",
       "sources": [
         "addon.c",
+        "arguments.c",
         "decisions.c",
         "inbound.c",
         "interface.c",

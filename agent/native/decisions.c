@@ -9,47 +9,24 @@
  *   setRoute(lanes, ip, index)                                              index 0: no route
  *   setLocal(lanes, ip, mac, forMs) / removeLocal(lanes, ip)
  *   permit(lanes, forMs)
- *   countsOfLane(lanes, index, into)       into: Float64Array of 5: packets and bytes sent, packets and bytes got, ms since
- *                                          the last came (Infinity: none did)
+ *   countsOfLane(lanes, index, into)       into: Float64Array of 2: records sent and got
  *   countsOfRoute(lanes, ip, into)         into: Float64Array of 2: bytes sent and got
  *   statistics(lanes, into)                into: Float64Array, in the order of statistics.h
  */
 #include "decisions.h"
 
+#include "arguments.h"
 #include "reader.h"
 #include "train.h"
 #include "udp.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #define NS_PER_MS 1000000.0
 
 static lanes_t *lanes_at(napi_env env, napi_value value) {
-  void *data = NULL;
-  if (napi_get_value_external(env, value, &data) != napi_ok) napi_throw_type_error(env, NULL, "not the lanes");
-  return data;
-}
-
-static uint32_t number_at(napi_env env, napi_value value) {
-  uint32_t number = 0;
-  if (napi_get_value_uint32(env, value, &number) != napi_ok) napi_throw_type_error(env, NULL, "expected a number");
-  return number;
-}
-
-/* NULL after throwing a TypeError. */
-static void *array_at(napi_env env, napi_value value, napi_typedarray_type wanted, size_t least, size_t *length) {
-  void *data = NULL;
-  size_t count = 0;
-  napi_typedarray_type type;
-  if (napi_get_typedarray_info(env, value, &type, &count, &data, NULL, NULL) == napi_ok && type == wanted &&
-      count >= least) {
-    if (length != NULL) *length = count;
-    return data;
-  }
-  napi_throw_type_error(env, NULL, "expected a longer typed array of another kind");
-  return NULL;
+  return external_at(env, value, "lanes");
 }
 
 static int64_t deadline(napi_env env, napi_value for_ms) {
@@ -60,15 +37,6 @@ static int64_t deadline(napi_env env, napi_value for_ms) {
   return now_ns() + (int64_t)(ms * NS_PER_MS);
 }
 
-#define ARGUMENTS(n)                                              \
-  size_t argc = n;                                                \
-  napi_value argv[n];                                             \
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);           \
-  if (argc < (n)) {                                               \
-    napi_throw_type_error(env, NULL, "too few arguments");        \
-    return NULL;                                                  \
-  }
-
 static void on_collected(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
@@ -77,7 +45,7 @@ static void on_collected(napi_env env, void *data, void *hint) {
 
 static napi_value js_create_lanes(napi_env env, napi_callback_info info) {
   ARGUMENTS(1)
-  const uint8_t *mac = array_at(env, argv[0], napi_uint8_array, 6, NULL);
+  const uint8_t *mac = array_at(env, argv[0], "mac", napi_uint8_array, 6, NULL);
   if (mac == NULL) return NULL;
   lanes_t *lanes = lanes_new(mac);
   if (lanes == NULL) return throw_errno(env, "make the tables", ENOMEM);
@@ -89,8 +57,8 @@ static napi_value js_create_lanes(napi_env env, napi_callback_info info) {
 static napi_value js_open_lane(napi_env env, napi_callback_info info) {
   ARGUMENTS(5)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  const uint8_t *send_key = array_at(env, argv[3], napi_uint8_array, RECORD_KEY, NULL);
-  const uint8_t *receive_key = array_at(env, argv[4], napi_uint8_array, RECORD_KEY, NULL);
+  const uint8_t *send_key = array_at(env, argv[3], "key", napi_uint8_array, RECORD_KEY, NULL);
+  const uint8_t *receive_key = array_at(env, argv[4], "key", napi_uint8_array, RECORD_KEY, NULL);
   if (lanes == NULL || send_key == NULL || receive_key == NULL) return NULL;
   pthread_rwlock_wrlock(&lanes->lock);
   lane_t *lane = lane_add(lanes, number_at(env, argv[1]), number_at(env, argv[2]), send_key, receive_key);
@@ -103,11 +71,9 @@ static napi_value js_open_lane(napi_env env, napi_callback_info info) {
 static napi_value js_set_path(napi_env env, napi_callback_info info) {
   ARGUMENTS(6)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  napi_valuetype type;
-  napi_typeof(env, argv[2], &type);
   endpoint_t remote = {.length = 0};
   reader_t *socket = NULL;
-  if (type != napi_undefined) {
+  if (!is_undefined(env, argv[2])) {
     socket = reader_of(env, argv[2]);
     if (socket == NULL || !endpoint_of(env, argv[3], argv[4], &remote)) return NULL;
   }
@@ -138,7 +104,7 @@ static napi_value js_send_on(napi_env env, napi_callback_info info) {
   ARGUMENTS(4)
   lanes_t *lanes = lanes_at(env, argv[0]);
   size_t length = 0;
-  const uint8_t *packet = array_at(env, argv[2], napi_uint8_array, 2, &length);
+  const uint8_t *packet = array_at(env, argv[2], "packet", napi_uint8_array, 2, &length);
   bool probe = false, sent = false;
   napi_get_value_bool(env, argv[3], &probe);
   if (lanes == NULL || packet == NULL) return NULL;
@@ -168,7 +134,7 @@ static napi_value js_set_route(napi_env env, napi_callback_info info) {
 static napi_value js_set_local(napi_env env, napi_callback_info info) {
   ARGUMENTS(4)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  const uint8_t *mac = array_at(env, argv[2], napi_uint8_array, 6, NULL);
+  const uint8_t *mac = array_at(env, argv[2], "mac", napi_uint8_array, 6, NULL);
   if (lanes == NULL || mac == NULL) return NULL;
   pthread_rwlock_wrlock(&lanes->lock);
   ip_entry_t *local = ip_table_add(&lanes->locals, number_at(env, argv[1]));
@@ -200,16 +166,13 @@ static napi_value js_permit(napi_env env, napi_callback_info info) {
 static napi_value js_counts_of_lane(napi_env env, napi_callback_info info) {
   ARGUMENTS(3)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  double *into = array_at(env, argv[2], napi_float64_array, 5, NULL);
+  double *into = array_at(env, argv[2], "into", napi_float64_array, 2, NULL);
   if (lanes == NULL || into == NULL) return NULL;
   pthread_rwlock_rdlock(&lanes->lock);
   const lane_t *lane = lane_of(lanes, number_at(env, argv[1]));
   if (lane != NULL) {
     into[0] = (double)lane->sent_packets;
-    into[1] = (double)lane->sent_bytes;
-    into[2] = (double)lane->got_packets;
-    into[3] = (double)lane->got_bytes;
-    into[4] = lane->got_packets == 0 ? INFINITY : (double)(now_ns() - lane->got_at) / NS_PER_MS;
+    into[1] = (double)lane->got_packets;
   }
   pthread_rwlock_unlock(&lanes->lock);
   return NULL;
@@ -218,7 +181,7 @@ static napi_value js_counts_of_lane(napi_env env, napi_callback_info info) {
 static napi_value js_counts_of_route(napi_env env, napi_callback_info info) {
   ARGUMENTS(3)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  double *into = array_at(env, argv[2], napi_float64_array, 2, NULL);
+  double *into = array_at(env, argv[2], "into", napi_float64_array, 2, NULL);
   if (lanes == NULL || into == NULL) return NULL;
   pthread_rwlock_rdlock(&lanes->lock);
   const ip_entry_t *route = ip_table_find(&lanes->routes, number_at(env, argv[1]));
@@ -231,7 +194,7 @@ static napi_value js_counts_of_route(napi_env env, napi_callback_info info) {
 static napi_value js_statistics(napi_env env, napi_callback_info info) {
   ARGUMENTS(2)
   lanes_t *lanes = lanes_at(env, argv[0]);
-  double *into = array_at(env, argv[1], napi_float64_array, STATISTICS, NULL);
+  double *into = array_at(env, argv[1], "into", napi_float64_array, STATISTICS, NULL);
   if (lanes == NULL || into == NULL) return NULL;
   for (int i = 0; i < STATISTICS; i++)
     into[i] = (double)__atomic_load_n(&lanes->statistics.counts[i], __ATOMIC_RELAXED);
@@ -239,19 +202,8 @@ static napi_value js_statistics(napi_env env, napi_callback_info info) {
 }
 
 void decisions_export(napi_env env, napi_value exports) {
-  napi_property_descriptor functions[] = {
-      {"createLanes", NULL, js_create_lanes, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"openLane", NULL, js_open_lane, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"setPath", NULL, js_set_path, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"closeLane", NULL, js_close_lane, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"sendOn", NULL, js_send_on, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"setRoute", NULL, js_set_route, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"setLocal", NULL, js_set_local, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"removeLocal", NULL, js_remove_local, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"permit", NULL, js_permit, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"countsOfLane", NULL, js_counts_of_lane, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"countsOfRoute", NULL, js_counts_of_route, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"statistics", NULL, js_statistics, NULL, NULL, NULL, napi_enumerable, NULL},
-  };
-  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  EXPORT({"createLanes", js_create_lanes}, {"openLane", js_open_lane}, {"setPath", js_set_path},
+         {"closeLane", js_close_lane}, {"sendOn", js_send_on}, {"setRoute", js_set_route}, {"setLocal", js_set_local},
+         {"removeLocal", js_remove_local}, {"permit", js_permit}, {"countsOfLane", js_counts_of_lane},
+         {"countsOfRoute", js_counts_of_route}, {"statistics", js_statistics})
 }

@@ -144,8 +144,6 @@ static void take_record(const arrival_t *arrival, joiner_t *joiner, uint8_t *rec
   uint8_t flags = record_flags(record), *packet = record_packet(record);
   size_t size = length - RECORD_OVERHEAD;
   lane->got_packets++;
-  lane->got_bytes += size;
-  lane->got_at = arrival->now;
   if (!same_place(arrival->from, &lane->remote) && arrival->now - lane->moved_at > MOVED_SPACING_NS) {
     lane->moved_at = arrival->now;
     leave(arrival, lane->index, NULL, 0);

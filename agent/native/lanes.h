@@ -33,9 +33,7 @@ typedef struct lane {
   pthread_mutex_t opening; /* a thread for each address family receives */
   sealer_t *sealer;
   opener_t *opener;
-  /* Read without a lock, for people and for liveness. */
-  uint64_t sent_packets, sent_bytes, got_packets, got_bytes;
-  int64_t got_at;   /* ns, of `now_ns` */
+  uint64_t sent_packets, got_packets; /* records, probes included */
   int64_t moved_at; /* when JavaScript was last told that the peer sends from elsewhere, ns */
   uint64_t half_counter;
   uint8_t *half; /* the first half of a packet, `half_length` bytes */

@@ -47,8 +47,6 @@ export interface LanePath {
 export interface LaneCounts {
   readonly sentPackets: number
   readonly gotPackets: number
-  /** Since a record of the peer came last, ms; Infinity before the first. */
-  readonly silentMs: number
 }
 
 export class Lanes {
@@ -64,7 +62,7 @@ export class Lanes {
   /** For the addon's functions that open taps and sockets. */
   readonly handle: object
   readonly #addon: Addon
-  readonly #counts = new Float64Array(5)
+  readonly #counts = new Float64Array(2)
   #onLane: (index: number, packet: Uint8Array, from: { readonly ip: string; readonly port: number }) => void = () => {}
 
   /** @throws as `addon` does */
@@ -133,8 +131,7 @@ export class Lanes {
   counts(index: number): LaneCounts {
     this.#counts.fill(0)
     this.#addon.countsOfLane(this.handle, index, this.#counts)
-    const [sentPackets, , gotPackets, , silentMs] = this.#counts as unknown as [number, number, number, number, number]
-    return { sentPackets, gotPackets, silentMs }
+    return { sentPackets: this.#counts[0]!, gotPackets: this.#counts[1]! }
   }
 
   /** Bytes sent and got on a route, since it was set. */

@@ -6,9 +6,7 @@ export interface Mailbox {
   readonly places: Uint32Array
 }
 
-/** Each half has so many bytes and messages, and each message three words: mailbox.h. */
-const HALF_BYTES = 512 * 1024
-const HALF_MESSAGES = 1024
+/** Words of each message's place: mailbox.h. */
 const PLACE_WORDS = 3
 
 /** Calls `take` for each of the `count` messages of a half. */
@@ -18,8 +16,8 @@ export function eachMessage(
   count: number,
   take: (tag: number, message: Uint8Array) => void,
 ): void {
-  const start = half * HALF_BYTES
-  let word = half * HALF_MESSAGES * PLACE_WORDS
+  const start = (half * bytes.byteLength) / 2
+  let word = (half * places.length) / 2
   for (let i = 0; i < count; i++, word += PLACE_WORDS) {
     take(places[word + 2]!, new Uint8Array(bytes, start + places[word]!, places[word + 1]!))
   }

@@ -1,9 +1,10 @@
 #include "reader.h"
 
+#include "arguments.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,20 +13,6 @@
 #include <unistd.h>
 
 #define STACK_BYTES (256 * 1024)
-
-napi_value throw_errno(napi_env env, const char *step, int error) {
-  char code[32], message[128];
-  uv_err_name_r(-error, code, sizeof code);
-  snprintf(message, sizeof message, "%s: %s", step, strerror(error));
-  napi_value js_code, js_message, js_step, js_error;
-  napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &js_code);
-  napi_create_string_utf8(env, message, NAPI_AUTO_LENGTH, &js_message);
-  napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &js_step);
-  napi_create_error(env, js_code, js_message, &js_error);
-  napi_set_named_property(env, js_error, "step", js_step);
-  napi_throw(env, js_error);
-  return NULL;
-}
 
 /* ---- the thread --------------------------------------------------------------------------------------------- */
 
@@ -99,10 +86,7 @@ static void on_bell(uv_async_t *bell) {
   int gone = __atomic_load_n(&reader->gone, __ATOMIC_ACQUIRE);
   if (gone != 0 && reader->fd >= 0 && !reader->told_gone) {
     reader->told_gone = true;
-    char code[32];
-    uv_err_name_r(-gone, code, sizeof code);
-    napi_value js_code;
-    napi_create_string_utf8(reader->env, code, NAPI_AUTO_LENGTH, &js_code);
+    napi_value js_code = errno_name(reader->env, gone);
     call(reader, reader->on_gone, 1, &js_code);
   }
   napi_close_handle_scope(reader->env, scope);
@@ -116,6 +100,16 @@ static void on_bell_closed(uv_handle_t *bell) {
   napi_remove_async_cleanup_hook(hook);
 }
 
+/* Lets go of what a reader without a thread has and JavaScript has not. */
+static void let_go(reader_t *reader) {
+  close(reader->stop);
+  close(reader->fd);
+  reader->fd = -1;
+  free(reader->scratch);
+  reader->bell->data = reader->hook;
+  uv_close((uv_handle_t *)reader->bell, on_bell_closed);
+}
+
 /* Ends the thread, and lets go of everything that does not belong to JavaScript. */
 static void release(reader_t *reader) {
   if (reader->fd < 0) return;
@@ -126,12 +120,7 @@ static void release(reader_t *reader) {
   if (lanes->tap == reader) lanes->tap = NULL;
   lanes_forget_socket(lanes, reader);
   pthread_rwlock_unlock(&lanes->lock);
-  close(reader->stop);
-  close(reader->fd);
-  reader->fd = -1;
-  free(reader->scratch);
-  reader->bell->data = reader->hook;
-  uv_close((uv_handle_t *)reader->bell, on_bell_closed);
+  let_go(reader);
 }
 
 static void on_environment_end(napi_async_cleanup_hook_handle hook, void *data) {
@@ -153,6 +142,23 @@ static void on_collected(napi_env env, void *data, void *hint) {
   (void)hint;
   release(data);
   free(data);
+}
+
+reader_t *reader_new(napi_env env, int fd, lanes_t *lanes, const char *name, int (*drain)(reader_t *), void *scratch) {
+  reader_t *reader = calloc(1, sizeof *reader);
+  if (reader == NULL || scratch == NULL) {
+    free(reader);
+    free(scratch);
+    close(fd);
+    throw_errno(env, "prepare a thread", ENOMEM);
+    return NULL;
+  }
+  reader->fd = fd;
+  reader->lanes = lanes;
+  reader->name = name;
+  reader->drain = drain;
+  reader->scratch = scratch;
+  return reader;
 }
 
 napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle, napi_value on_mail, napi_value on_gone) {
@@ -193,12 +199,7 @@ napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle,
   napi_add_async_cleanup_hook(env, on_environment_end, reader, &reader->hook);
   error = start_thread(reader);
   if (error != 0) {
-    /* There is no thread to join: the rest goes as it came. */
-    reader->stop = (close(reader->stop), -1);
-    reader->bell->data = reader->hook;
-    uv_close((uv_handle_t *)reader->bell, on_bell_closed);
-    close(reader->fd);
-    reader->fd = -1;
+    let_go(reader);
     return throw_errno(env, "start a thread", error);
   }
   napi_create_object(env, &result);
@@ -209,10 +210,5 @@ napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle,
 }
 
 reader_t *reader_of(napi_env env, napi_value handle) {
-  void *data = NULL;
-  if (napi_get_value_external(env, handle, &data) != napi_ok) {
-    napi_throw_type_error(env, NULL, "not a handle");
-    return NULL;
-  }
-  return data;
+  return external_at(env, handle, "handle");
 }

@@ -39,13 +39,13 @@ typedef struct reader {
   napi_async_cleanup_hook_handle hook;
 } reader_t;
 
-/* Throws `code` and `step`, and returns NULL. */
-napi_value throw_errno(napi_env env, const char *step, int error);
-
 /*
- * Starts a thread for `reader`, whose fd, lanes and drain are set, and returns { handle, bytes, places }, or throws; then
- * the fd is closed and the reader freed.
+ * A reader of `fd`, without a thread yet. `name`: of the thread; `scratch`: memory of `drain`, or NULL if there is none.
+ * Returns NULL after throwing; then the fd is closed and `scratch` freed.
  */
+reader_t *reader_new(napi_env env, int fd, lanes_t *lanes, const char *name, int (*drain)(reader_t *), void *scratch);
+
+/* Starts the thread of `reader` and returns { handle, bytes, places }, or throws; then the reader is of no use any more. */
 napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle, napi_value on_mail, napi_value on_gone);
 
 void reader_close(reader_t *reader);

@@ -21,16 +21,24 @@ struct opener {
   uint64_t words[WINDOW_WORDS];
 };
 
-static void nonce_of(uint64_t counter, uint8_t *nonce) {
+static void nonce_of(const uint8_t *record, uint8_t *nonce) {
   memset(nonce, 0, 4);
-  for (int i = 0; i < 8; i++) nonce[4 + i] = (uint8_t)(counter >> (56 - 8 * i));
+  memcpy(nonce + 4, record + 5, 8); /* the counter */
+}
+
+/* AES-256-GCM under `key`, or NULL. */
+static EVP_CIPHER_CTX *cipher_new(const uint8_t *key, int seals) {
+  EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+  if (cipher != NULL && EVP_CipherInit_ex(cipher, EVP_aes_256_gcm(), NULL, key, NULL, seals) == 1) return cipher;
+  EVP_CIPHER_CTX_free(cipher);
+  return NULL;
 }
 
 sealer_t *sealer_new(const uint8_t *key) {
   sealer_t *sealer = calloc(1, sizeof *sealer);
   if (sealer == NULL) return NULL;
-  sealer->cipher = EVP_CIPHER_CTX_new();
-  if (sealer->cipher == NULL || EVP_EncryptInit_ex(sealer->cipher, EVP_aes_256_gcm(), NULL, key, NULL) != 1) {
+  sealer->cipher = cipher_new(key, 1);
+  if (sealer->cipher == NULL) {
     sealer_free(sealer);
     return NULL;
   }
@@ -46,8 +54,8 @@ void sealer_free(sealer_t *sealer) {
 opener_t *opener_new(const uint8_t *key) {
   opener_t *opener = calloc(1, sizeof *opener);
   if (opener == NULL) return NULL;
-  opener->cipher = EVP_CIPHER_CTX_new();
-  if (opener->cipher == NULL || EVP_DecryptInit_ex(opener->cipher, EVP_aes_256_gcm(), NULL, key, NULL) != 1) {
+  opener->cipher = cipher_new(key, 0);
+  if (opener->cipher == NULL) {
     opener_free(opener);
     return NULL;
   }
@@ -66,7 +74,7 @@ size_t seal(sealer_t *sealer, uint8_t *record, uint32_t receiver, uint8_t flags,
   for (int i = 0; i < 4; i++) record[1 + i] = (uint8_t)(receiver >> (24 - 8 * i));
   for (int i = 0; i < 8; i++) record[5 + i] = (uint8_t)(counter >> (56 - 8 * i));
   uint8_t nonce[NONCE];
-  nonce_of(counter, nonce);
+  nonce_of(record, nonce);
   uint8_t *sealed = record + RECORD_HEAD;
   sealed[0] = flags;
   int size = (int)length + 1, done = 0;
@@ -100,7 +108,7 @@ opened_t open_record(opener_t *opener, uint8_t *record, size_t length) {
   uint64_t counter = record_counter(record);
   if (!is_new(opener, counter)) return REPLAYED;
   uint8_t nonce[NONCE];
-  nonce_of(counter, nonce);
+  nonce_of(record, nonce);
   uint8_t *sealed = record + RECORD_HEAD;
   int size = (int)(length - RECORD_HEAD - RECORD_TAG), done = 0;
   EVP_CIPHER_CTX *cipher = opener->cipher;

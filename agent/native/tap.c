@@ -15,6 +15,7 @@
  */
 #include "tap.h"
 
+#include "arguments.h"
 #include "interface.h"
 #include "outbound.h"
 #include "segment.h"
@@ -23,7 +24,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
@@ -69,27 +69,24 @@ static int open_device(struct ifreq *request, int mtu, const uint8_t *mac, uint8
 }
 
 static napi_value js_open_tap(napi_env env, napi_callback_info info) {
-  size_t argc = 6;
-  napi_value argv[6];
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  ARGUMENTS(6)
   struct ifreq request;
   memset(&request, 0, sizeof request);
   size_t name_length = 0;
   int32_t mtu = 0;
-  void *lanes = NULL;
-  if (argc < 6 || napi_get_value_external(env, argv[0], &lanes) != napi_ok ||
-      napi_get_value_string_utf8(env, argv[1], request.ifr_name, IFNAMSIZ, &name_length) != napi_ok ||
+  lanes_t *lanes = external_at(env, argv[0], "lanes");
+  if (lanes == NULL) return NULL;
+  if (napi_get_value_string_utf8(env, argv[1], request.ifr_name, IFNAMSIZ, &name_length) != napi_ok ||
       napi_get_value_int32(env, argv[2], &mtu) != napi_ok) {
     napi_throw_type_error(env, NULL, "openTap(lanes, name, mtu, mac, onMail, onGone)");
     return NULL;
   }
   uint8_t *mac = NULL;
-  napi_valuetype type;
-  napi_typeof(env, argv[3], &type);
-  if (type != napi_undefined) {
+  if (!is_undefined(env, argv[3])) {
     size_t length = 0;
-    napi_typedarray_type kind;
-    if (napi_get_typedarray_info(env, argv[3], &kind, &length, (void **)&mac, NULL, NULL) != napi_ok || length != 6) {
+    mac = array_at(env, argv[3], "mac", napi_uint8_array, 6, &length);
+    if (mac == NULL) return NULL;
+    if (length != 6) {
       napi_throw_type_error(env, NULL, "mac: expected 6 bytes");
       return NULL;
     }
@@ -100,27 +97,16 @@ static napi_value js_open_tap(napi_env env, napi_callback_info info) {
   int offloads = 0;
   int fd = open_device(&request, mtu, mac, own_mac, &offloads, &step);
   if (fd < 0) return throw_errno(env, step, errno);
-  reader_t *tap = calloc(1, sizeof *tap);
-  void *scratch = outbound_new();
-  if (tap == NULL || scratch == NULL) {
-    free(tap);
-    free(scratch);
-    close(fd);
-    return throw_errno(env, "prepare the tap", ENOMEM);
-  }
-  tap->fd = fd;
-  tap->lanes = lanes;
-  tap->name = "wow-tap";
-  tap->drain = outbound_drain;
-  tap->scratch = scratch;
+  reader_t *tap = reader_new(env, fd, lanes, "wow-tap", outbound_drain, outbound_new());
+  if (tap == NULL) return NULL;
   tap->index = if_nametoindex(request.ifr_name);
   tap->no_joined_udp = offloads < 2;
-  pthread_rwlock_wrlock(&tap->lanes->lock);
-  tap->lanes->tap = tap;
-  tap->lanes->mtu = (size_t)mtu;
-  pthread_rwlock_unlock(&tap->lanes->lock);
   napi_value result = reader_start(env, tap, argv[0], argv[4], argv[5]);
   if (result == NULL) return NULL;
+  pthread_rwlock_wrlock(&lanes->lock);
+  lanes->tap = tap;
+  lanes->mtu = (size_t)mtu;
+  pthread_rwlock_unlock(&lanes->lock);
   napi_value js_mac, js_offloads;
   void *data;
   napi_create_buffer_copy(env, sizeof own_mac, own_mac, &data, &js_mac);
@@ -131,19 +117,12 @@ static napi_value js_open_tap(napi_env env, napi_callback_info info) {
 }
 
 static napi_value js_write(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2], result;
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  ARGUMENTS(2)
   reader_t *tap = reader_of(env, argv[0]);
   if (tap == NULL) return NULL;
-  void *bytes = NULL;
   size_t length = 0;
-  napi_typedarray_type kind;
-  if (napi_get_typedarray_info(env, argv[1], &kind, &length, &bytes, NULL, NULL) != napi_ok ||
-      kind != napi_uint8_array) {
-    napi_throw_type_error(env, NULL, "frame: expected a Uint8Array");
-    return NULL;
-  }
+  void *bytes = array_at(env, argv[1], "frame", napi_uint8_array, 0, &length);
+  if (bytes == NULL) return NULL;
   ssize_t written = -1;
   if (tap->fd >= 0) {
     struct virtio_net_hdr plain;
@@ -152,14 +131,13 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
     do written = writev(tap->fd, pieces, 2);
     while (written < 0 && errno == EINTR);
   }
+  napi_value result;
   napi_get_boolean(env, written == (ssize_t)(VNET_HEAD + length), &result);
   return result;
 }
 
 static napi_value js_set_carrier(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2];
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  ARGUMENTS(2)
   reader_t *tap = reader_of(env, argv[0]);
   bool on = false;
   if (tap == NULL || tap->fd < 0 || napi_get_value_bool(env, argv[1], &on) != napi_ok) return NULL;
@@ -169,9 +147,7 @@ static napi_value js_set_carrier(napi_env env, napi_callback_info info) {
 }
 
 static napi_value js_remove_address(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2];
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  ARGUMENTS(2)
   reader_t *tap = reader_of(env, argv[0]);
   uint32_t ip = 0;
   if (tap == NULL || tap->fd < 0 || napi_get_value_uint32(env, argv[1], &ip) != napi_ok) return NULL;
@@ -181,11 +157,6 @@ static napi_value js_remove_address(napi_env env, napi_callback_info info) {
 }
 
 void tap_export(napi_env env, napi_value exports) {
-  napi_property_descriptor functions[] = {
-      {"openTap", NULL, js_open_tap, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"write", NULL, js_write, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"setCarrier", NULL, js_set_carrier, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"removeAddress", NULL, js_remove_address, NULL, NULL, NULL, napi_enumerable, NULL},
-  };
-  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  EXPORT({"openTap", js_open_tap}, {"write", js_write}, {"setCarrier", js_set_carrier},
+         {"removeAddress", js_remove_address})
 }

@@ -15,28 +15,28 @@
 /* How long a send waits for the socket's buffer to drain, ms; then packets are dropped, as any full queue does. */
 #define ROOM_WAIT_MS 2
 
-static int send_once(int fd, const struct msghdr *message) {
-  for (bool waited = false, failed = false;;) {
+static int send_once(int fd, const struct msghdr *message, int wait_ms) {
+  for (bool waited = wait_ms == 0, failed = false;;) {
     if (sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
     if (errno == EINTR) continue;
-    /* The first failure may be what the network said of an earlier datagram. */
-    bool is_news = errno == ECONNREFUSED || errno == EHOSTUNREACH || errno == ENETUNREACH || errno == EPROTO;
-    if (is_news && !failed) {
+    if (errno == EAGAIN && !waited) {
+      struct pollfd polled = {.fd = fd, .events = POLLOUT};
+      (void)poll(&polled, 1, wait_ms);
+      waited = true;
+    } else if (errno == EAGAIN || errno == EMSGSIZE || failed) {
+      return errno;
+    } else {
+      /* The first failure may be what the network said of an earlier datagram. */
       failed = true;
-      continue;
     }
-    if (errno != EAGAIN || waited) return errno;
-    struct pollfd polled = {.fd = fd, .events = POLLOUT};
-    (void)poll(&polled, 1, ROOM_WAIT_MS);
-    waited = true;
   }
 }
 
-int send_datagram(reader_t *socket, const endpoint_t *to, const uint8_t *bytes, size_t length) {
+int send_datagram(reader_t *socket, const endpoint_t *to, const uint8_t *bytes, size_t length, int wait_ms) {
   struct iovec piece = {.iov_base = (void *)bytes, .iov_len = length};
   struct msghdr message = {
       .msg_name = (void *)&to->address, .msg_namelen = to->length, .msg_iov = &piece, .msg_iovlen = 1};
-  return send_once(socket->fd, &message);
+  return send_once(socket->fd, &message, wait_ms);
 }
 
 static int send_train(reader_t *socket, const train_t *train) {
@@ -57,7 +57,7 @@ static int send_train(reader_t *socket, const train_t *train) {
   head->cmsg_len = CMSG_LEN(sizeof(uint16_t));
   uint16_t record = (uint16_t)train->record;
   memcpy(CMSG_DATA(head), &record, sizeof record);
-  return send_once(socket->fd, &message);
+  return send_once(socket->fd, &message, ROOM_WAIT_MS);
 }
 
 static void send_singly(reader_t *socket, const train_t *train) {
@@ -65,7 +65,7 @@ static void send_singly(reader_t *socket, const train_t *train) {
     size_t rest = train->used - at;
     size_t length = rest < train->record ? rest : train->record;
     count_add(&train->lanes->statistics, SENDS, 1);
-    if (send_datagram(socket, &train->lane->remote, train->bytes + at, length) != 0)
+    if (send_datagram(socket, &train->lane->remote, train->bytes + at, length, ROOM_WAIT_MS) != 0)
       count_add(&train->lanes->statistics, UDP_FULL, 1);
   }
 }
@@ -111,7 +111,6 @@ void train_seal(train_t *train, uint8_t flags, size_t length) {
   pthread_mutex_lock(&lane->sealing);
   size_t record = seal(lane->sealer, train->bytes + train->used, lane->remote_index, flags, length);
   lane->sent_packets++;
-  lane->sent_bytes += length;
   pthread_mutex_unlock(&lane->sealing);
   if (record == 0) return;
   train->used += record;
@@ -125,10 +124,9 @@ static bool send_part(lanes_t *lanes, lane_t *lane, uint8_t flags, const uint8_t
   pthread_mutex_lock(&lane->sealing);
   size_t size = seal(lane->sealer, record, lane->remote_index, flags, length);
   lane->sent_packets++;
-  lane->sent_bytes += length;
   pthread_mutex_unlock(&lane->sealing);
   if (size == 0 || lane->socket == NULL) return false;
-  bool sent = send_datagram(lane->socket, &lane->remote, record, size) == 0;
+  bool sent = send_datagram(lane->socket, &lane->remote, record, size, ROOM_WAIT_MS) == 0;
   if (!sent) count_add(&lanes->statistics, UDP_FULL, 1);
   return sent;
 }

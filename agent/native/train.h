@@ -30,7 +30,7 @@ void train_flush(train_t *train);
 /* Sends one packet on a lane by itself, in two halves if the way needs that. Returns whether the kernel took it. */
 bool lane_send(lanes_t *lanes, lane_t *lane, uint8_t flags, const uint8_t *packet, size_t length);
 
-/* Sends `length` bytes as one datagram, waiting a moment for room. Returns 0 or an errno. */
-int send_datagram(struct reader *socket, const endpoint_t *to, const uint8_t *bytes, size_t length);
+/* Sends `length` bytes as one datagram; waits for room up to `wait_ms`. Returns 0 or an errno. */
+int send_datagram(struct reader *socket, const endpoint_t *to, const uint8_t *bytes, size_t length, int wait_ms);
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "udp.h"
 
+#include "arguments.h"
 #include "inbound.h"
 #include "train.h"
 
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,33 +97,16 @@ static int open_socket(const endpoint_t *at, bool *joins, uint16_t *port) {
 }
 
 static napi_value js_open_udp(napi_env env, napi_callback_info info) {
-  size_t argc = 5;
-  napi_value argv[5];
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-  void *lanes = NULL;
+  ARGUMENTS(5)
+  lanes_t *lanes = external_at(env, argv[0], "lanes");
   endpoint_t at;
-  if (argc < 5 || napi_get_value_external(env, argv[0], &lanes) != napi_ok) {
-    napi_throw_type_error(env, NULL, "openUdp(lanes, ip, port, onMail, onGone)");
-    return NULL;
-  }
-  if (!endpoint_of(env, argv[1], argv[2], &at)) return NULL;
+  if (lanes == NULL || !endpoint_of(env, argv[1], argv[2], &at)) return NULL;
   bool joins = false;
   uint16_t port = 0;
   int fd = open_socket(&at, &joins, &port);
   if (fd < 0) return throw_errno(env, "open the UDP socket", errno);
-  reader_t *reader = calloc(1, sizeof *reader);
-  void *scratch = inbound_new();
-  if (reader == NULL || scratch == NULL) {
-    free(reader);
-    free(scratch);
-    close(fd);
-    return throw_errno(env, "prepare the UDP socket", ENOMEM);
-  }
-  reader->fd = fd;
-  reader->lanes = lanes;
-  reader->name = "wow-udp";
-  reader->drain = inbound_drain;
-  reader->scratch = scratch;
+  reader_t *reader = reader_new(env, fd, lanes, "wow-udp", inbound_drain, inbound_new());
+  if (reader == NULL) return NULL;
   napi_value result = reader_start(env, reader, argv[0], argv[3], argv[4]);
   if (result == NULL) return NULL;
   napi_value js_port, js_joins;
@@ -135,48 +118,24 @@ static napi_value js_open_udp(napi_env env, napi_callback_info info) {
 }
 
 static napi_value js_send(napi_env env, napi_callback_info info) {
-  size_t argc = 4;
-  napi_value argv[4], result = NULL;
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
-  reader_t *reader = reader_of(env, argv[0]);
+  ARGUMENTS(4)
+  reader_t *socket = reader_of(env, argv[0]);
   endpoint_t to;
-  if (reader == NULL || !endpoint_of(env, argv[2], argv[3], &to)) return NULL;
-  void *bytes = NULL;
+  if (socket == NULL || !endpoint_of(env, argv[2], argv[3], &to)) return NULL;
   size_t length = 0;
-  napi_typedarray_type kind;
-  if (napi_get_typedarray_info(env, argv[1], &kind, &length, &bytes, NULL, NULL) != napi_ok ||
-      kind != napi_uint8_array) {
-    napi_throw_type_error(env, NULL, "datagram: expected a Uint8Array");
-    return NULL;
-  }
-  int error = reader->fd < 0 ? EBADF : 0;
-  /* The first failure may be what the network said of an earlier datagram. */
-  for (int tries = 0; error == 0 && tries < 2; tries++) {
-    if (sendto(reader->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to.address, to.length) >= 0)
-      break;
-    if (tries > 0 || errno == EAGAIN || errno == EMSGSIZE) error = errno;
-  }
-  if (error == 0) return NULL;
-  char code[32];
-  uv_err_name_r(-error, code, sizeof code);
-  napi_create_string_utf8(env, code, NAPI_AUTO_LENGTH, &result);
-  return result;
+  const uint8_t *bytes = array_at(env, argv[1], "datagram", napi_uint8_array, 0, &length);
+  if (bytes == NULL) return NULL;
+  int error = socket->fd < 0 ? EBADF : send_datagram(socket, &to, bytes, length, 0);
+  return error == 0 ? NULL : errno_name(env, error);
 }
 
 static napi_value js_close(napi_env env, napi_callback_info info) {
-  size_t argc = 1;
-  napi_value argv[1];
-  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  ARGUMENTS(1)
   reader_t *reader = reader_of(env, argv[0]);
   if (reader != NULL) reader_close(reader);
   return NULL;
 }
 
 void udp_export(napi_env env, napi_value exports) {
-  napi_property_descriptor functions[] = {
-      {"openUdp", NULL, js_open_udp, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"send", NULL, js_send, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"close", NULL, js_close, NULL, NULL, NULL, napi_enumerable, NULL},
-  };
-  napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
+  EXPORT({"openUdp", js_open_udp}, {"send", js_send}, {"close", js_close})
 }

@@ -108,9 +108,9 @@ export class MemoryLaneTables implements LaneTables {
     this.permittedUntil = this.#wire.clock.now() + forMs
   }
 
-  counts(index: number): { sentPackets: number; gotPackets: number; silentMs: number } {
+  counts(index: number): { sentPackets: number; gotPackets: number } {
     const lane = this.lanes.get(index)
-    return { sentPackets: lane?.sent ?? 0, gotPackets: lane?.got ?? 0, silentMs: 0 }
+    return { sentPackets: lane?.sent ?? 0, gotPackets: lane?.got ?? 0 }
   }
 
   routeBytes(): { sent: number; got: number } {

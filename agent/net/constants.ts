@@ -83,3 +83,5 @@ export const LANE_OFFER_AGAIN_MS = 2_000
 export const PROBE_MS = 500
 export const PROBE_LENGTH_MS = 5_000
 export const LANE_SILENCE_MS = 1_000
+/** So many probes of full length are lost before packets are sent in halves. */
+export const LENGTH_PROBES = 3

@@ -59,24 +59,20 @@ export class Resolver {
 
   /** The owner if it is known now. */
   believed(ip: Ip4): Address | undefined {
-    const entry = this.#entries.get(ip)
-    return entry !== undefined && this.#parts.clock.now() < entry.expiresAt ? entry.owner : undefined
+    return this.#valid(ip)?.owner
   }
 
   /** The owner if it is known now; refreshes it in the background when its time is nearly up. */
   peek(ip: Ip4): Address | undefined {
-    const entry = this.#entries.get(ip)
-    if (entry?.owner === undefined) return undefined
-    const now = this.#parts.clock.now()
-    if (now >= entry.expiresAt) return undefined
-    if (now >= entry.refreshAt) this.refresh(ip)
-    return entry.owner
+    const entry = this.#valid(ip)
+    if (entry?.owner !== undefined && this.#parts.clock.now() >= entry.refreshAt) void this.refresh(ip)
+    return entry?.owner
   }
 
   /** Whether a recent answer says that nobody holds the address. */
   isAbsent(ip: Ip4): boolean {
-    const entry = this.#entries.get(ip)
-    return entry !== undefined && entry.owner === undefined && this.#parts.clock.now() < entry.expiresAt
+    const entry = this.#valid(ip)
+    return entry !== undefined && entry.owner === undefined
   }
 
   /** The owner, from memory or with one Get; undefined when nobody holds it or the DHT cannot say. Never rejects. */
@@ -95,19 +91,14 @@ export class Resolver {
   invalidate(ip: Ip4, owner: Address): void {
     const entry = this.#entries.get(ip)
     if (entry?.owner !== owner) return
-    entry.owner = undefined
-    entry.expiresAt = 0
     entry.rejected = { owner, until: this.#parts.clock.now() + NEGATIVE_TTL_MS }
-    this.#onChange(ip)
+    this.#disown(ip, entry)
   }
 
   /** Forgets every address of a node that cannot be reached; the DHT may still rightly point to it. */
   forget(owner: Address): void {
     for (const [ip, entry] of this.#entries) {
-      if (entry.owner !== owner) continue
-      entry.owner = undefined
-      entry.expiresAt = 0
-      this.#onChange(ip)
+      if (entry.owner === owner) this.#disown(ip, entry)
     }
   }
 
@@ -117,6 +108,18 @@ export class Resolver {
     for (const [ip, entry] of this.#entries) {
       if (entry.owner === owner && now < entry.expiresAt) void this.refresh(ip)
     }
+  }
+
+  /** The last answer while it counts. */
+  #valid(ip: Ip4): Entry | undefined {
+    const entry = this.#entries.get(ip)
+    return entry !== undefined && this.#parts.clock.now() < entry.expiresAt ? entry : undefined
+  }
+
+  #disown(ip: Ip4, entry: Entry): void {
+    entry.owner = undefined
+    entry.expiresAt = 0
+    this.#onChange(ip)
   }
 
   #lookup(ip: Ip4): Promise<Address | undefined> {

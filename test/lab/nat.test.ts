@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { PeerStatus } from '../../agent/control/status.ts'
-import { type Host, Lab, labMissing } from '../../lab/lab.ts'
-import type { NatKind } from '../../lab/nat-site.ts'
+import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
+import type { NatKind, NatSite } from '../../lab/nat-site.ts'
 import { until } from '../../lab/until.ts'
 import { openCluster } from './cluster.ts'
 
@@ -72,42 +72,39 @@ for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies N
   })
 }
 
-describe('two hosts behind NATs, of which one drops UDP', { skip: labMissing() }, () => {
-  let lab: Lab
-  before(async () => {
-    lab = await Lab.open()
-  })
-  after(() => lab.close())
+/** Where two hosts are that meet. */
+const PAIRS: readonly { title: string; sites: (lab: Lab) => Promise<readonly NatSite[]> }[] = [
+  {
+    title: 'two hosts behind NATs, of which one drops UDP',
+    sites: (lab) => Promise.all([lab.natSite('nat', 'port-preserving'), lab.natSite('nat-no-udp', 'without-udp')]),
+  },
+  {
+    title: 'two hosts behind one NAT',
+    sites: async (lab) => {
+      const site = await lab.natSite('nat', 'port-preserving')
+      return [site, site]
+    },
+  },
+]
 
-  test('get an address each and reach each other', async () => {
-    const bootstrap = await lab.bootstrap()
-    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
-    const kinds: NatKind[] = ['port-preserving', 'without-udp']
-    const hosts = await Promise.all(
-      kinds.map(async (kind) => await lab.host(kind, { token, site: await lab.natSite(`nat-${kind}`, kind) })),
-    )
-    const ips = await Promise.all(hosts.map((host) => host.join()))
-    for (const [index, host] of hosts.entries()) {
-      assert.notEqual(await host.ping(ips[1 - index] ?? '', PATIENCE_S), null)
-    }
-  })
-})
+for (const { title, sites } of PAIRS) {
+  describe(title, { skip: labMissing() }, () => {
+    let lab: Lab
+    let token: string
+    before(async () => {
+      const cluster = await openCluster([])
+      lab = cluster.lab
+      token = cluster.namespace.token
+    })
+    after(() => lab.close())
 
-describe('two hosts behind one NAT', { skip: labMissing() }, () => {
-  let lab: Lab
-  before(async () => {
-    lab = await Lab.open()
+    test('get an address each and reach each other', async () => {
+      const places = await sites(lab)
+      const hosts = await Promise.all(places.map((site, index) => lab.host(`host${index}`, { token, site })))
+      const ips = await Promise.all(hosts.map((host) => host.join()))
+      for (const [index, host] of hosts.entries()) {
+        assert.notEqual(await host.ping(ips[1 - index] ?? '', PATIENCE_S), null)
+      }
+    })
   })
-  after(() => lab.close())
-
-  test('get an address each and reach each other', async () => {
-    const bootstrap = await lab.bootstrap()
-    const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
-    const site = await lab.natSite('nat', 'port-preserving')
-    const hosts = await Promise.all(['one', 'two'].map((name) => lab.host(name, { token, site })))
-    const ips = await Promise.all(hosts.map((host) => host.join()))
-    for (const [index, host] of hosts.entries()) {
-      assert.notEqual(await host.ping(ips[1 - index] ?? '', PATIENCE_S), null)
-    }
-  })
-})
+}

@@ -103,7 +103,8 @@ describe('somebody who sends records on from elsewhere', () => {
 })
 
 describe('a peer that is said to be gone', () => {
-  test('is asked, and its session stands when it answers', async () => {
+  /** A session of which `isClosed` tells whether it has ended. */
+  async function watched() {
     const lab = new SessionLab()
     const [a, b] = lab.pair()
     const [ab] = await lab.session(a, b)
@@ -111,25 +112,24 @@ describe('a peer that is said to be gone', () => {
     ab.onClose = () => {
       closed = true
     }
+    return { lab, a, ab, isClosed: () => closed }
+  }
+
+  test('is asked, and its session stands when it answers', async () => {
+    const { lab, a, ab, isClosed } = await watched()
     for (let i = 0; i < 10; i++) {
       a.sessions.refused(ab.remote)
       await lab.clock.runFor(1_000)
     }
-    assert.ok(!closed)
+    assert.ok(!isClosed())
   })
 
   test('has no session any more when it says nothing', async () => {
-    const lab = new SessionLab()
-    const [a, b] = lab.pair()
-    const [ab] = await lab.session(a, b)
-    let closed = false
-    ab.onClose = () => {
-      closed = true
-    }
+    const { lab, a, ab, isClosed } = await watched()
     lab.net.loss = 1
     a.sessions.refused(ab.remote)
     await lab.clock.runFor(1_000)
-    assert.ok(closed)
+    assert.ok(isClosed())
     assert.equal(a.sessions.counters.get('sessions-refused'), 1)
   })
 

@@ -19,8 +19,9 @@ import type { LaneTables } from './lane-tables.ts'
 /** An index's lowest bits are its place in the table, which has so many: agent/native/lanes.h. */
 const PLACES = 4_096
 
-/** What comes on a lane and no table decides. */
+/** This node's end of a tunnel's lanes; gets what comes on them and no table decides. */
 export interface LaneEnd {
+  readonly peer: Address
   /** The path to the peer is there, is gone, or is another. */
   pathChanged(): void
   /** A packet of the peer, valid during the call. */
@@ -42,8 +43,8 @@ export class FastPath {
   readonly tables: LaneTables
   readonly paths: Paths
   readonly #parts: FastPathParts
-  readonly #ends = new Map<number, { readonly peer: Address; readonly end: LaneEnd }>()
-  readonly #places = new Set<number>()
+  /** By their places in the table. */
+  readonly #claims = new Map<number, { readonly index: number; readonly end: LaneEnd }>()
   readonly #watchers = new Map<Address, LaneEnd>()
   /** The leases in the table of locals. */
   readonly #locals = new Map<Ip4, Lease>()
@@ -90,31 +91,29 @@ export class FastPath {
     tables.permit(ABSENT_AFTER_MS)
   }
 
-  /** From now on `end` is told when the path to `peer` changes. */
-  watch(peer: Address, end: LaneEnd): void {
-    this.#watchers.set(peer, end)
+  /** From now on `end` is told when the path to its peer changes. */
+  watch(end: LaneEnd): void {
+    this.#watchers.set(end.peer, end)
   }
 
-  unwatch(peer: Address): void {
-    this.#watchers.delete(peer)
+  unwatch(end: LaneEnd): void {
+    this.#watchers.delete(end.peer)
   }
 
-  /** A receiver index of this node for a lane of `peer`; undefined when there are none left. */
-  claim(peer: Address, end: LaneEnd): number | undefined {
-    if (this.#places.size >= PLACES / 2) return undefined
+  /** A receiver index of this node for a lane; undefined when there are none left. */
+  claim(end: LaneEnd): number | undefined {
+    if (this.#claims.size >= PLACES / 2) return undefined
     let index: number
     do index = this.#parts.random.below(2 ** 32)
-    while (index === 0 || this.#places.has(index % PLACES))
-    this.#places.add(index % PLACES)
-    this.#ends.set(index, { peer, end })
+    while (index === 0 || this.#claims.has(index % PLACES))
+    this.#claims.set(index % PLACES, { index, end })
     return index
   }
 
   /** Closes the lane of the index, if it was opened. */
   release(index: number): void {
     this.tables.close(index)
-    this.#ends.delete(index)
-    this.#places.delete(index % PLACES)
+    this.#claims.delete(index % PLACES)
   }
 
   #removeLocal(ip: Ip4): void {
@@ -128,10 +127,11 @@ export class FastPath {
   }
 
   #deliver(index: number, body: Uint8Array, from: { ip: string; port: number }): void {
-    const known = this.#ends.get(index)
-    if (known === undefined) return
-    if (body.length === 0) this.paths.heardFrom(known.peer, from.ip, from.port)
-    else if (body[0] === 0) known.end.probed(index, (body[1]! << 8) | body[2]!)
-    else known.end.took(body)
+    const claim = this.#claims.get(index % PLACES)
+    if (claim?.index !== index) return
+    const { end } = claim
+    if (body.length === 0) this.paths.heardFrom(end.peer, from.ip, from.port)
+    else if (body[0] === 0) end.probed(index, (body[1]! << 8) | body[2]!)
+    else end.took(body)
   }
 }

@@ -2,7 +2,7 @@
  * Which lane leads to which virtual IP, for the fast path.
  *
  * Guarantees: a route stands only while the resolver believes that the address is at the lane's peer, and packets take the
- * lane; both are looked at again every second, and at once when either says that it has changed.
+ * lane; both are looked at again at every tick of the tunnels, and at once when either says that it has changed.
  */
 
 import type { Ip4 } from '../../core/ip.ts'

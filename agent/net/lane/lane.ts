@@ -13,6 +13,7 @@ import type { Clock, Timer } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import type { Random } from '../../core/random.ts'
 import type { NamespaceKeys } from '../../namespace/keys.ts'
+import type { LanePath } from '../../native/lanes.ts'
 import type { Address } from '../../overlay/address.ts'
 import { clampMss } from '../../packet/tcp-mss.ts'
 import {
@@ -21,13 +22,14 @@ import {
   LANE_KEYS_RECORDS,
   LANE_OFFER_AGAIN_MS,
   LANE_SILENCE_MS,
+  LENGTH_PROBES,
   PROBE_LENGTH_MS,
   PROBE_MS,
   SAFE_PACKET,
 } from '../constants.ts'
 import type { TunnelMessage } from '../tunnel/messages.ts'
 import type { FastPath, LaneEnd } from './fast-path.ts'
-import { LANE_NONCE_BYTES, laneKeys } from './lane-keys.ts'
+import { LANE_NONCE_BYTES, type LaneAgreement, laneKeys } from './lane-keys.ts'
 
 export interface LaneParts {
   readonly self: Address
@@ -58,7 +60,10 @@ interface Opened {
 }
 
 export class Lane implements LaneEnd {
+  readonly peer: Address
   readonly #parts: LaneParts
+  /** To the peer, as it was when a session began or it was told of last. */
+  #path: LanePath | undefined
   #session: { readonly id: number; readonly offers: boolean } | undefined
   #offered: { readonly index: number; readonly nonce: Uint8Array; sentAt: number } | undefined
   /** Answered, and not known to be ready. */
@@ -74,6 +79,7 @@ export class Lane implements LaneEnd {
   #dead = false
 
   constructor(parts: LaneParts) {
+    this.peer = parts.peer
     this.#parts = parts
   }
 
@@ -86,16 +92,18 @@ export class Lane implements LaneEnd {
   open(session: number, offers: boolean): void {
     // The peer may have started again: it would take nothing under the former keys.
     this.close()
+    const { fast } = this.#parts
     this.#session = { id: session, offers }
-    this.#parts.fast.watch(this.#parts.peer, this)
+    this.#path = fast.paths.pathTo(this.peer)
+    fast.watch(this)
     this.#offer()
   }
 
   close(): void {
     this.#withdraw()
     this.#session = undefined
-    this.#parts.fast.unwatch(this.#parts.peer)
-    if (this.#former !== undefined) this.#endFormer()
+    this.#parts.fast.unwatch(this)
+    this.#endFormer()
     const current = this.#current
     if (current === undefined) return
     this.#current = undefined
@@ -112,15 +120,13 @@ export class Lane implements LaneEnd {
   }
 
   pathChanged(): void {
-    const path = this.#path
+    this.#path = this.#parts.fast.paths.pathTo(this.peer)
     // What arrived by the former path says nothing about this one.
     this.#longest = SAFE_PACKET
     this.#dead = false
     this.#unansweredSince = undefined
-    for (const lane of [this.#current, this.#answered]) {
-      if (lane !== undefined) this.#parts.fast.tables.setPath(lane.index, path, this.#longest)
-    }
-    if (path !== undefined) {
+    this.#takePath(this.#current, this.#answered)
+    if (this.#path !== undefined) {
       if (this.#current === undefined) this.#offer()
       else this.#probe(this.#current, this.#parts.mtu)
     }
@@ -166,15 +172,11 @@ export class Lane implements LaneEnd {
     return this.#longest < this.#parts.mtu && this.#lengthsUnanswered > 1
   }
 
-  get #path() {
-    return this.#parts.fast.paths.pathTo(this.#parts.peer)
-  }
-
   // ---- agreeing --------------------------------------------------------------------------------------------------
 
   #offer(): void {
     if (this.#session?.offers !== true || this.#offered !== undefined || this.#path === undefined) return
-    const index = this.#parts.fast.claim(this.#parts.peer, this)
+    const index = this.#parts.fast.claim(this)
     if (index === undefined) return
     this.#offered = { index, nonce: this.#parts.random.bytes(LANE_NONCE_BYTES), sentAt: 0 }
     this.#sendOffer()
@@ -188,35 +190,27 @@ export class Lane implements LaneEnd {
   }
 
   #onOffer({ session, index, nonce }: Extract<LaneMessage, { kind: 'laneOffer' }>): void {
-    const { self, peer, keys, fast, random, clock } = this.#parts
+    const { self, peer, fast, random, send } = this.#parts
     if (this.#session?.offers !== false) return
-    if (this.#answered !== undefined) fast.release(this.#answered.index)
-    this.#answered = undefined
-    const own = fast.claim(peer, this)
+    this.#withdraw()
+    const own = fast.claim(this)
     if (own === undefined) return
     const answer = random.bytes(LANE_NONCE_BYTES)
     const agreement = { offering: peer, answering: self, session, offeringNonce: nonce, answeringNonce: answer }
-    if (!fast.tables.open(own, index, laneKeys(keys, agreement, 'answering'))) {
-      fast.release(own)
-      return
-    }
-    fast.tables.setPath(own, this.#path, this.#longest)
-    this.#answered = { index: own, madeAt: clock.now(), sent: 0, got: 0 }
-    this.#parts.send({ kind: 'laneAnswer', session, yours: index, index: own, nonce: answer })
+    this.#answered = this.#opened(own, index, agreement)
+    if (this.#answered !== undefined) send({ kind: 'laneAnswer', session, yours: index, index: own, nonce: answer })
   }
 
   #onAnswer({ session, yours, index, nonce }: Extract<LaneMessage, { kind: 'laneAnswer' }>): void {
-    const { self, peer, keys, fast } = this.#parts
+    const { self, peer, send } = this.#parts
     const offered = this.#offered
     if (offered === undefined || offered.index !== yours) return
     this.#offered = undefined
     const agreement = { offering: self, answering: peer, session, offeringNonce: offered.nonce, answeringNonce: nonce }
-    if (!fast.tables.open(yours, index, laneKeys(keys, agreement, 'offering'))) {
-      fast.release(yours)
-      return
-    }
-    this.#parts.send({ kind: 'laneReady', session, index })
-    this.#use({ index: yours, madeAt: this.#parts.clock.now(), sent: 0, got: 0 })
+    const lane = this.#opened(yours, index, agreement)
+    if (lane === undefined) return
+    send({ kind: 'laneReady', session, index })
+    this.#use(lane)
   }
 
   #onReady({ index }: Extract<LaneMessage, { kind: 'laneReady' }>): void {
@@ -226,14 +220,32 @@ export class Lane implements LaneEnd {
     this.#use(answered)
   }
 
+  /** The lane under the claimed index, open; undefined when the tables do not take it. */
+  #opened(index: number, remote: number, agreement: LaneAgreement): Opened | undefined {
+    const { self, keys, fast, clock } = this.#parts
+    const side = agreement.offering === self ? 'offering' : 'answering'
+    if (!fast.tables.open(index, remote, laneKeys(keys, agreement, side))) {
+      fast.release(index)
+      return undefined
+    }
+    const lane = { index, madeAt: clock.now(), sent: 0, got: 0 }
+    this.#takePath(lane)
+    return lane
+  }
+
+  #takePath(...lanes: readonly (Opened | undefined)[]): void {
+    for (const lane of lanes) {
+      if (lane !== undefined) this.#parts.fast.tables.setPath(lane.index, this.#path, this.#longest)
+    }
+  }
+
   #use(lane: Opened): void {
-    const { fast, clock, counters, mtu } = this.#parts
+    const { clock, counters, mtu } = this.#parts
     const before = this.#current
     this.#current = lane
     counters.add(before === undefined ? 'lane-open' : 'lane-renewed')
-    fast.tables.setPath(lane.index, this.#path, this.#longest)
     if (before !== undefined) {
-      if (this.#former !== undefined) this.#endFormer()
+      this.#endFormer()
       // Records under the former keys are still on their way.
       this.#former = { index: before.index, timer: clock.after(FORMER_LANE_MS, () => this.#endFormer()) }
     }
@@ -300,11 +312,8 @@ export class Lane implements LaneEnd {
 
   #setLongest(longest: number): void {
     this.#longest = longest
-    if (this.#current !== undefined) this.#parts.fast.tables.setPath(this.#current.index, this.#path, longest)
+    this.#takePath(this.#current, this.#answered)
   }
 }
-
-/** So many probes of full length are lost before packets are sent in halves. */
-const LENGTH_PROBES = 3
 
 export type LaneMessage = Extract<TunnelMessage, { kind: 'laneOffer' | 'laneAnswer' | 'laneReady' | 'laneProbed' }>

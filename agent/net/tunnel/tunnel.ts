@@ -300,7 +300,7 @@ export class Tunnel {
 
   // ---- watching --------------------------------------------------------------------------------------------------
 
-  /** Called about twice per heartbeat: pings while packets flow, and gives up on a silent peer. */
+  /** Called every `TICK_MS`: pings while packets flow, and gives up on a silent peer. */
   tick(): void {
     const flow = this.#lane?.tick(this.#data.isUsed)
     if (flow?.sent === true) this.#data.used()

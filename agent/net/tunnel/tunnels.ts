@@ -189,7 +189,7 @@ export class Tunnels {
       this.#parts.counters.drop('too-many-peers')
       return undefined
     }
-    const { self, keys, carrier, clock, random, counters, resolver } = this.#parts
+    const { self, keys, carrier, clock, random, counters, resolver, fast, mtu } = this.#parts
     const tunnel: Tunnel = new Tunnel(peer, {
       self,
       keys,
@@ -198,8 +198,8 @@ export class Tunnels {
       clock,
       random,
       counters,
-      fast: this.#parts.fast,
-      mtu: this.#parts.mtu,
+      fast,
+      mtu,
       onUnreachable: (lost) => resolver.forget(lost),
       onPacket: (from, packet) => this.#onPacket(from, packet),
       onLane: () => this.#fastRoutes?.laneChanged(tunnel),

@@ -58,8 +58,9 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         ? []
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
-    const reaches = (to: UdpEndpoint) => [...sockets.values()].some(({ isIp6 }) => isIp6 === to.startsWith('['))
-    const socketFor = socketsByFamily([...sockets.values()])
+    const socketOf = (to: UdpEndpoint) => [...sockets.values()].find(({ isIp6 }) => isIp6 === to.startsWith('['))
+    const reaches = (to: UdpEndpoint) => socketOf(to) !== undefined
+    const socketFor = (to: UdpEndpoint) => socketOf(to)?.handle
     const ownRules = () =>
       new DialRules({
         hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
@@ -131,11 +132,4 @@ function asOne(sockets: readonly OpenSocket[]): DatagramSocket {
   if (first === undefined) throw listenFailure('UDP', 'no address of a family that this machine has', undefined)
   if (second === undefined) return first
   return first.isIp6 ? new BothFamilies(second, first) : new BothFamilies(first, second)
-}
-
-function socketsByFamily(sockets: readonly OpenSocket[]): (endpoint: UdpEndpoint) => object | undefined {
-  const handleOf = (isIp6: boolean) => sockets.find((socket) => socket.isIp6 === isIp6)?.handle
-  const ip4 = handleOf(false)
-  const ip6 = handleOf(true)
-  return (endpoint) => (endpoint.startsWith('[') ? ip6 : ip4)
 }

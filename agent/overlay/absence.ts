@@ -60,8 +60,9 @@ export class Absence {
   }
 
   #returned(gapMs: number): void {
-    const { peers, near, liveness, connectivity, send, review } = this.#parts
+    const { givenUp, peers, near, liveness, connectivity, send, review } = this.#parts
     const isHearsay = this.#isHearsay
+    givenUp.onReturned()
     connectivity.doubt()
     const forMs = Math.min(Math.floor(gapMs), MAX_U32)
     for (const peer of peers.all()) {

@@ -4,8 +4,9 @@
  * messages.ts).
  *
  * A peer's word counts only when it fits what this node saw. The other side closed the link to that peer; the peer gave this
- * node up earlier than that; and this node did not give the peer up, as both sides of a partition do. It counts once for each
- * closed link, and at most once in `HEED_SPACING_MS`, so a liar only makes this node ask its neighbours again.
+ * node up earlier than that; this node did not give the peer up, as both sides of a partition do; and the absence is not
+ * one that this node has found out before. It counts once for each closed link, and at most once in `HEED_SPACING_MS`, so a
+ * liar only makes this node ask its neighbours again.
  */
 
 import type { Clock } from '../core/clock.ts'
@@ -17,6 +18,8 @@ import type { Address } from './address.ts'
 const KEPT = 256
 /** Least time between two reports that count, ms. */
 const HEED_SPACING_MS = 10_000
+/** Two clocks that run true to 1 % (docs/guarantees.md, A1) differ by this part of the time since. */
+const CLOCKS_APART = 0.02
 
 export class GivenUp {
   readonly #clock: Clock
@@ -25,6 +28,8 @@ export class GivenUp {
   readonly #silent = new Map<Address, { readonly at: number; relinked: boolean }>()
   /** When the other side closed each peer's link. */
   readonly #closed = new Map<Address, number>()
+  /** When this node last found that it had been away. */
+  #returnedAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -61,6 +66,11 @@ export class GivenUp {
     note(this.#closed, peer, this.#clock.now())
   }
 
+  /** This node found that it was away, and asks everybody: whoever gave it up before now says nothing new. */
+  onReturned(): void {
+    this.#returnedAt = this.#clock.now()
+  }
+
   /** Whether a peer's word on an absence counts now; if so, the next ones do not for a while. */
   heeds(): boolean {
     return this.#reports.admits()
@@ -71,8 +81,11 @@ export class GivenUp {
     const closedAt = this.#closed.get(peer)
     if (closedAt === undefined || this.#silent.has(peer)) return 0
     this.#closed.delete(peer)
-    const awayMs = agoMs - (this.#clock.now() - closedAt)
-    return awayMs > ABSENT_AFTER_MS && this.heeds() ? awayMs : 0
+    const now = this.#clock.now()
+    const doubtMs = CLOCKS_APART * agoMs
+    if (now - agoMs <= this.#returnedAt + doubtMs) return 0
+    const awayMs = agoMs - (now - closedAt)
+    return awayMs > ABSENT_AFTER_MS + doubtMs && this.heeds() ? awayMs : 0
   }
 }
 

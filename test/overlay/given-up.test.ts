@@ -22,6 +22,34 @@ describe('the word of a peer that took this node for dead', () => {
     assert.equal(givenUp.absenceBy(PEER, 600_000), 0)
   })
 
+  test('tells nothing new about an absence that this node found out itself', async () => {
+    const clock = new VirtualClock()
+    const givenUp = new GivenUp(clock)
+    await clock.runFor(60_000)
+    givenUp.onReturned()
+    givenUp.onClosed(PEER)
+    await clock.runFor(27_000)
+    assert.equal(givenUp.absenceBy(PEER, 30_000), 0)
+  })
+
+  test('tells of an absence after the one that this node found out', async () => {
+    const clock = new VirtualClock()
+    const givenUp = new GivenUp(clock)
+    givenUp.onReturned()
+    await clock.runFor(60_000)
+    givenUp.onClosed(PEER)
+    await clock.runFor(27_000)
+    assert.equal(givenUp.absenceBy(PEER, 40_000), 13_000)
+  })
+
+  test('tells nothing when the two clocks, each true to one percent, explain the difference', async () => {
+    const clock = new VirtualClock()
+    const givenUp = new GivenUp(clock)
+    givenUp.onClosed(PEER)
+    await clock.runFor(594_000)
+    assert.equal(givenUp.absenceBy(PEER, 606_000), 0)
+  })
+
   test('tells nothing after a partition, in which both gave the other up', () => {
     const givenUp = new GivenUp(new VirtualClock())
     givenUp.giveUp(PEER)

@@ -8,10 +8,12 @@ import type { Clock } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import { timeLimit } from '../core/deadline.ts'
 import { type Address, formatAddress } from './address.ts'
-import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS } from './constants.ts'
+import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS, MAX_RELAYS_TRIED } from './constants.ts'
+import type { GivenUp } from './given-up.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
 import { DeliveryError, type Overlay, type RequestOptions, SERVICES } from './overlay.ts'
+import type { Peers } from './peers.ts'
 import type { Router } from './router.ts'
 
 export class Connector {
@@ -19,7 +21,8 @@ export class Connector {
   readonly #router: Router
   readonly #clock: Clock
   readonly #adopt: (link: Link) => void
-  readonly #linkTo: (peer: Address) => Link | undefined
+  readonly #peers: Pick<Peers, 'get' | 'relaysFor'>
+  readonly #givenUp: Pick<GivenUp, 'gaveUpMs'>
   readonly #attempts = new Map<Address, Promise<void>>()
   readonly #awaited = new Map<Address, () => void>()
   #dialBacks = 0
@@ -29,13 +32,15 @@ export class Connector {
     router: Router
     clock: Clock
     adopt: (link: Link) => void
-    linkTo: (peer: Address) => Link | undefined
+    peers: Pick<Peers, 'get' | 'relaysFor'>
+    givenUp: Pick<GivenUp, 'gaveUpMs'>
   }) {
     this.#links = parts.links
     this.#router = parts.router
     this.#clock = parts.clock
     this.#adopt = parts.adopt
-    this.#linkTo = parts.linkTo
+    this.#peers = parts.peers
+    this.#givenUp = parts.givenUp
   }
 
   /**
@@ -57,7 +62,7 @@ export class Connector {
 
   /** A node that cannot reach us, or only through a third node, asks to be dialled. */
   onDialBack(asker: Contact): void {
-    const standing = this.#linkTo(asker.address)
+    const standing = this.#peers.get(asker.address)?.link
     if (asker.address === this.#links.self || standing?.relayed === false) return
     // The asker names the endpoints: a stranger must not make this node dial the whole world.
     if (this.#dialBacks >= MAX_DIAL_BACKS) return
@@ -86,9 +91,11 @@ export class Connector {
   async #attempt(peer: Address, via: Address | undefined, known: Contact | undefined): Promise<void> {
     if (this.#isLinked(peer)) return
     const contact = known ?? (await this.#contactOf(peer, via))
-    const ways = [() => this.#dial(contact), () => this.#askBack(peer, via)]
-    if (via !== undefined) ways.push(() => this.#dialThrough(via, contact))
-    if (await this.#firstThatWorks(ways, this.#links.isGuarded(contact) ? 0 : HEAD_START_MS)) return
+    const relays = via === undefined ? this.#peers.relaysFor(peer, MAX_RELAYS_TRIED) : [via]
+    const ways = [() => this.#dial(contact), () => this.#askBack(peer, via), () => this.#throughAny(relays, contact)]
+    // Where a link has just fallen silent, a dial is no more likely to work than the other ways.
+    const isInDoubt = this.#links.isGuarded(contact) || this.#givenUp.gaveUpMs(peer) > 0
+    if (await this.#firstThatWorks(ways, isInDoubt ? 0 : HEAD_START_MS)) return
     throw new DeliveryError('no-answer', `node ${formatAddress(peer)} cannot be reached by any way`)
   }
 
@@ -101,14 +108,14 @@ export class Connector {
       const next = () => {
         const way = ways[begun]
         if (way === undefined || works) return
-        begun++
+        const turn = ++begun
         const timer = this.#clock.after(headStartMs, next)
         way().then((linked) => {
           timer.cancel()
           works ||= linked
           if (linked) resolve(true)
           else if (++failed === ways.length) resolve(false)
-          else if (failed === begun) next()
+          else if (turn === begun) next()
         }, reject)
       }
       next()
@@ -134,6 +141,17 @@ export class Connector {
 
   async #dialThrough(relay: Address, contact: Contact): Promise<boolean> {
     return this.#open(contact.address, (signal) => this.#links.dialThrough(relay, contact, signal))
+  }
+
+  /** A relay that has no link to the peer says so at once. */
+  async #throughAny(relays: readonly Address[], contact: Contact): Promise<boolean> {
+    const tries = relays.map(async (relay) => {
+      if (!(await this.#dialThrough(relay, contact))) throw new DeliveryError('no-answer', 'not through this one')
+    })
+    return await Promise.any(tries).then(
+      () => true,
+      () => false,
+    )
   }
 
   async #open(peer: Address, dial: (signal: AbortSignal) => Promise<Link>): Promise<boolean> {
@@ -169,7 +187,7 @@ export class Connector {
   }
 
   #isLinked(peer: Address): boolean {
-    return this.#linkTo(peer) !== undefined
+    return this.#peers.get(peer) !== undefined
   }
 
   #awaitLink(peer: Address): Promise<boolean> {

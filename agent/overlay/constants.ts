@@ -43,6 +43,8 @@ export const GHOST_MS = 12_000
 export const DIAL_TIMEOUT_MS = 5_000
 /** Head start of one way to a peer before the next is tried in parallel, ms: most dials that work are done by then. */
 export const HEAD_START_MS = 600
+/** Through so many peers a node is tried that none of them named, when it cannot be reached otherwise. */
+export const MAX_RELAYS_TRIED = 4
 /** How long to wait for a peer that was asked to dial us, ms. */
 export const DIAL_BACK_TIMEOUT_MS = 5_000
 /** First and longest pause between rounds over the bootstrap addresses, ms. */

@@ -105,6 +105,17 @@ export class Peers {
     return contacts
   }
 
+  /** Peers that may be linked to a node as well: first those that name it among their neighbours, the nearest first. */
+  relaysFor(address: Address, most: number): Address[] {
+    const names = ({ status }: Peer) =>
+      status?.left.includes(address) === true || status?.right.includes(address) === true
+    return [...this.all()]
+      .filter((peer) => peer.address !== address && !peer.link.relayed)
+      .sort((a, b) => Number(names(b)) - Number(names(a)) || a.roundTrip.timeoutMs - b.roundTrip.timeoutMs)
+      .slice(0, most)
+      .map((peer) => peer.address)
+  }
+
   /** Adds a link or replaces the one in use; undefined if the old one stays. The caller closes the superfluous one. */
   add(link: Link): Peer | undefined {
     const now = this.#clock.now()

@@ -97,7 +97,8 @@ export class Ring implements Overlay {
       onSilence: (peer) => this.#liveness.suspect(peer),
       onFault: parts.onFault,
     })
-    const connector = new Connector({ links, router, clock, adopt, linkTo: (peer) => peers.get(peer)?.link })
+    this.#givenUp = new GivenUp(clock)
+    const connector = new Connector({ links, router, clock, adopt, peers, givenUp: this.#givenUp })
     const near = new NearLinks({ self, peers, clock, connector, changed: () => this.#onNearChange() })
     this.#peers = peers
     this.#router = router
@@ -110,7 +111,6 @@ export class Ring implements Overlay {
     this.#upgrades = new Upgrades({ peers, clock, connector })
     this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
-    this.#givenUp = new GivenUp(clock)
     this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, givenUp: this.#givenUp, send })
     this.#onDemand = new OnDemandLinks({ self, peers, connector, statuses: this.#statuses, clock })
     this.#liveness = new Liveness({

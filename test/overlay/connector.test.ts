@@ -4,9 +4,13 @@ import { toAddress } from '../../agent/overlay/address.ts'
 import { Connector } from '../../agent/overlay/connector.ts'
 import { MAX_DIAL_BACKS } from '../../agent/overlay/constants.ts'
 import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
+import type { Peer } from '../../agent/overlay/peers.ts'
 import type { Router } from '../../agent/overlay/router.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from './link-to.ts'
+
+const NOBODY = { get: () => undefined, relaysFor: () => [] }
+const NEVER = { gaveUpMs: () => 0 }
 
 test('a stranger who asks to be dialled at made-up addresses has few dialled at a time, and more when those have ended', async () => {
   const clock = new VirtualClock()
@@ -16,9 +20,9 @@ test('a stranger who asks to be dialled at made-up addresses has few dialled at 
     return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('time-out'))))
   }
   const connector = new Connector({
-    ...{ clock, links: { self: toAddress(1n), dial } as unknown as LinkLayer, router: {} as Router },
+    ...{ clock, links: { self: toAddress(1n), dial } as unknown as LinkLayer, router: {} as Router, givenUp: NEVER },
     adopt: () => {},
-    linkTo: () => undefined,
+    peers: NOBODY,
   })
   const askMany = (from: bigint) => {
     for (let i = from; i < from + 1_000n; i++) connector.onDialBack({ address: toAddress(i), endpoints: ['somebody'] })
@@ -38,9 +42,12 @@ test('a node dials back a peer that it is linked to through a third one, and non
   }
   const [far, near] = [toAddress(2n), toAddress(3n)]
   const connector = new Connector({
-    ...{ clock: new VirtualClock(), router: {} as Router, adopt: () => {} },
+    ...{ clock: new VirtualClock(), router: {} as Router, givenUp: NEVER, adopt: () => {} },
     links: { self: toAddress(1n), dialDirect } as unknown as LinkLayer,
-    linkTo: (peer) => Object.assign(linkTo(peer), { relayed: peer === far }),
+    peers: {
+      get: (peer) => ({ link: Object.assign(linkTo(peer), { relayed: peer === far }) }) as Peer,
+      relaysFor: () => [],
+    },
   })
   for (const address of [far, near]) connector.onDialBack({ address, endpoints: ['somewhere'] })
   assert.deepEqual(dialled, [far])
@@ -56,10 +63,54 @@ test('a punch dials a peer, and has it dial at the same moment', async () => {
   const adopted: unknown[] = []
   const peer = toAddress(2n)
   const connector = new Connector({
-    ...{ clock: new VirtualClock(), adopt: (link: Link) => adopted.push(link.peer), linkTo: () => undefined },
+    ...{ clock: new VirtualClock(), adopt: (link: Link) => adopted.push(link.peer), peers: NOBODY, givenUp: NEVER },
     links: { self: toAddress(1n), endpoints: () => ['here'], dialDirect } as unknown as LinkLayer,
     router: { request: async (_service: unknown, target: unknown) => asked.push(target) } as unknown as Router,
   })
   await connector.punch({ address: peer, endpoints: ['there'] })
   assert.deepEqual([dialled, asked, adopted], [[peer], [peer], [peer]])
+})
+
+test('a node that answers nothing itself is reached through a peer that is linked to it, and those that are not say so', async () => {
+  const tried: unknown[] = []
+  const adopted: unknown[] = []
+  const [peer, other, relay] = [toAddress(2n), toAddress(3n), toAddress(4n)]
+  const never = (_contact: unknown, signal?: AbortSignal): Promise<Link> =>
+    new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('time-out'))))
+  const dialThrough = async (through: unknown): Promise<Link> => {
+    tried.push(through)
+    if (through !== relay) throw new Error('no link to that node')
+    return linkTo(peer, true)
+  }
+  const clock = new VirtualClock()
+  const links = { self: toAddress(1n), endpoints: () => [], isGuarded: () => false, dial: never, dialThrough }
+  const connector = new Connector({
+    ...{ clock, adopt: (link: Link) => adopted.push(link.peer), router: {} as Router, givenUp: NEVER },
+    links: links as unknown as LinkLayer,
+    peers: { get: () => undefined, relaysFor: () => [other, relay] },
+  })
+  const connecting = connector.connect(peer, undefined, { address: peer, endpoints: ['there'] })
+  await clock.runFor(1_500)
+  await connecting
+  assert.deepEqual([tried, adopted], [[other, relay], [peer]])
+})
+
+test('a node whose link has fallen silent is tried by every way at once', async () => {
+  const peer = toAddress(2n)
+  const begun: string[] = []
+  const never = (way: string) => () => {
+    begun.push(way)
+    return new Promise<never>(() => {})
+  }
+  const clock = new VirtualClock()
+  const links = { self: toAddress(1n), endpoints: () => ['here'], isGuarded: () => false }
+  const connector = new Connector({
+    ...{ clock, adopt: () => {}, givenUp: { gaveUpMs: () => 3_000 } },
+    links: { ...links, dial: never('dial'), dialThrough: never('through') } as unknown as LinkLayer,
+    router: { request: never('dial back') } as unknown as Router,
+    peers: { get: () => undefined, relaysFor: () => [toAddress(3n)] },
+  })
+  void connector.connect(peer, undefined, { address: peer, endpoints: ['there'] })
+  await clock.runFor(1)
+  assert.deepEqual(begun.sort(), ['dial', 'dial back', 'through'])
 })

@@ -1,5 +1,6 @@
 /** The machines of a `DatagramNetwork`: hosts with their sockets, and NATs with the networks behind them. */
 
+import type { SideOpener } from '../agent/transport/udp/hard-nats.ts'
 import type { DatagramSocket, UdpEndpoint } from '../agent/underlay/datagrams.ts'
 import { portOf, udpEndpoint } from '../agent/underlay/udp-endpoint.ts'
 import type { NatTable } from './datagram-nat.ts'
@@ -51,6 +52,7 @@ export class SimHost {
   mtu = Number.POSITIVE_INFINITY
   /** Whether a firewall before this machine drops all UDP. */
   udpBlocked = false
+  readonly opener: SideOpener = { open: async () => this.socket(), keep: async (socket) => socket }
   readonly #sockets = new Map<number, SimSocket>()
   readonly #send: (datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint) => void
 
@@ -58,6 +60,10 @@ export class SimHost {
     this.realm = realm
     this.ip = ip
     this.#send = send
+  }
+
+  get openSockets(): number {
+    return this.#sockets.size
   }
 
   /** @throws when the port is taken */
@@ -91,12 +97,14 @@ export class SimHost {
 export class SimSocket implements DatagramSocket {
   /** Where the socket is on its own network, behind its NATs. */
   readonly endpoint: UdpEndpoint
+  readonly port: number
   readonly #parts: { send(datagram: Uint8Array, to: UdpEndpoint): void; closed(): void }
   #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
   #closed = false
 
   constructor(endpoint: UdpEndpoint, parts: { send(datagram: Uint8Array, to: UdpEndpoint): void; closed(): void }) {
     this.endpoint = endpoint
+    this.port = portOf(endpoint)
     this.#parts = parts
   }
 

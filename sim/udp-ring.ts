@@ -45,7 +45,7 @@ export class UdpRing {
     const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
     const links = new UdpLinks({
       ...{ ...world, rules },
-      ...{ identity, socket, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },
+      ...{ identity, socket, opener: host.opener, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },
     })
     const onFault = (error: unknown) => {
       throw error

@@ -87,3 +87,13 @@ export const MAX_PENDING = 200
 
 /** How long libp2p may take to stop; before that the links get half as long to flush. */
 export const STOP_LIMIT_MS = 1000
+
+/** A relayed link gets so long to become a direct one by a punch before many sockets are tried: a few round trips. */
+export const FAN_AFTER_MS = 1000
+/** How long the peer may take to say where it sends probes from: a round trip over an ocean, through a third node. */
+export const AIM_LIMIT_MS = 3000
+/** Pause before the next fan for a link for which one found nothing, or whose peer was busy, at first and at most. */
+export const FAN_AGAIN_MIN_MS = 10_000
+export const FAN_AGAIN_MAX_MS = 3_600_000
+/** A peer has this node send probes at most so often: 1,000 of 45 bytes go out each time. */
+export const SPRAY_SPACING_MS = 30_000

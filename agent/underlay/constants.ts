@@ -56,6 +56,17 @@ export const FAREWELL_SPACING_MS = 200
 
 /** A new endpoint has so long to answer a challenge before another endpoint, or itself again, is challenged. */
 export const CHALLENGE_LIMIT_MS = 1_000
+/**
+ * Two NATs, one of which gives each far end a port of its own: so many sockets open so many ports of it, and the other side tries random
+ * ports, 17 bytes each. Both sides send so many probes a second at most, for so long. One try in a hundred finds no port: the
+ * expected number of hits is 0.01 s times the sum of the ports that are open by then / 64,512, which comes to 4.7.
+ */
+export const FAN_SOCKETS = 400
+export const PROBES_PER_S = 100
+export const FAN_LIMIT_MS = 10_000
+/** Sockets beside the main one, each for one peer; with a fast path each has a thread. */
+export const MAX_SIDE_SOCKETS = 16
+
 /** Payloads kept for a session whose owner has not set `onPayload` yet. */
 export const EARLY_PAYLOADS = 64
 

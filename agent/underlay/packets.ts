@@ -9,10 +9,11 @@ import { concat } from '../core/bytes.ts'
 import { TAG_BYTES } from './aead.ts'
 import { DH_BYTES } from './x25519.ts'
 
-export const KIND = { first: 0xd0, second: 0xd1, third: 0xd2, cookie: 0xd3, record: 0xd4 } as const
+export const KIND = { first: 0xd0, second: 0xd1, third: 0xd2, cookie: 0xd3, record: 0xd4, probe: 0xd6 } as const
 
 export const MAC_BYTES = 16
 export const COOKIE_BYTES = 16
+export const NONCE_BYTES = 16
 const KIND_BYTES = 1
 export const INDEX_BYTES = 4
 const COUNTER_BYTES = 8
@@ -38,6 +39,7 @@ export type Packet =
   | { kind: 'second' | 'third'; receiver: number; noise: Uint8Array }
   | { kind: 'cookie'; receiver: number; cookie: Uint8Array; authenticated: Uint8Array; mac: Uint8Array }
   | { kind: 'record'; receiver: number; counter: number; head: Uint8Array; sealed: Uint8Array }
+  | { kind: 'probe'; nonce: Uint8Array }
 
 /** undefined for a datagram that has no kind, or not the size of its kind. */
 export function parsePacket(datagram: Uint8Array): Packet | undefined {
@@ -81,9 +83,16 @@ export function parsePacket(datagram: Uint8Array): Packet | undefined {
         sealed: datagram.subarray(RECORD_HEAD_BYTES),
       }
     }
+    case KIND.probe:
+      return length === KIND_BYTES + NONCE_BYTES ? { kind: 'probe', nonce: datagram.subarray(KIND_BYTES) } : undefined
     default:
       return undefined
   }
+}
+
+/** Opens a way through NATs, and shows which it was; `nonce` tells the two ends' probes from others'. */
+export function probe(nonce: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(KIND.probe), nonce)
 }
 
 /** What the MAC of a first message covers. */

@@ -17,7 +17,7 @@ import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import { NO_SESSION, NodeKeys, type Purpose } from './handshake.ts'
 import { IncomingHandshakes, type Proven } from './incoming-handshakes.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
-import { parsePacket } from './packets.ts'
+import { type Packet, parsePacket } from './packets.ts'
 import { Receivers, type SessionGround } from './receivers.ts'
 import { type CloseReason, closeReason } from './records.ts'
 import { NodeSession, type Session } from './session.ts'
@@ -137,13 +137,16 @@ export class Sessions {
   #receive(datagram: Uint8Array, from: UdpEndpoint): void {
     if (this.#stopped) return
     const packet = parsePacket(datagram)
-    const dropped =
-      packet === undefined
-        ? 'unknown-datagram'
-        : packet.kind === 'first'
-          ? this.#incoming.receive(packet, from)
-          : this.#hand(packet.receiver)(packet, from, datagram.length)
+    const dropped = packet === undefined ? 'unknown-datagram' : this.#take(packet, from, datagram.length)
     if (dropped !== undefined) this.counters.drop(dropped)
+  }
+
+  /** Returns why the packet is dropped; undefined when it was taken. */
+  #take(packet: Packet, from: UdpEndpoint, length: number): string | undefined {
+    // Probes are for the sockets of a fan (socket-fan.ts); to this one they open a NAT.
+    if (packet.kind === 'probe') return 'stray-probe'
+    if (packet.kind === 'first') return this.#incoming.receive(packet, from)
+    return this.#hand(packet.receiver)(packet, from, length)
   }
 
   #hand(index: number) {

@@ -70,7 +70,7 @@ export const ABSENCE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a link that this node saw close counts as an absence',
     file: 'agent/overlay/given-up.ts',
-    from: 'const awayMs = agoMs - (this.#clock.now() - closedAt)',
+    from: 'const awayMs = agoMs - (now - closedAt)',
     to: 'const awayMs = agoMs',
     tests: ['overlay/given-up.test.ts'],
   },

@@ -123,9 +123,16 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['overlay/given-up.test.ts'],
   },
   {
+    name: 'an absence that a node found out itself is reported to it again',
+    file: 'agent/overlay/given-up.ts',
+    from: 'if (now - agoMs <= this.#returnedAt + doubtMs) return 0',
+    to: '',
+    tests: ['overlay/given-up.test.ts'],
+  },
+  {
     name: 'any peer makes a node doubt its leases, as often as it likes',
     file: 'agent/overlay/given-up.ts',
-    from: 'return awayMs > ABSENT_AFTER_MS && this.heeds() ? awayMs : 0',
+    from: 'return awayMs > ABSENT_AFTER_MS + doubtMs && this.heeds() ? awayMs : 0',
     to: 'return awayMs',
     tests: ['overlay/given-up.test.ts'],
   },

@@ -127,4 +127,32 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     to: 'if (false as boolean)',
     tests: ['underlay/relay-socket.test.ts'],
   },
+  {
+    name: 'a fan takes the probe of another for its own',
+    file: 'agent/underlay/socket-fan.ts',
+    from: "if (packet?.kind === 'probe' && equal(packet.nonce, nonce)) hit",
+    to: "if (packet?.kind === 'probe') hit",
+    tests: ['underlay/socket-fan.test.ts'],
+  },
+  {
+    name: 'a fan leaves its sockets open',
+    file: 'agent/underlay/socket-fan.ts',
+    from: 'if (socket !== hit?.socket) socket.close()',
+    to: 'if (hit === undefined) socket.close()',
+    tests: ['underlay/socket-fan.test.ts'],
+  },
+  {
+    name: 'a peer has probes sent as often as it likes',
+    file: 'agent/transport/udp/hard-nats.ts',
+    from: '!this.#sprayed.has(link.peer) && ',
+    to: '',
+    tests: ['transport/udp/hard-nats.test.ts'],
+  },
+  {
+    name: 'a peer has probes sent to any address',
+    file: 'agent/transport/udp/hard-nats.ts',
+    from: ' && admits(ip)',
+    to: '',
+    tests: ['transport/udp/hard-nats.test.ts'],
+  },
 ]

@@ -72,6 +72,38 @@ for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies N
   })
 }
 
+describe('hosts of which one is behind a randomising NAT, the other behind a port-preserving one', {
+  skip: labMissing(),
+}, () => {
+  let lab: Lab
+  let left: Host
+  let right: Host
+  let ips: string[]
+  before(async () => {
+    const cluster = await openCluster(['open'])
+    lab = cluster.lab
+    const { token } = cluster.namespace
+    left = await lab.host('left', { token, site: await lab.natSite('nat-left', 'randomising') })
+    right = await lab.host('right', { token, site: await lab.natSite('nat-right', 'port-preserving') })
+    ips = await Promise.all([left, right].map((host) => host.join()))
+  })
+  after(() => lab.close())
+
+  test('reach each other', async () => {
+    assert.notEqual(await left.ping(ips[1] ?? '', PATIENCE_S), null)
+  })
+
+  test('are linked directly once packets go between them, and go on reaching each other', async () => {
+    await until('a direct link', async () => {
+      await left.ping(ips[1] ?? '')
+      const link = await linkBetween(left, right)
+      return link?.relayed === false && /\/udp\//.test(link.remote)
+    })
+    assert.equal((await linkBetween(right, left))?.relayed, false)
+    assert.notEqual(await right.ping(ips[0] ?? '', PATIENCE_S), null)
+  })
+})
+
 /** Where two hosts are that meet. */
 const PAIRS: readonly { title: string; sites: (lab: Lab) => Promise<readonly NatSite[]> }[] = [
   {

@@ -8,7 +8,7 @@
  */
 
 import type { Clock, Timer } from '../../core/clock.ts'
-import { type Decoded, DecodeError, decode, encode } from '../../core/codec.ts'
+import { DecodeError, decode, encode } from '../../core/codec.ts'
 import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
@@ -21,7 +21,7 @@ import { FLUSH_LIMIT_MS, OPEN_LIMIT_MS } from '../constants.ts'
 import { udpMultiaddr } from '../endpoints.ts'
 import { Inbox } from '../inbox.ts'
 import type { LinkCounters } from '../link-counters.ts'
-import { wordCodec } from './words.ts'
+import { type FanWord, type Word, wordCodec } from './words.ts'
 
 /** A word follows. */
 const MARK = new Uint8Array(0)
@@ -39,6 +39,10 @@ export interface UdpLinkParts {
   readonly onOpen?: () => void
   /** The peer says where it sees this node, or whether it carries. */
   readonly onSeen?: (endpoint: UdpEndpoint) => void
+  /** The peer says something about a fan. */
+  readonly onFan?: (word: FanWord) => void
+  /** The first bulk frame is sent: the link carries data. */
+  readonly onData?: () => void
 }
 
 /**
@@ -59,6 +63,8 @@ export class UdpLink implements Link {
   readonly #relay: (() => Address | undefined) | undefined
   readonly #onOpen: (() => void) | undefined
   readonly #onSeen: ((endpoint: UdpEndpoint) => void) | undefined
+  readonly #onFan: ((word: FanWord) => void) | undefined
+  #onData: (() => void) | undefined
   readonly #inbox = new Inbox()
   /** The peer says that it carries sessions for others, which can dial it. */
   carries = false
@@ -74,7 +80,7 @@ export class UdpLink implements Link {
   readonly opened: Promise<boolean>
   #resolveOpened: (isOpen: boolean) => void = () => {}
 
-  constructor({ session, clock, random, counters, relay, onDatagram, onOpen, onSeen }: UdpLinkParts) {
+  constructor({ session, clock, random, counters, relay, onDatagram, onOpen, onSeen, onFan, onData }: UdpLinkParts) {
     this.peer = session.peer
     this.outgoing = session.outgoing
     this.relayed = relay !== undefined
@@ -84,6 +90,8 @@ export class UdpLink implements Link {
     this.#relay = relay
     this.#onOpen = onOpen
     this.#onSeen = onSeen
+    this.#onFan = onFan
+    this.#onData = onData
     this.released = new Promise((resolve) => {
       this.#resolveReleased = resolve
     })
@@ -138,6 +146,7 @@ export class UdpLink implements Link {
       this.#counters.oversized++
       return false
     }
+    if (priority === 'bulk') this.#carriesData()
     if (frame.length === 0 ? this.#say({ kind: 'empty' }) : this.#stream.write(frame, priority)) return true
     if (priority === 'bulk') this.#counters.bulkDropped++
     else {
@@ -167,8 +176,18 @@ export class UdpLink implements Link {
     if (this.#state === 'open') this.#say({ kind: 'seen', endpoint: this.session.remote, carries })
   }
 
+  /** Says something about a fan. */
+  say(word: FanWord): void {
+    if (this.#state === 'open') this.#say(word)
+  }
+
+  #carriesData(): void {
+    this.#onData?.()
+    this.#onData = undefined
+  }
+
   /** False when too much is waiting. */
-  #say(word: Decoded<typeof wordCodec>): boolean {
+  #say(word: Word): boolean {
     return this.#stream.write(MARK) && this.#stream.write(encode(wordCodec, word))
   }
 
@@ -190,6 +209,7 @@ export class UdpLink implements Link {
       this.#resolveOpened(true)
       this.#onOpen?.()
     } else if (word?.kind === 'seen' && this.#state !== 'opening') this.#seen(word)
+    else if ((word?.kind === 'fan' || word?.kind === 'aim') && this.#state !== 'opening') this.#onFan?.(word)
     else this.#violated()
   }
 
@@ -227,7 +247,7 @@ export class UdpLink implements Link {
 }
 
 /** undefined when the bytes are no word. */
-function readWord(bytes: Uint8Array): Decoded<typeof wordCodec> | undefined {
+function readWord(bytes: Uint8Array): Word | undefined {
   try {
     return decode(wordCodec, bytes)
   } catch (error) {

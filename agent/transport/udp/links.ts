@@ -11,37 +11,31 @@ import type { Clock } from '../../core/clock.ts'
 import { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import type { Random } from '../../core/random.ts'
-import { SpacedReview } from '../../core/spaced-review.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
-import { MAX_PENDING, MAX_WAITING_LINKS, REACH_SPACING_MS, STOP_LIMIT_MS } from '../constants.ts'
+import { SideSockets } from '../../underlay/side-sockets.ts'
+import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import { type DialRules, resolved } from '../dial-rules.ts'
-import {
-  addressOfPeer,
-  type Endpoint,
-  endpointsOn,
-  orderEndpoints,
-  parseEndpoint,
-  readEndpoint,
-  udpMultiaddr,
-} from '../endpoints.ts'
+import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
 import { type Identity, keyPairOfNode } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
 import { TwinProof } from '../twin-proof.ts'
 import { UdpDialer } from './dialer.ts'
+import { HardNats, type SideOpener, type SideSocket } from './hard-nats.ts'
 import { UdpLink } from './link.ts'
-import { OuterEndpoints } from './outer-endpoints.ts'
 import { UdpPaths } from './paths.ts'
-import { UdpRelaySlots } from './relay-slots.ts'
+import { Reach } from './reach.ts'
 
 export interface UdpLinksParts {
   readonly identity: Identity
   readonly socket: DatagramSocket
+  /** Opens sockets beside that one, over IPv4. */
+  readonly opener: SideOpener
   /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
   readonly ringKey: Uint8Array | undefined
   /** Where this node's sockets are now. */
@@ -70,12 +64,9 @@ export class UdpLinks implements LinkLayer {
   /** Sessions through third nodes. */
   readonly #relayed: Sessions
   readonly #dialer: UdpDialer
-  readonly #outer: OuterEndpoints
-  readonly #slots = new UdpRelaySlots()
-  /** What the peers were told. */
-  #carries = false
-  #told = ''
-  readonly #reach: SpacedReview
+  readonly #socket: SideSockets<SideSocket>
+  readonly #reach: Reach
+  readonly #hardNats: HardNats
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
   #pending = 0
@@ -94,18 +85,35 @@ export class UdpLinks implements LinkLayer {
     this.#parts = parts
     this.#twin = new TwinProof(parts.identity)
     const sessionWith = (peer: Address) => this.#sessionWith(peer)
-    this.paths = new UdpPaths({ sessionWith, socketFor: parts.socketFor ?? (() => undefined) })
-    const ground = { ...parts, identity: keyPairOfNode(parts.identity) }
+    const socket = new SideSockets<SideSocket>(parts.socket)
+    this.#socket = socket
+    const socketFor = (to: UdpEndpoint) => socket.sideFor(to)?.handle ?? parts.socketFor?.(to)
+    this.paths = new UdpPaths({ sessionWith, socketFor })
+    const ground = { ...parts, socket, identity: keyPairOfNode(parts.identity) }
     this.#direct = new Sessions(ground)
     this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
     this.#relayed = new Sessions({ ...ground, socket: this.#relays })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
-    this.#reach = new SpacedReview(parts.clock, REACH_SPACING_MS, () => this.#spreadReach())
-    this.#outer = new OuterEndpoints(parts.listening)
+    this.#reach = new Reach({
+      ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },
+      links: () => this.#open,
+      changed: () => this.#endpointsHandler(),
+    })
+    this.#hardNats = new HardNats({
+      ...{ self: this.self, clock: parts.clock, random: parts.random, counters: parts.drops },
+      ...{ socket, opener: parts.opener },
+      outer: this.#reach.outer,
+      admits: (ip) => {
+        const endpoint = readEndpoint(`/ip4/${ip}/udp/1`)
+        return endpoint !== undefined && parts.rules.admits(endpoint)
+      },
+      hasDirect: (peer) => this.#sessionWith(peer) !== undefined,
+      link: async (to, peer, signal) => this.#linkOwn(await this.#direct.connect(to, peer, signal)),
+    })
     this.#dialer = new UdpDialer({
       ...{ self: this.self, clock: parts.clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays },
       reaches: parts.reaches ?? (() => true),
-      linkTo: (session) => this.#linkToRelay(session),
+      linkTo: async (session) => (await this.#linkOwn(session)) !== undefined,
     })
   }
 
@@ -129,9 +137,7 @@ export class UdpLinks implements LinkLayer {
   }
 
   endpoints(): string[] {
-    const { listening, announce, identity } = this.#parts
-    const direct = [...this.#outer.candidates(), ...listening()].map(udpMultiaddr)
-    return orderEndpoints([...announce], direct, this.#slots.endpoints(identity.peerId), identity.peerId)
+    return this.#reach.endpoints()
   }
 
   /** A node names relays when others see it elsewhere than it listens. */
@@ -145,7 +151,7 @@ export class UdpLinks implements LinkLayer {
   /** Sessions run through the peer: this node's to others, or others' to this node. */
   needs(peer: Address): boolean {
     for (const link of this.#open) {
-      if (link.relay === peer || (link.peer === peer && this.#slots.has(link))) return true
+      if (link.relay === peer || (link.peer === peer && this.#reach.isThrough(link))) return true
     }
     return false
   }
@@ -210,12 +216,13 @@ export class UdpLinks implements LinkLayer {
   async #stop(): Promise<void> {
     this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
     this.#reach.stop()
+    this.#hardNats.stop()
     const open = [...this.#open]
     for (const link of open) link.close()
     await doneWithin(this.#parts.clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
     this.#relayed.stop()
     this.#direct.stop()
-    this.#parts.socket.close()
+    this.#socket.close()
   }
 
   #dialContact({ address }: Contact, endpoints: readonly Endpoint[], signal?: AbortSignal): Promise<Link> {
@@ -275,58 +282,36 @@ export class UdpLinks implements LinkLayer {
       clock,
       random,
       counters: this.#counters,
-      ...(isRelayed && { relay: () => this.#relays.relayOf(session.remote) }),
+      ...(isRelayed && {
+        relay: () => this.#relays.relayOf(session.remote),
+        onFan: (word) => this.#hardNats.onWord(link, word),
+        onData: () => this.#hardNats.onData(link),
+      }),
       // A relayed session carries nothing for a fourth node, and its endpoints mean nothing.
       ...(!isRelayed && {
         onDatagram: (payload) => this.#relays.receive(session.peer, payload),
-        onSeen: (endpoint) => this.#seenAt(link, endpoint),
+        onSeen: (endpoint) => this.#reach.seen(link, endpoint),
       }),
       ...(onOpen && { onOpen }),
     })
     this.#open.add(link)
-    if (!isRelayed) {
-      session.onMoved = () => {
-        link.tell(this.#carries)
-        this.paths.changed(link.peer)
-      }
-      void link.opened.then(() => {
-        link.tell(this.#carries)
-        this.paths.changed(link.peer)
-      })
+    const placed = () => {
+      link.tell(this.#reach.carries)
+      this.paths.changed(link.peer)
     }
+    if (!isRelayed) session.onMoved = placed
+    if (!isRelayed) void link.opened.then(placed)
     void link.released.then(() => this.#released(link))
     return link
   }
 
-  /** A session through the peer is wanted: the two are linked, and the owner gets the link as if the peer had dialled. */
-  async #linkToRelay(session: Session): Promise<boolean> {
+  /** A session is wanted as a link: the owner gets it as if the peer had dialled. Undefined when the peer does not want it. */
+  async #linkOwn(session: Session): Promise<UdpLink | undefined> {
     const isNew = this.#linkOn(session) === undefined
     const link = this.#adopt(session)
-    if (!(await link.opened)) return false
+    if (!(await link.opened)) return undefined
     if (isNew) this.#announce(link)
-    return link.isOpen
-  }
-
-  #seenAt(link: UdpLink, endpoint: UdpEndpoint): void {
-    this.#outer.note(link.peer, endpoint)
-    this.#reach.ask()
-  }
-
-  /** Tells the owner and the peers when others can reach this node in another way than before. Returns whether it is so. */
-  #spreadReach(): boolean {
-    const { mapping } = this.#outer
-    this.#slots.review(this.#open, mapping === 'predictable' || mapping === 'random')
-    const carries = this.#parts.announce.length > 0 || mapping === 'none'
-    const isNews = carries !== this.#carries
-    if (isNews) {
-      this.#carries = carries
-      for (const link of this.#open) if (!link.relayed) link.tell(carries)
-    }
-    const endpoints = this.endpoints().join()
-    if (endpoints === this.#told) return isNews
-    this.#told = endpoints
-    this.#endpointsHandler()
-    return true
+    return link.isOpen ? link : undefined
   }
 
   #linkOn(session: Session): UdpLink | undefined {
@@ -340,10 +325,9 @@ export class UdpLinks implements LinkLayer {
 
   #released(link: UdpLink): void {
     this.#open.delete(link)
-    if (!link.relayed && this.#sessionWith(link.peer) === undefined) this.#outer.forget(link.peer)
-    this.#reach.ask()
+    const isLast = !link.relayed && this.#sessionWith(link.peer) === undefined
+    this.#reach.released(link, isLast)
     if (!link.relayed) this.paths.changed(link.peer)
-    if (link.relayed || this.#sessionWith(link.peer) !== undefined) return
-    for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
+    if (isLast) for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
   }
 }

@@ -14,6 +14,7 @@ import { DialRules } from '../dial-rules.ts'
 import { HiddenAddresses, parseListen, udpMultiaddr } from '../endpoints.ts'
 import type { Identity } from '../identity.ts'
 import { listenFailure } from '../listen-failure.ts'
+import type { SideOpener } from './hard-nats.ts'
 import { UdpLinks } from './links.ts'
 import { MachineAddresses } from './machine-addresses.ts'
 
@@ -40,7 +41,8 @@ export interface UdpLinksOptions {
 type OpenSocket = (UdpSocket & { readonly handle?: undefined }) | LaneSocket
 
 /** A node that only dials needs a socket too. */
-const ANY_PORT = '/ip4/0.0.0.0/udp/0'
+const ANY_IP4 = '0.0.0.0'
+const ANY_PORT = `/ip4/${ANY_IP4}/udp/0`
 
 /** @throws InputError when an address is malformed or cannot be listened on, or two are of one family */
 export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> {
@@ -71,6 +73,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
     const links = new UdpLinks({
       identity,
       socket,
+      opener: sideOpener(drops, options.lanes, (side) => watch(side)),
       ringKey,
       listening,
       announce,
@@ -81,9 +84,12 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       drops,
       socketFor,
     })
+    const watch = (lane: LaneSocket) => {
+      lane.onRefused = (to) => links.refused(to)
+    }
     for (const each of sockets.values()) {
       if (!(each instanceof LaneSocket)) continue
-      each.onRefused = (to) => links.refused(to)
+      watch(each)
       if (!each.joins) options.log.info('the kernel joins no datagrams (UDP_GRO): tunnels are slower')
     }
     return links
@@ -119,6 +125,21 @@ async function open(
     const code = codeOf(error) ?? 'unknown reason'
     if (code !== 'EAFNOSUPPORT') throw listenFailure(text, code, error)
     log.warn('this machine has no IPv6', { listen: text })
+  }
+}
+
+/** Sockets beside the main one are Node's, which cost little, and the addon's once they stay. */
+function sideOpener(drops: Counters, lanes: Lanes | undefined, onKept: (lane: LaneSocket) => void): SideOpener {
+  const open = () => openUdpSocket(ANY_IP4, 0, drops)
+  if (lanes === undefined) return { open, keep: async (socket) => socket }
+  return {
+    open,
+    keep: async (socket) => {
+      socket.close()
+      const lane = new LaneSocket(lanes, ANY_IP4, socket.port, drops)
+      onKept(lane)
+      return lane
+    },
   }
 }
 

@@ -9,6 +9,7 @@
  * makes others send a few handshakes to nobody.
  */
 
+import { isIPv4 } from 'node:net'
 import type { Address } from '../../overlay/address.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { ipOf } from '../../underlay/udp-endpoint.ts'
@@ -51,6 +52,26 @@ export class OuterEndpoints {
     if (predictable.length > 0) return predictable
     const outside = this.#outside()
     return new Set(outside.map(ipOf)).size === 1 ? outside.slice(-1) : []
+  }
+
+  /**
+   * The IPv4 address whose ports this node's NAT deals out, another to each far end; undefined when it does not. With one
+   * observer nobody can tell: then `isSure` is false.
+   */
+  get dealt(): { readonly ip: string; readonly isSure: boolean } | undefined {
+    const outside = this.#outside()
+    const ips = new Set(outside.map(ipOf))
+    const [ip] = ips
+    if (ip === undefined || ips.size > 1 || !isIPv4(ip)) return undefined
+    const isSure = this.mapping === 'random'
+    return isSure || outside.length === 1 ? { ip, isSure } : undefined
+  }
+
+  /** The IPv4 endpoint at which whoever this node sends to sees it; undefined when they see others. */
+  get steady(): UdpEndpoint | undefined {
+    const { mapping } = this
+    const seen = mapping === 'none' ? [...this.#seen.values()] : mapping === 'predictable' ? this.#predictable() : []
+    return seen.find((endpoint) => isIPv4(ipOf(endpoint)))
   }
 
   #predictable(): UdpEndpoint[] {

@@ -36,6 +36,27 @@ describe('where others see a node', () => {
     assert.deepEqual([outer.mapping, outer.candidates()], ['random', []])
   })
 
+  test('has ports dealt out when each observer sees another one, which one observer alone cannot tell', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    assert.equal(outer.dealt, undefined)
+    outer.note(first, elsewhere(1))
+    assert.deepEqual([outer.dealt, outer.steady], [{ ip: '198.51.100.7', isSure: false }, elsewhere(1)])
+    outer.note(second, elsewhere(2))
+    assert.deepEqual([outer.dealt, outer.steady], [{ ip: '198.51.100.7', isSure: true }, undefined])
+    outer.note(second, elsewhere(1))
+    assert.deepEqual([outer.dealt, outer.steady], [undefined, elsewhere(1)])
+    outer.note(third, udpEndpoint('203.0.113.1', 4001)!)
+    outer.note(second, elsewhere(2))
+    assert.equal(outer.dealt, undefined, 'a NAT with several addresses is not tried')
+  })
+
+  test('is steady where a node without a NAT listens', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    assert.equal(outer.steady, undefined)
+    outer.note(first, INNER)
+    assert.deepEqual([outer.steady, outer.dealt], [INNER, undefined])
+  })
+
   test('follows an observer that sees it move, and forgets one that is gone', () => {
     const outer = new OuterEndpoints(() => [INNER])
     assert.equal(outer.note(first, OUTER), true)

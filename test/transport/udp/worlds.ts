@@ -38,7 +38,7 @@ export class VirtualUdp implements LinkWorld {
     const socket = host.socket()
     const listening = () => [socket.endpoint]
     const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
-    const rest = { listening, announce: [], rules, drops: new Counters() }
+    const rest = { listening, announce: [], rules, drops: new Counters(), opener: host.opener }
     return new UdpLinks({ identity, socket, ringKey: RING_KEY, clock, random, ...rest })
   }
 

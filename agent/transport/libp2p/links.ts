@@ -84,6 +84,7 @@ export class Libp2pLinks implements LinkLayer {
   readonly #grants: RelayGrants
   readonly #slots: RelaySlots
   readonly #listening: Multiaddr[] = []
+  #mapped: readonly Multiaddr[] = []
   readonly #open = new Map<Libp2pLink, Connection>()
   readonly #counters = noLinkCounts()
   /** Ends every dial when the node stops. */
@@ -186,9 +187,15 @@ export class Libp2pLinks implements LinkLayer {
     return this.#listening
   }
 
+  /** Where a router lets others in to this node; undefined: nowhere. */
+  set mapped(address: Multiaddr | undefined) {
+    this.#mapped = address === undefined ? [] : [address]
+    this.#endpointsHandler()
+  }
+
   endpoints(): string[] {
     const listening = this.#node.transports.getAddrs().filter((address) => !this.#hidden.includes(address))
-    return orderEndpoints(this.#announce, listening, this.#slots.endpoints(), this.peerId)
+    return orderEndpoints(this.#announce, [...this.#mapped, ...listening], this.#slots.endpoints(), this.peerId)
   }
 
   counters(): Readonly<LinkCounters> {

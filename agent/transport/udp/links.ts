@@ -131,6 +131,11 @@ export class UdpLinks implements LinkLayer {
     this.#endpointsHandler = handler
   }
 
+  /** See `OuterEndpoints.mapped`. */
+  set mapped(endpoint: UdpEndpoint | undefined) {
+    this.#reach.outer.mapped = endpoint
+  }
+
   /** See `Sessions.refused`. */
   refused(endpoint: UdpEndpoint): void {
     this.#direct.refused(endpoint)
@@ -290,7 +295,7 @@ export class UdpLinks implements LinkLayer {
       // A relayed session carries nothing for a fourth node, and its endpoints mean nothing.
       ...(!isRelayed && {
         onDatagram: (payload) => this.#relays.receive(session.peer, payload),
-        onSeen: (endpoint) => this.#reach.seen(link, endpoint),
+        onSeen: (endpoint) => this.#reach.outer.note(link.peer, endpoint),
       }),
       ...(onOpen && { onOpen }),
     })

@@ -5,6 +5,8 @@
  * A NAT that maps each far end to another endpoint is not reached there. One of them is told all the same: a NAT at the other
  * end may let in whoever comes from an address that its own node has sent to (address-dependent filtering, section 5).
  *
+ * A router that maps a port for this node says itself where others get in. That comes first, and needs no observer.
+ *
  * An observer's word is a claim. It counts when a second observer says the same, or while there is only one; a false one
  * makes others send a few handshakes to nobody.
  */
@@ -23,17 +25,27 @@ export type NatMapping = 'unknown' | 'none' | 'predictable' | 'random'
 export class OuterEndpoints {
   readonly #seen = new Map<Address, UdpEndpoint>()
   readonly #own: () => readonly UdpEndpoint[]
+  readonly #changed: () => void
+  #mapped: UdpEndpoint | undefined
 
-  /** `own`: where this node listens. */
-  constructor(own: () => readonly UdpEndpoint[]) {
+  /** `own`: where this node listens. `changed` is called when something may be news. */
+  constructor(own: () => readonly UdpEndpoint[], changed = () => {}) {
     this.#own = own
+    this.#changed = changed
+  }
+
+  /** Where a router lets others in; undefined: nowhere. */
+  set mapped(endpoint: UdpEndpoint | undefined) {
+    this.#mapped = endpoint
+    this.#changed()
   }
 
   /** Returns whether that is news. */
   note(observer: Address, endpoint: UdpEndpoint): boolean {
-    if (this.#seen.get(observer) === endpoint) return false
+    const isNews = this.#seen.get(observer) !== endpoint
     this.#seen.set(observer, endpoint)
-    return true
+    this.#changed()
+    return isNews
   }
 
   forget(observer: Address): void {
@@ -46,8 +58,25 @@ export class OuterEndpoints {
     return this.#predictable().length > 0 ? 'predictable' : 'random'
   }
 
-  /** The endpoints at which nodes outside may reach this node through its NATs, the one that most observers saw first. */
+  /**
+   * Whether anybody can dial this node: it is seen where it listens, or a router lets others in at the very address from which
+   * observers see it come. A router behind another NAT has another one.
+   */
+  get isOpen(): boolean {
+    if (this.#mapped === undefined) return this.mapping === 'none'
+    const ip = ipOf(this.#mapped)
+    return this.mapping === 'none' || this.#outside().some((endpoint) => ipOf(endpoint) === ip)
+  }
+
+  /**
+   * The endpoints at which nodes outside may reach this node through its NATs: the one that a router mapped, then those that observers
+   * saw, the one that most of them saw first.
+   */
   candidates(): UdpEndpoint[] {
+    return [...new Set([...(this.#mapped === undefined ? [] : [this.#mapped]), ...this.#observed()])]
+  }
+
+  #observed(): UdpEndpoint[] {
     const predictable = this.#predictable()
     if (predictable.length > 0) return predictable
     const outside = this.#outside()

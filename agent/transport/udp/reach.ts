@@ -35,8 +35,8 @@ export class Reach {
 
   constructor(parts: ReachParts) {
     this.#parts = parts
-    this.outer = new OuterEndpoints(parts.listening)
     this.#review = new SpacedReview(parts.clock, REACH_SPACING_MS, () => this.#spread())
+    this.outer = new OuterEndpoints(parts.listening, () => this.#review.ask())
   }
 
   /** Whether others can dial this node, so that it carries sessions for those who cannot be dialled. */
@@ -55,12 +55,6 @@ export class Reach {
     return this.#slots.has(link)
   }
 
-  /** The peer of a link says where it sees this node, and whether it carries. */
-  seen(link: UdpLink, endpoint: UdpEndpoint): void {
-    this.outer.note(link.peer, endpoint)
-    this.#review.ask()
-  }
-
   /** A link is gone. `isLast`: no other leads to its peer directly. */
   released(link: UdpLink, isLast: boolean): void {
     if (isLast) this.outer.forget(link.peer)
@@ -74,9 +68,9 @@ export class Reach {
   /** Returns whether there was news to tell. */
   #spread(): boolean {
     const { links, announce, changed } = this.#parts
-    const { mapping } = this.outer
+    const { mapping, isOpen } = this.outer
     this.#slots.review(links(), mapping === 'predictable' || mapping === 'random')
-    const carries = announce.length > 0 || mapping === 'none'
+    const carries = announce.length > 0 || isOpen
     const isNews = carries !== this.#carries
     if (isNews) {
       this.#carries = carries

@@ -10,6 +10,7 @@ import { LinkError } from '../../../agent/transport/errors.ts'
 import type { UdpLinks } from '../../../agent/transport/udp/links.ts'
 import { wordCodec } from '../../../agent/transport/udp/words.ts'
 import { ReliableStream } from '../../../agent/underlay/reliable-stream.ts'
+import { udpEndpoint } from '../../../agent/underlay/udp-endpoint.ts'
 import { HOME_NAT, SYMMETRIC_NAT } from '../../../sim/datagram-nat.ts'
 import { SeededRandom } from '../../../sim/seeded-random.ts'
 import { arriving, contactOf, pattern, Recorder } from '../link-layer.suite.ts'
@@ -51,6 +52,23 @@ describe('UDP links', () => {
   test('name the endpoint of the peer for people to read', async () => {
     const [outgoing] = await pair()
     assert.equal(outgoing.remote, b.endpoints()[0]!.replace(/\/p2p\/.*/, ''))
+  })
+
+  test('tell others first where a router lets others in, and last where only a router behind another does', () => {
+    let news = 0
+    a.onEndpoints = () => news++
+    const own = endpointOf(a)
+    for (const [ip, place] of [
+      ['203.0.113.9', 0],
+      ['192.168.0.7', 1],
+    ] as const) {
+      a.mapped = udpEndpoint(ip, 4001)
+      const told = a.endpoints().map((text) => udpEndpointOf(readEndpoint(text)!))
+      assert.deepEqual([told.length, told[place]], [2, `${ip}:4001`])
+    }
+    a.mapped = undefined
+    assert.deepEqual([endpointOf(a), a.endpoints().length], [own, 1])
+    assert.equal(news, 1, 'the changes that follow at once are told a little later')
   })
 
   test('are one even when two endpoints of a slow peer are dialled in a race', async () => {

@@ -57,6 +57,38 @@ describe('where others see a node', () => {
     assert.deepEqual([outer.steady, outer.dealt], [INNER, undefined])
   })
 
+  test('is where a router lets others in, before what observers see, which is told once', () => {
+    const mapped = elsewhere(4000)
+    let news = 0
+    const outer = new OuterEndpoints(
+      () => [INNER],
+      () => news++,
+    )
+    outer.mapped = mapped
+    assert.deepEqual([outer.candidates(), outer.mapping, news], [[mapped], 'unknown', 1])
+    outer.note(first, elsewhere(1))
+    assert.deepEqual(outer.candidates(), [mapped, elsewhere(1)])
+    outer.note(first, mapped)
+    assert.deepEqual(outer.candidates(), [mapped])
+    outer.mapped = undefined
+    outer.forget(first)
+    assert.deepEqual(outer.candidates(), [])
+  })
+
+  test('is open to all when it is where it listens, or a router lets others in at the address that observers see', () => {
+    const outer = new OuterEndpoints(() => [INNER])
+    assert.equal(outer.isOpen, false)
+    outer.note(first, INNER)
+    assert.equal(outer.isOpen, true)
+    outer.note(first, elsewhere(1))
+    outer.note(second, elsewhere(2))
+    assert.equal(outer.isOpen, false)
+    outer.mapped = udpEndpoint('192.168.0.7', 4001)
+    assert.equal(outer.isOpen, false, 'the router is behind another NAT')
+    outer.mapped = elsewhere(3)
+    assert.equal(outer.isOpen, true)
+  })
+
   test('follows an observer that sees it move, and forgets one that is gone', () => {
     const outer = new OuterEndpoints(() => [INNER])
     assert.equal(outer.note(first, OUTER), true)

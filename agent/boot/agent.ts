@@ -141,9 +141,9 @@ export class Agent {
   }
 
   async #listen(identity: LoadedIdentity): Promise<OverlayNode> {
-    const { announce, mdns } = this.#config
+    const { announce, mdns, portMapping } = this.#config
     const world = { log: this.#log, clock: this.#clock, random: this.#random }
-    const common = { identity, announce, mdns, ringKey: this.#plan.ringKey, ...world }
+    const common = { identity, announce, mdns, portMapping, ringKey: this.#plan.ringKey, ...world }
     const lanes = this.#tap?.lanes ?? Lanes.orNone(AGENT_MAC)
     const hiddenInterfaces = this.#tap === undefined ? [] : [this.#tap.tap.name]
     const open = (listen: readonly string[]) => OverlayNode.open({ ...common, listen, hiddenInterfaces, lanes })

@@ -29,6 +29,8 @@ export interface AgentConfig {
   readonly state: string
   readonly log: 'json' | 'text'
   readonly mdns: boolean
+  /** Whether to ask the router to let others in. */
+  readonly portMapping: boolean
   /** The tap's MTU, bytes; undefined: the namespace's, or the agent's default. */
   readonly mtu: number | undefined
   readonly console: readonly string[]
@@ -55,6 +57,7 @@ const optionsSchema = v.object({
   state: v.optional(v.pipe(v.string(), v.nonEmpty('must not be empty'))),
   log: v.optional(v.picklist(['json', 'text'], 'must be json or text')),
   mdns: v.optional(v.boolean()),
+  portMapping: v.optional(v.boolean()),
   mtu: v.optional(
     v.pipe(
       v.number(),
@@ -99,6 +102,7 @@ export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConf
     state: resolve(over('state') ?? defaultStateFolder()),
     log: over('log') ?? 'text',
     mdns: over('mdns') ?? true,
+    portMapping: over('portMapping') ?? true,
     mtu: over('mtu'),
     console: over('console') ?? [],
     condor: condorOf(over('condor'), over('token'), over('carry')),

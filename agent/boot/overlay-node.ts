@@ -5,6 +5,8 @@
  */
 
 import type { LinkFacts } from '../control/facts.ts'
+import type { Clock } from '../core/clock.ts'
+import { doneWithin } from '../core/deadline.ts'
 import { DhtNode } from '../dht/dht-node.ts'
 import { Ring } from '../overlay/ring.ts'
 import type { EitherLinks } from '../transport/either-links.ts'
@@ -12,11 +14,15 @@ import { lastingEndpoints } from '../transport/lasting-endpoints.ts'
 import { type NodeLinks, type OpenLinksOptions, openLinks } from '../transport/open-links.ts'
 import type { Paths } from '../underlay/paths.ts'
 
+/** How long the router's port is kept for the links to end, ms: as long as UDP takes at most. */
+const LAST_WORDS_MS = 500
+
 export class OverlayNode {
   readonly links: EitherLinks
   readonly #kinds: NodeLinks
   readonly ring: Ring
   readonly dht: DhtNode
+  readonly #clock: Clock
   readonly #connected = new Signal()
   readonly #dhtReady = new Signal()
 
@@ -28,6 +34,7 @@ export class OverlayNode {
   private constructor(kinds: NodeLinks, { clock, random, log, ringKey }: OpenLinksOptions) {
     this.links = kinds.either
     this.#kinds = kinds
+    this.#clock = clock
     this.ring = new Ring({
       links: this.links,
       clock,
@@ -60,8 +67,9 @@ export class OverlayNode {
   }
 
   linkFacts(): LinkFacts {
-    const { tcp, udp } = this.#kinds
-    return { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.outcomes() }
+    const { tcp, udp, mapping } = this.#kinds
+    const counts = { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.outcomes() }
+    return { ...counts, mapping: mapping?.facts(), mappingOutcomes: mapping?.counters() ?? {} }
   }
 
   /** Resolves when the node is correctly connected for the first time (the paper's T1). */
@@ -74,10 +82,13 @@ export class OverlayNode {
     return this.#dhtReady.raised
   }
 
-  /** Leaves the ring by closing all links. The entries stay with their other replicas. */
+  /** Leaves the ring by closing all links, and gives the router's port back. The entries stay with their other replicas. */
   async stop(): Promise<void> {
     this.dht.stop()
-    await this.ring.stop()
+    const left = this.ring.stop()
+    // The last words to peers that came in through the router go out through it.
+    await doneWithin(this.#clock, LAST_WORDS_MS, left)
+    await Promise.all([left, this.#kinds.mapping?.stop()])
   }
 }
 

@@ -25,7 +25,7 @@ export interface Overridden {
 }
 
 /** The fields that may be overridden. The others belong to the image; a mistake there could cut the machine off. */
-const FIELDS: readonly string[] = ['token', 'bootstrap', 'listen', 'announce', 'mdns', 'mtu', 'condor']
+const FIELDS: readonly string[] = ['token', 'bootstrap', 'listen', 'announce', 'mdns', 'portMapping', 'mtu', 'condor']
 /** Such as `20-cidata.json`. */
 const FILE = /^(?:\d+-)?(.+)\.json$/
 

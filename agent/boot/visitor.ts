@@ -22,6 +22,7 @@ export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht:
     listen: [DEFAULT_LISTEN],
     announce: [],
     mdns: false,
+    portMapping: false,
     ringKey: undefined,
     log: SILENT,
     clock,

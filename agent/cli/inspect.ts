@@ -63,6 +63,7 @@ function statusText(status: Status): string {
   const short = (address: string | null) => address?.slice(0, 8) ?? '-'
   const ms = (value: number | null) => (value === null ? '-' : `${value} ms`)
   const sides = ring.alone ? 'a ring of one' : `left ${short(ring.left)}, right ${short(ring.right)}`
+  const portMapping = status.underlay.portMapping === null ? [] : [status.underlay.portMapping]
   const lines: [string, string][] = [
     ['phase', status.failed === null ? status.phase : `failed: ${status.failed.message}`],
     ['address', `${status.address ?? '-'} (${status.peerId ?? '-'})`],
@@ -76,6 +77,10 @@ function statusText(status: Status): string {
       'timings',
       `connected ${ms(timings.connectedMs)}, leased ${ms(timings.leasedMs)}, addresses tried ${timings.addressesTried ?? '-'}`,
     ],
+    ...portMapping.map(({ protocol, outer, expiresInS }): [string, string] => [
+      'router',
+      `lets others in at ${outer} (${protocol}, for ${expiresInS} s)`,
+    ]),
     ...status.leases.map(({ ip, mac, expiresInS }): [string, string] => [
       'lease',
       `${ip} for ${mac}, ${expiresInS} s left`,

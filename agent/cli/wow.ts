@@ -115,6 +115,7 @@ function addUp(program: Command): void {
       'makes a DHCP client ask again that does not watch the carrier (isc dhclient, udhcpc)',
     )
     .option('--no-mdns', 'do not look for nodes on the LAN')
+    .option('--no-port-mapping', 'do not ask the router to let others in (PCP, NAT-PMP, UPnP)')
     .option('--mtu <bytes>', 'MTU of the tap', wholeNumber)
     .option(
       '--condor [settings]',
@@ -123,9 +124,10 @@ function addUp(program: Command): void {
     .option('--json', 'the same as --log json')
     .addHelpText('after', example('sudo wow up --token "$(wow namespace export lab)" --state /var/lib/wow'))
     .action(async (options, command: Command) => {
-      // Commander makes `mdns` true by default, which would hide a config file's value.
-      const mdns = command.getOptionValueSource('mdns') === 'cli' ? options.mdns : undefined
-      await (await import('./up.ts')).up({ ...options, mdns })
+      // Commander makes these true by default, which would hide a config file's value.
+      const given = (name: 'mdns' | 'portMapping') =>
+        command.getOptionValueSource(name) === 'cli' ? options[name] : undefined
+      await (await import('./up.ts')).up({ ...options, mdns: given('mdns'), portMapping: given('portMapping') })
     })
 }
 

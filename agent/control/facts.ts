@@ -9,6 +9,7 @@ import type { RingKind, SignedRecord } from '../namespace/record.ts'
 import type { Address } from '../overlay/address.ts'
 import type { RingStatus } from '../overlay/ring-status.ts'
 import type { LinkCounters } from '../transport/link-counters.ts'
+import type { MappingFacts } from '../transport/mapping/port-mapping.ts'
 import type { Phases } from './phases.ts'
 
 export interface AgentFacts {
@@ -40,6 +41,10 @@ export interface LinkFacts {
   readonly udp: Readonly<LinkCounters>
   /** Datagrams and sessions of UDP counted by their fate. */
   readonly datagrams: Readonly<Record<string, number>>
+  /** Where the router lets others in; undefined: nowhere. */
+  readonly mapping: MappingFacts | undefined
+  /** Questions to the router, and answers, counted by their fate. */
+  readonly mappingOutcomes: Readonly<Record<string, number>>
 }
 
 /** The facts of a node that is a member of a namespace. */

@@ -33,7 +33,7 @@ export function metricsOf(facts: AgentFacts): string {
     [{}, ring?.excessFrames ?? 0],
   ])
   if (facts.links !== undefined) {
-    const { tcp, udp, datagrams } = facts.links
+    const { tcp, udp, datagrams, mapping, mappingOutcomes } = facts.links
     text.counter(
       'wow_link_faults_total',
       'What went wrong on links.',
@@ -45,6 +45,14 @@ export function metricsOf(facts: AgentFacts): string {
       'wow_udp_total',
       'Datagrams and sessions of UDP by what became of them.',
       Object.entries(datagrams).map(([outcome, count]) => [{ outcome }, count] as const),
+    )
+    text.gauge('wow_port_mapping', 'Whether the router lets others in, and who arranged it.', [
+      [{ protocol: mapping?.protocol ?? 'none' }, mapping === undefined ? 0 : 1],
+    ])
+    text.counter(
+      'wow_port_mapping_total',
+      'Questions to the router, and datagrams that were no answers, by what became of them.',
+      Object.entries(mappingOutcomes).map(([outcome, count]) => [{ outcome }, count] as const),
     )
   }
   if (namespace !== undefined) {

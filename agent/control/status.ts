@@ -4,6 +4,7 @@ import { formatCidr, formatIp4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'
 import type { RingKind } from '../namespace/record.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
+import type { MappingProtocol } from '../transport/mapping/ways.ts'
 import type { AgentFacts, HeldLease } from './facts.ts'
 import type { Failed, PhaseFields } from './phases.ts'
 
@@ -54,6 +55,15 @@ export interface Status {
   }[]
   readonly tap: string | null
   readonly endpoints: readonly string[]
+  readonly underlay: {
+    /** Where the router lets others in: `192.0.2.1:4001` over UDP, and the same over TCP or null. null: nowhere. */
+    readonly portMapping: {
+      readonly protocol: MappingProtocol
+      readonly outer: string
+      readonly tcp: string | null
+      readonly expiresInS: number
+    } | null
+  }
   readonly phases: readonly { readonly name: string; readonly ms: number | null; readonly fields: PhaseFields }[]
   readonly failed: Failed | null
   readonly counters: Readonly<Record<string, number>>
@@ -98,6 +108,7 @@ export function statusOf(facts: AgentFacts): Status {
     })),
     tap: namespace?.tap ?? null,
     endpoints: facts.endpoints,
+    underlay: { portMapping: portMappingOf(facts) },
     phases: phases.expected.map((name) => {
       const reached = phases.get(name)
       return { name, ms: reached?.ms ?? null, fields: reached?.fields ?? {} }
@@ -108,6 +119,12 @@ export function statusOf(facts: AgentFacts): Status {
     version: facts.version,
     pid: process.pid,
   }
+}
+
+function portMappingOf({ links }: AgentFacts): Status['underlay']['portMapping'] {
+  if (links?.mapping === undefined) return null
+  const { protocol, udp, tcp, expiresInS } = links.mapping
+  return { protocol, outer: udp, tcp: tcp ?? null, expiresInS }
 }
 
 export function leasesOf({ namespace }: AgentFacts): LeaseStatus[] {

@@ -9,11 +9,13 @@ import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { Lanes } from '../native/lanes.ts'
 import { MAX_PORT_PAIRS } from './constants.ts'
-import { resolved } from './dial-rules.ts'
+import { type DialRules, resolved } from './dial-rules.ts'
 import { EitherLinks } from './either-links.ts'
-import { over, parseEndpoint } from './endpoints.ts'
+import { over, parseEndpoint, udpMultiaddr } from './endpoints.ts'
 import type { Identity } from './identity.ts'
 import { createLibp2pLinks, type Libp2pLinks } from './libp2p/links.ts'
+import { type PortMappingOptions, startPortMapping } from './mapping/open.ts'
+import type { Mapped, PortMapping } from './mapping/port-mapping.ts'
 import type { UdpLinks } from './udp/links.ts'
 import { openUdpLinks, type UdpLinksOptions } from './udp/open.ts'
 
@@ -28,6 +30,8 @@ export interface OpenLinksOptions {
   readonly announce: readonly string[]
   /** Whether to find nodes on the LAN, and to be found. */
   readonly mdns: boolean
+  /** Whether to have the router let others in, where it does that. Not where the user announces an address: he has seen to it. */
+  readonly portMapping: boolean
   /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
   readonly ringKey: Uint8Array | undefined
   /** Network interfaces whose addresses others must not learn: the overlay's own taps. */
@@ -43,6 +47,8 @@ export interface NodeLinks {
   readonly either: EitherLinks
   readonly tcp: Libp2pLinks
   readonly udp: UdpLinks
+  /** undefined: the router is not asked for anything. */
+  readonly mapping: PortMapping | undefined
 }
 
 /**
@@ -55,8 +61,11 @@ export async function openLinks(options: OpenLinksOptions, openUdp = openUdpLink
   for (let tries = 1; ; tries++) {
     const tcp = await createLibp2pLinks(options)
     try {
-      const udp = await openUdp(await besideTcp(tcp, options))
-      return { either: new EitherLinks({ udp, tcp, clock: options.clock }), tcp, udp }
+      const beside = await besideTcp(tcp, options)
+      const udp = await openUdp(beside)
+      const either = new EitherLinks({ udp, tcp, clock: options.clock })
+      const isMapped = options.portMapping && options.announce.length === 0
+      return { either, tcp, udp, mapping: isMapped ? mapPort(udp, tcp, { ...options, ...beside }) : undefined }
     } catch (error) {
       await tcp.stop()
       if (!mayMove || !isTaken(error) || tries === MAX_PORT_PAIRS) throw error
@@ -64,7 +73,23 @@ export async function openLinks(options: OpenLinksOptions, openUdp = openUdpLink
   }
 }
 
-async function besideTcp(tcp: Libp2pLinks, options: OpenLinksOptions): Promise<UdpLinksOptions> {
+function mapPort(
+  udp: UdpLinks,
+  tcp: Libp2pLinks,
+  options: Omit<PortMappingOptions, 'onChange'>,
+): PortMapping | undefined {
+  const onChange = (mapped: Mapped | undefined) => {
+    tcp.mapped =
+      mapped?.tcp === undefined ? undefined : over('tcp', parseEndpoint(udpMultiaddr(mapped.tcp).toString()))?.multiaddr
+    udp.mapped = mapped?.udp
+  }
+  return startPortMapping({ ...options, onChange })
+}
+
+async function besideTcp(
+  tcp: Libp2pLinks,
+  options: OpenLinksOptions,
+): Promise<UdpLinksOptions & { readonly rules: DialRules }> {
   const listen = new Map<string, string>()
   for (const address of tcp.listening) {
     const [at] = await resolved(parseEndpoint(address.toString()), options.clock)

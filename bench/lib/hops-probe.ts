@@ -28,6 +28,7 @@ const node = await OverlayNode.open({
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
   mdns: false,
+  portMapping: false,
   ringKey: undefined,
   log: SILENT,
   clock,

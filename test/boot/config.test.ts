@@ -66,6 +66,7 @@ describe('the options of wow up', () => {
       tap: 'wow0',
       log: 'text',
       mdns: true,
+      portMapping: true,
       listen: [],
       console: [],
     })
@@ -76,6 +77,7 @@ describe('the options of wow up', () => {
     const file = {
       tap: 'wow1',
       mdns: false,
+      portMapping: false,
       bootstrap: ['/ip4/192.0.2.1/tcp/1'],
       mtu: 1300,
       listen: ['/ip4/0.0.0.0/tcp/1'],
@@ -86,6 +88,7 @@ describe('the options of wow up', () => {
     )
     assert.equal(config.tap, 'wow2')
     assert.equal(config.mdns, false)
+    assert.equal(config.portMapping, false)
     assert.equal(config.mtu, 1300)
     assert.deepEqual(config.bootstrap, ['/ip4/192.0.2.2/tcp/1', '/ip4/192.0.2.1/tcp/1'])
     assert.deepEqual(config.listen, ['/ip4/0.0.0.0/tcp/2'])

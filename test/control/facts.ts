@@ -6,6 +6,7 @@ import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { RingStatus } from '../../agent/overlay/ring-status.ts'
 import { noLinkCounts } from '../../agent/transport/link-counters.ts'
+import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
 /** An agent that has just started. */
@@ -78,6 +79,13 @@ export function healthyMember(): AgentFacts {
     tcp: noLinkCounts(),
     udp: { ...noLinkCounts(), failedDials: 2 },
     datagrams: { 'drop-unknown-receiver': 3 },
+    mapping: {
+      protocol: 'pcp',
+      udp: udpEndpoint('192.0.2.7', 4001)!,
+      tcp: udpEndpoint('192.0.2.7', 4002),
+      expiresInS: 3000,
+    } as const,
+    mappingOutcomes: { asked: 2 },
   }
   return { ...youngAgent(), ...known, links, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
 }

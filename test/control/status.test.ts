@@ -47,6 +47,13 @@ describe('the status', () => {
     })
   })
 
+  test('says where the router lets others in, and null when it does not', () => {
+    assert.deepEqual(statusOf(healthyMember()).underlay, {
+      portMapping: { protocol: 'pcp', outer: '192.0.2.7:4001', tcp: '192.0.2.7:4002', expiresInS: 3000 },
+    })
+    assert.deepEqual(statusOf(youngAgent()).underlay, { portMapping: null })
+  })
+
   test('of a lone node has no neighbours', () => {
     const { ring } = statusOf(loneNode())
     assert.deepEqual([ring.left, ring.right, ring.alone, ring.estimatedSize], [null, null, true, 1])
@@ -73,4 +80,6 @@ test('the metrics are samples of declared names', () => {
   assert.ok(lines.includes('wow_link_faults_total{carrier="udp",fault="failedDials"} 2'))
   assert.ok(lines.includes('wow_link_faults_total{carrier="tcp",fault="failedDials"} 0'))
   assert.ok(lines.includes('wow_udp_total{outcome="drop-unknown-receiver"} 3'))
+  assert.ok(lines.includes('wow_port_mapping{protocol="pcp"} 1'))
+  assert.ok(lines.includes('wow_port_mapping_total{outcome="asked"} 2'))
 })

@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
+import { multiaddr } from '@multiformats/multiaddr'
 import { SystemClock } from '../../agent/core/clock.ts'
 import { InputError } from '../../agent/core/errors.ts'
 import { SILENT } from '../../agent/core/log.ts'
@@ -12,6 +13,7 @@ import { createIdentity } from '../../agent/transport/identity.ts'
 import { listenFailure } from '../../agent/transport/listen-failure.ts'
 import { type NodeLinks, type OpenLinksOptions, openLinks } from '../../agent/transport/open-links.ts'
 import { openUdpLinks } from '../../agent/transport/udp/open.ts'
+import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { contactOf } from './link-layer.suite.ts'
 
 describe('a node that opens its links', () => {
@@ -26,6 +28,7 @@ describe('a node that opens its links', () => {
       listen: ['/ip4/127.0.0.1/tcp/0'],
       announce: [],
       mdns: false,
+      portMapping: false,
       ringKey: undefined,
       log: SILENT,
       clock: new SystemClock(),
@@ -37,7 +40,7 @@ describe('a node that opens its links', () => {
     return links
   }
 
-  const places = ({ either }: NodeLinks) =>
+  const places = ({ either }: Pick<NodeLinks, 'either'>) =>
     either.endpoints().map((text) => {
       const [host, port] = readEndpoint(text)?.multiaddr.getComponents() ?? []
       return `${host?.value} ${port?.name} ${port?.value}`
@@ -69,6 +72,26 @@ describe('a node that opens its links', () => {
       'me.example udp 4002',
       'me.example tcp 4002',
     ])
+  })
+
+  test('tells others over TCP, too, where a router lets others in', async () => {
+    const { either, tcp, udp } = await open({})
+    const before = either.endpoints().length
+    tcp.mapped = multiaddr('/ip4/203.0.113.9/tcp/4002')
+    udp.mapped = udpEndpoint('203.0.113.9', 4001)
+    const told = places({ either })
+    assert.deepEqual(told.slice(0, 2), ['203.0.113.9 udp 4001', '203.0.113.9 tcp 4002'])
+    tcp.mapped = undefined
+    udp.mapped = undefined
+    assert.equal(either.endpoints().length, before)
+  })
+
+  test('asks no router for a port of the loopback, nor where the user announces an address or does not want it', async () => {
+    const announce = ['/ip4/192.0.2.7/tcp/4001']
+    assert.equal((await open({ portMapping: true })).mapping, undefined)
+    assert.equal((await open({ portMapping: false, listen: ['/ip4/0.0.0.0/tcp/0'] })).mapping, undefined)
+    assert.equal((await open({ portMapping: true, listen: [], announce: [] })).mapping, undefined)
+    assert.equal((await open({ portMapping: true, listen: ['/ip4/0.0.0.0/tcp/0'], announce })).mapping, undefined)
   })
 
   test('reaches a node by a name over UDP', async () => {

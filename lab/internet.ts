@@ -1,14 +1,19 @@
 /**
  * The network below the overlay: one bridge in its own namespace plays the Internet.
  *
- * Addresses come from RFC 5737 (documentation), so no address in the lab means anything outside it. Hosts behind a NAT
- * are in `nat-site.ts`.
+ * Addresses come from RFC 5737 (documentation) as a rule, so no address in the lab means anything outside it. Hosts behind a
+ * NAT are in `nat-site.ts`.
  */
 
 import { NetworkNamespace } from './network-namespace.ts'
 
 const PREFIX = 24
-const NETWORK = '198.51.100'
+const DOCUMENTATION = '198.51.100'
+/**
+ * A network that no RFC reserves, for routers that let nobody in at an address of which they know that it is not public. Nothing leaves
+ * the lab's namespaces.
+ */
+export const UNRESERVED = '198.51.99'
 /** The largest host number of a /24. */
 const LAST_HOST = 254
 const BRIDGE = 'br0'
@@ -23,16 +28,19 @@ export interface Attachment {
 
 export class Internet {
   readonly namespace: NetworkNamespace
+  readonly #network: string
   #attached = 0
 
-  static async create(): Promise<Internet> {
-    const internet = new Internet(await NetworkNamespace.create('underlay'))
+  /** `network`: the first three bytes of all addresses. */
+  static async create(network = DOCUMENTATION): Promise<Internet> {
+    const internet = new Internet(await NetworkNamespace.create('underlay'), network)
     await bridge(internet.namespace, BRIDGE)
     return internet
   }
 
-  private constructor(namespace: NetworkNamespace) {
+  private constructor(namespace: NetworkNamespace, network: string) {
     this.namespace = namespace
+    this.#network = network
   }
 
   /** Gives `namespace` a link to the bridge and the next address. `mtu` of the link: bytes. */
@@ -43,7 +51,7 @@ export class Internet {
     const inside = { netns: namespace.name, device }
     await veth(this.namespace, port, inside, mtu)
     await this.namespace.ip('link', 'set', port, 'master', BRIDGE, 'up')
-    const ip = `${NETWORK}.${number}`
+    const ip = `${this.#network}.${number}`
     await namespace.ip('address', 'add', `${ip}/${PREFIX}`, 'dev', device)
     await namespace.ip('link', 'set', device, 'up')
     return { ip, device }

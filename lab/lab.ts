@@ -15,6 +15,7 @@ import { type Attachment, Internet } from './internet.ts'
 import { LabMachine } from './machine.ts'
 import { type NatKind, NatSite } from './nat-site.ts'
 import { NetworkNamespace, type Place } from './network-namespace.ts'
+import { type MapperProtocols, PortMapper } from './port-mapper.ts'
 
 /** The bootstrap node's TCP port. */
 const BOOTSTRAP_PORT = 4001
@@ -131,8 +132,9 @@ export class Lab {
   readonly folder: string
   readonly #namespaces: NetworkNamespace[] = []
 
-  static async open(): Promise<Lab> {
-    return new Lab(await Internet.create(), ownFolder('lab'))
+  /** `network`: see `Internet.create`. */
+  static async open(network?: string): Promise<Lab> {
+    return new Lab(await Internet.create(network), ownFolder('lab'))
   }
 
   private constructor(internet: Internet, folder: string) {
@@ -209,6 +211,11 @@ export class Lab {
     const netns = await NetworkNamespace.create(label)
     this.#namespaces.push(netns)
     return netns
+  }
+
+  /** Has a site's router map ports for the hosts behind it. */
+  async portMapper(site: NatSite, protocols: MapperProtocols): Promise<PortMapper> {
+    return await PortMapper.start(site, this.file(`${site.router.label}.miniupnpd`), protocols)
   }
 
   /** A path in this run's folder. */

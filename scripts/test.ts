@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { InputError, WowError } from '../agent/core/errors.ts'
 import { ROOT_PACKAGES } from '../lab/machine-root.ts'
 import { LAB_PACKAGES } from '../lab/packages.ts'
+import { MAPPER_PACKAGES } from '../lab/port-mapper.ts'
 import { PIPELINE_TOOLS, ROOTLESS_TOOLS } from './appliance/tools.ts'
 import { ensurePackages } from './lib/apt.ts'
 import { run } from './lib/main.ts'
@@ -77,7 +78,7 @@ const STAGES: readonly Stage[] = [
   {
     name: 'lab',
     about: 'real agents, taps and DHCP clients in network namespaces',
-    packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES],
+    packages: [...LAB_PACKAGES, ...CLIENT_PACKAGES, ...MAPPER_PACKAGES],
     has: isLab,
     concurrency: 1,
     limitMin: 20,

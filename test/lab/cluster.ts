@@ -1,5 +1,6 @@
 /** The start of most lab tests: a bootstrap node, a namespace and some of its hosts. */
 
+import type { PeerStatus } from '../../agent/control/status.ts'
 import { type Bootstrap, type Host, Lab, type NamespaceMade } from '../../lab/lab.ts'
 
 export interface Cluster {
@@ -10,12 +11,13 @@ export interface Cluster {
   readonly hosts: readonly Host[]
 }
 
-/** Hosts that have not been started; `wishes`: see `Lab.createNamespace`. */
+/** Hosts that have not been started; `wishes`: see `Lab.createNamespace`; `network`: see `Lab.open`. */
 export async function openCluster(
   names: readonly string[],
   wishes: Parameters<Lab['createNamespace']>[1] = { pool: '10.128.0.0/9' },
+  network?: string,
 ): Promise<Cluster> {
-  const lab = await Lab.open()
+  const lab = await Lab.open(network)
   return await orClosed(lab, async () => {
     const bootstrap = await lab.bootstrap()
     const namespace = await lab.createNamespace(bootstrap, wishes)
@@ -41,6 +43,12 @@ async function orClosed<T>(lab: Lab, work: () => Promise<T>): Promise<T> {
     await lab.close()
     throw error
   }
+}
+
+/** How a host is linked with a peer. */
+export async function linkBetween(host: Host, peer: Host): Promise<PeerStatus | undefined> {
+  const { address } = await peer.agent.status()
+  return (await host.agent.peers()).find((link) => link.address === address)
 }
 
 /** `host1`, `host2` and so on. */

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { PeerStatus } from '../../agent/control/status.ts'
 import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import type { NatKind, NatSite } from '../../lab/nat-site.ts'
 import { until } from '../../lab/until.ts'
-import { openCluster } from './cluster.ts'
+import { linkBetween, openCluster } from './cluster.ts'
 
 /** Finding a route through a relay may take a few tries, s. */
 const PATIENCE_S = 20
@@ -14,11 +13,6 @@ const LINKS: Readonly<Record<NatKind, { relayed: boolean; carrier: RegExp }>> = 
   'port-preserving': { relayed: false, carrier: /\/udp\// },
   randomising: { relayed: true, carrier: /^udp through / },
   'without-udp': { relayed: true, carrier: /\/tcp\// },
-}
-
-async function linkBetween(host: Host, peer: Host): Promise<PeerStatus | undefined> {
-  const { address } = await peer.agent.status()
-  return (await host.agent.peers()).find((link) => link.address === address)
 }
 
 for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies NatKind[]) {

@@ -2,6 +2,7 @@ import { ABSENCE_MUTANTS } from './absence.ts'
 import { DHT_MUTANTS } from './dht.ts'
 import { LANE_MUTANTS } from './lane.ts'
 import { LEASE_MUTANTS } from './lease.ts'
+import { MAPPING_MUTANTS } from './mapping.ts'
 import type { Mutant } from './mutant.ts'
 import { OVERLAY_MUTANTS } from './overlay.ts'
 import { STRANGER_MUTANTS } from './strangers.ts'
@@ -15,4 +16,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...STRANGER_MUTANTS,
   ...UNDERLAY_MUTANTS,
   ...LANE_MUTANTS,
+  ...MAPPING_MUTANTS,
 ]

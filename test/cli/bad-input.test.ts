@@ -97,7 +97,7 @@ describe('bad input to wow namespace: one sentence, exit code 2, nothing written
 
 describe('bad input to wow up: one sentence, exit code 2, nothing written', { concurrency: 2 }, () => {
   const token = tokenOf(sampleNamespace({ pool: parseCidr('10.99.0.0/16')! }))
-  const up = (state: string, ...args: string[]) => ['up', '--no-mdns', '--state', state, ...args]
+  const up = (state: string, ...args: string[]) => ['up', '--no-mdns', '--no-port-mapping', '--state', state, ...args]
 
   test('a malformed token', async () => {
     const { home, state } = room()

@@ -25,7 +25,7 @@ interface RunningAgent {
 /** Starts an overlay node on the loopback. */
 function startAgent(name: string, ...args: string[]): RunningAgent {
   const state = join(scratch, name)
-  const fixed = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', state]
+  const fixed = ['up', '--no-mdns', '--no-port-mapping', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', state]
   const [command, ...rest] = wowCommand([...fixed, ...args])
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
   children.add(child)
@@ -110,7 +110,10 @@ describe('wow up without a token', () => {
     const copied = join(scratch, 'copied')
     mkdirSync(copied)
     copyFileSync(join(original.state, 'identity.json'), join(copied, 'identity.json'))
-    const copy = await runWow(['up', '--no-mdns', '--state', copied, '--bootstrap', at, '--json'], { home: scratch })
+    const copy = await runWow(
+      ['up', '--no-mdns', '--no-port-mapping', '--state', copied, '--bootstrap', at, '--json'],
+      { home: scratch },
+    )
     assert.equal(copy.code, 1)
     assert.equal(JSON.parse(copy.stdout.trim().split('\n').at(-1) ?? '').error.code, 'IDENTITY_TWICE')
     assert.equal((await ask('status', original.state)).answer.address, address)
@@ -129,7 +132,9 @@ describe('wow up without a token', () => {
     assert.equal(code, 0)
     assert.equal(JSON.parse(stdout).published, true)
 
-    const rival = await runWow(['up', '--no-mdns', '--state', node.state, '--json'], { home: scratch })
+    const rival = await runWow(['up', '--no-mdns', '--no-port-mapping', '--state', node.state, '--json'], {
+      home: scratch,
+    })
     assert.equal(rival.code, 2)
     assert.equal(JSON.parse(rival.stdout).error.code, 'STATE_IN_USE')
     assert.equal((await ask('status', node.state)).code, 0)
@@ -149,7 +154,15 @@ describe('wow up without a token', () => {
     assert.deepEqual([answer.ring.kind, answer.namespace.name, answer.tap], ['own', 'own', null])
     assert.equal((await ask('peers', carrier.state)).answer.length, 1)
 
-    const stranger = ['up', '--no-mdns', '--listen', '/ip4/127.0.0.1/tcp/0', '--state', join(scratch, 'stranger')]
+    const stranger = [
+      'up',
+      '--no-mdns',
+      '--no-port-mapping',
+      '--listen',
+      '/ip4/127.0.0.1/tcp/0',
+      '--state',
+      join(scratch, 'stranger'),
+    ]
     const { code, stdout } = await runWow([...stranger, '--bootstrap', at, '--json'], { home })
     assert.equal(code, 2)
     const { error } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')

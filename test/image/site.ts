@@ -40,7 +40,17 @@ export class Site {
   /** Starts a plain node of the appliance's ring at BOOTSTRAP. */
   startBootstrap({ scratch, ringKey }: TestAppliance): void {
     const [wow, ...first] = this.#namespace.wow
-    const up = ['up', '--no-mdns', '--state', join(scratch, 'bootstrap'), '--listen', BOOTSTRAP, '--ring-key', ringKey]
+    const up = [
+      'up',
+      '--no-mdns',
+      '--no-port-mapping',
+      '--state',
+      join(scratch, 'bootstrap'),
+      '--listen',
+      BOOTSTRAP,
+      '--ring-key',
+      ringKey,
+    ]
     const agent = this.#namespace.spawn(wow, [...first, ...up])
     agent.stdout.resume()
     agent.stderr.resume()

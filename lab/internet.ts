@@ -14,6 +14,9 @@ const DOCUMENTATION = '198.51.100'
  * the lab's namespaces.
  */
 export const UNRESERVED = '198.51.99'
+/** The same for IPv6 (RFC 3849). */
+const NETWORK6 = '2001:db8::'
+const PREFIX6 = 64
 /** The largest host number of a /24. */
 const LAST_HOST = 254
 const BRIDGE = 'br0'
@@ -21,7 +24,7 @@ const BRIDGE = 'br0'
 const ASIDE = 'br1'
 
 export interface Attachment {
-  /** IPv4 address, without its prefix length. */
+  /** IP address, without its prefix length. */
   readonly ip: string
   readonly device: string
 }
@@ -43,17 +46,19 @@ export class Internet {
     this.#network = network
   }
 
-  /** Gives `namespace` a link to the bridge and the next address. `mtu` of the link: bytes. */
-  async attach(namespace: NetworkNamespace, { device = 'eth0', mtu = 1500 } = {}): Promise<Attachment> {
+  /** Gives `namespace` a link to the bridge and the next address, one of IPv6 with `ip6`. `mtu` of the link: bytes. */
+  async attach(namespace: NetworkNamespace, { device = 'eth0', mtu = 1500, ip6 = false } = {}): Promise<Attachment> {
     const number = ++this.#attached
     if (number > LAST_HOST) throw new RangeError(`the underlay has room for ${LAST_HOST} hosts`)
     const port = portOf(number)
     const inside = { netns: namespace.name, device }
     await veth(this.namespace, port, inside, mtu)
     await this.namespace.ip('link', 'set', port, 'master', BRIDGE, 'up')
-    const ip = `${this.#network}.${number}`
-    await namespace.ip('address', 'add', `${ip}/${PREFIX}`, 'dev', device)
     await namespace.ip('link', 'set', device, 'up')
+    const ip = ip6 ? `${NETWORK6}${number.toString(16)}` : `${this.#network}.${number}`
+    // Nobody else has the address, so nobody need be asked (duplicate address detection takes a second).
+    const address = ip6 ? [`${ip}/${PREFIX6}`, 'nodad'] : [`${ip}/${PREFIX}`]
+    await namespace.ip('address', 'add', address[0]!, 'dev', device, ...address.slice(1))
     return { ip, device }
   }
 

@@ -56,6 +56,8 @@ export interface HostOptions {
   readonly mdns?: boolean
   /** MTU of the link to the underlay, bytes. */
   readonly mtu?: number
+  /** The underlay knows IPv6 only. */
+  readonly ip6?: boolean
   /** See `AgentOptions`. */
   readonly condor?: string
 }
@@ -93,9 +95,18 @@ export class Host {
 
   /** Starts the agent; the caller awaits the phases. */
   startAgent(): AgentProcess {
-    const { token, bootstrap = [], mdns = false, condor } = this.#options
+    const { token, bootstrap = [], mdns = false, condor, ip6 } = this.#options
     const state = join(this.#folder, 'state')
-    this.#agent = new AgentProcess({ netns: this.netns, state, token, bootstrap, mdns, condor })
+    const listen = ip6 === true ? '/ip6/::/tcp/0' : undefined
+    this.#agent = new AgentProcess({
+      netns: this.netns,
+      state,
+      token,
+      bootstrap,
+      mdns,
+      condor,
+      ...(listen && { listen }),
+    })
     return this.#agent
   }
 
@@ -145,11 +156,12 @@ export class Lab {
   /**
    * A plain overlay node at an address that other nodes can be given; it listens when this resolves.
    * @param ringKey of a namespace's own ring; undefined: it is of a shared one
+   * @param ip6 the underlay knows IPv6 only
    */
-  async bootstrap(label = 'bootstrap', ringKey?: string): Promise<Bootstrap> {
+  async bootstrap(label = 'bootstrap', ringKey?: string, ip6 = false): Promise<Bootstrap> {
     const netns = await this.netns(label)
-    const { ip } = await this.internet.attach(netns)
-    const endpoint = `/ip4/${ip}/tcp/${BOOTSTRAP_PORT}`
+    const { ip } = await this.internet.attach(netns, { ip6 })
+    const endpoint = `/${ip6 ? 'ip6' : 'ip4'}/${ip}/tcp/${BOOTSTRAP_PORT}`
     const agent = new AgentProcess({ netns, state: this.file(`${label}.state`), listen: endpoint, ringKey })
     await agent.phase('listening')
     return { agent, endpoint }
@@ -167,9 +179,9 @@ export class Lab {
     return new MachineHost({ machine, ...rest, options })
   }
 
-  async #place(label: string, { site, mtu }: HostOptions) {
+  async #place(label: string, { site, mtu = 1500, ip6 = false }: HostOptions) {
     const netns = await this.netns(label)
-    const uplink = await (site ?? this.internet).attach(netns, mtu === undefined ? {} : { mtu })
+    const uplink = await (site?.attach(netns, { mtu }) ?? this.internet.attach(netns, { mtu, ip6 }))
     const folder = this.file(label)
     mkdirSync(folder, { mode: 0o700 })
     return { netns, uplink, folder }

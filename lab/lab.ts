@@ -95,18 +95,9 @@ export class Host {
 
   /** Starts the agent; the caller awaits the phases. */
   startAgent(): AgentProcess {
-    const { token, bootstrap = [], mdns = false, condor, ip6 } = this.#options
+    const { token, bootstrap = [], mdns = false, condor } = this.#options
     const state = join(this.#folder, 'state')
-    const listen = ip6 === true ? '/ip6/::/tcp/0' : undefined
-    this.#agent = new AgentProcess({
-      netns: this.netns,
-      state,
-      token,
-      bootstrap,
-      mdns,
-      condor,
-      ...(listen && { listen }),
-    })
+    this.#agent = new AgentProcess({ netns: this.netns, state, token, bootstrap, mdns, condor })
     return this.#agent
   }
 

@@ -31,7 +31,7 @@ import { AGENT_MAC } from '../net/constants.ts'
 import { formatAddress } from '../overlay/address.ts'
 import { type LoadedIdentity, loadOrCreateIdentity } from '../transport/identity.ts'
 import { VERSION } from '../version.ts'
-import { type AgentConfig, DEFAULT_LISTEN } from './config.ts'
+import { type AgentConfig, everywhere } from './config.ts'
 import { joinRing } from './join.ts'
 import { Member, openTap } from './member.ts'
 import { OverlayNode } from './overlay-node.ts'
@@ -188,13 +188,13 @@ export class Agent {
   async #openSomewhere(open: (listen: readonly string[]) => Promise<OverlayNode>): Promise<OverlayNode> {
     const { port } = this.#plan.remembered
     if (this.#config.listen.length > 0) return open(this.#config.listen)
-    if (port === 0) return open([DEFAULT_LISTEN])
+    if (port === 0) return open(everywhere(0))
     try {
-      return await open([DEFAULT_LISTEN.replace(/0$/, String(port))])
+      return await open(everywhere(port))
     } catch (error) {
       if (!(error instanceof InputError)) throw error
       this.#log.info('the port of the last run is taken', { port })
-      return open([DEFAULT_LISTEN])
+      return open(everywhere(0))
     }
   }
 

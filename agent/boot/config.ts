@@ -80,8 +80,10 @@ export interface ApplianceConfig extends UpOptions {
 }
 const OTHERS_FIELDS = ['flavour', 'sshKeys'] satisfies Exclude<keyof ApplianceConfig, keyof UpOptions>[]
 
-/** Ports are remembered between runs, see `state-folder.ts`; 0 lets the kernel choose. */
-export const DEFAULT_LISTEN = '/ip4/0.0.0.0/tcp/0'
+/** Everywhere, over IPv4 and IPv6. Ports are remembered between runs, see `state-folder.ts`; 0 lets the kernel choose. */
+export function everywhere(port: number): readonly string[] {
+  return [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`]
+}
 
 /** Merges both sources. Checks every field but the token and the multiaddrs: `makePlan` does. @throws InputError */
 export function resolveConfig(flags: UpOptions, file: UpOptions = {}): AgentConfig {

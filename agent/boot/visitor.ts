@@ -7,7 +7,7 @@ import { SILENT } from '../core/log.ts'
 import { SystemRandom } from '../core/random.ts'
 import type { Dht } from '../dht/dht.ts'
 import { createIdentity } from '../transport/identity.ts'
-import { DEFAULT_LISTEN } from './config.ts'
+import { everywhere } from './config.ts'
 import { OverlayNode } from './overlay-node.ts'
 
 /** How long to wait for a first link, and then for a place in the ring, ms: a person waits at a terminal. */
@@ -19,7 +19,7 @@ export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht:
   const clock = new SystemClock()
   const node = await OverlayNode.open({
     identity: await createIdentity(),
-    listen: [DEFAULT_LISTEN],
+    listen: everywhere(0),
     announce: [],
     mdns: false,
     portMapping: false,

@@ -9,23 +9,31 @@ export const PING_NEIGHBOR_MS = 700
 export const NEIGHBOR_DEAD_AFTER_MS = 2_000
 /** A spare may have been silent for longer when it becomes the neighbour: it gets this long to answer a ping, ms. */
 export const NEIGHBOR_ANSWERS_WITHIN_MS = 600
-/** The same two for every other link: only neighbours decide where an entry lives, so other links can wait longer. */
+/**
+ * How long any other link may be silent before the peer is asked, ms, where the link does not know better (`Link.quietMs`), and how
+ * long it may then go on being silent: only neighbours decide where an entry lives, so other links can wait longer.
+ */
 export const PING_LINK_MS = 15_000
-export const LINK_DEAD_AFTER_MS = 40_000
+export const LINK_ANSWERS_WITHIN_MS = 25_000
 /** When an answer is missing on a link, the peer is pinged at once, and is dead after this much more silence, ms. */
 export const SUSPECT_DEAD_AFTER_MS = 2_000
 /** How often links are checked, ms. A check over `STALL_MS` late means that this process stood still, not its peers. */
 export const HEARTBEAT_TICK_MS = 350
 export const STALL_MS = 1_000
 
-/** How often neighbours repeat their view to each other, ms: repairs a lost message, costs about 150 bytes. */
+/**
+ * How often neighbours repeat their view to each other after it has changed, ms: repairs a lost message, costs about 300
+ * bytes. Each pause is twice the one before, up to so many periods: a pong tells of a lost status too.
+ */
 export const STATUS_PERIOD_MS = 10_000
+export const STATUS_MAX_PERIODS = 8
 /** How often a node looks itself up through a random link, ms: finds a neighbour that nobody told it of. */
 export const SELF_LOOKUP_PERIOD_MS = 30_000
 /** How often a node that is still looking for its place asks again, ms. */
 export const JOIN_LOOKUP_PERIOD_MS = 1_000
-/** How often far links are counted and drawn, ms. */
+/** How often far links are counted, and drawn, ms; and at the most while draws lead to no new node. */
 export const FAR_PERIOD_MS = 5_000
+export const FAR_PAUSE_MAX_MS = 160_000
 /** How long a link stays open after neither end wants it, ms. */
 export const LINK_GRACE_MS = 15_000
 /** How long an on-demand link without traffic is kept, ms. */
@@ -72,6 +80,8 @@ export const PROBE_MIN_MS = 15_000
 /** How rarely at most, ms: a size that somebody made up must not end the search. */
 export const PROBE_MAX_MS = 86_400_000
 export const PROBES_PER_SECOND = 1
+/** For so long an endpoint that led to a node is not dialled again while that node is in this ring, ms: another may be there. */
+export const LED_TO_MS = 600_000
 /** How many endpoints of nodes once met are kept for probes. */
 export const RENDEZVOUS_KEPT = 64
 

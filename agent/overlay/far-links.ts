@@ -6,19 +6,22 @@
  * many, a ring of 1,000 has more than 0.5 · log2(n) + 1 hops in the mean; with three quarters, one of 100,000 has.
  */
 
+import { Backoff } from '../core/backoff.ts'
+import type { Clock } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
 import { type Connector, decodeContacts } from './connector.ts'
-import { NEAR_PER_SIDE } from './constants.ts'
+import { FAR_PAUSE_MAX_MS, FAR_PERIOD_MS, NEAR_PER_SIDE } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
 import type { Router } from './router.ts'
 
-/** How many far links a node wants in a ring of `size` nodes. */
+/** How many far links a node wants in a ring of `size` nodes: no more than there are nodes that are not near. */
 export function wantedFarLinks(size: number): number {
-  return size <= 2 * NEAR_PER_SIDE + 1 ? 0 : Math.round(Math.log2(size))
+  const others = Math.round(size) - 1 - 2 * NEAR_PER_SIDE
+  return others <= 0 ? 0 : Math.min(others, Math.round(Math.log2(size)))
 }
 
 /** Draws a point whose distance from `self` has density ~ 1/distance between one mean gap and half the circle. */
@@ -35,26 +38,45 @@ export class FarLinks {
   readonly #peers: Peers
   readonly #router: Router
   readonly #connector: Connector
+  readonly #clock: Clock
   readonly #random: Random
+  /** Between draws that led to no new node: in a small ring most do. */
+  readonly #pause = new Backoff({ minMs: FAR_PERIOD_MS / 2, maxMs: FAR_PAUSE_MAX_MS })
+  #nextAt = Number.NEGATIVE_INFINITY
+  /** How many links were missing at the last draw. */
+  #missed = 0
   #drawing = false
 
-  constructor(parts: { self: Address; peers: Peers; router: Router; connector: Connector; random: Random }) {
+  constructor(parts: {
+    self: Address
+    peers: Peers
+    router: Router
+    connector: Connector
+    clock: Clock
+    random: Random
+  }) {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#router = parts.router
     this.#connector = parts.connector
+    this.#clock = parts.clock
     this.#random = parts.random
   }
 
-  /** Draws one link if there are too few; gives the oldest up if there are more than two too many. */
+  /** Draws one link if there are too few, ever more rarely while that leads to none; gives the oldest up if there are more than two too many. */
   async balance(size: number, isNear: (address: Address) => boolean): Promise<void> {
     const far = [...this.#peers.all()].filter(({ roles }) => roles.has('far'))
     const wanted = wantedFarLinks(size)
     if (far.length > wanted + 2) far[0]!.roles.delete('far')
-    if (far.length >= wanted || this.#drawing) return
+    const missing = wanted - far.length
+    if (missing > this.#missed) this.#hurry()
+    if (missing <= 0) this.#missed = 0
+    if (missing <= 0 || this.#drawing || this.#clock.now() < this.#nextAt) return
+    this.#missed = missing
     this.#drawing = true
+    this.#nextAt = this.#clock.now() + this.#pause.next()
     try {
-      await this.#draw(size, isNear)
+      if (await this.#draw(size, isNear)) this.#hurry()
     } catch (error) {
       if (!(error instanceof DeliveryError)) throw error
     } finally {
@@ -62,13 +84,22 @@ export class FarLinks {
     }
   }
 
-  async #draw(size: number, isNear: (address: Address) => boolean): Promise<void> {
+  #hurry(): void {
+    this.#pause.reset()
+    this.#nextAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** Returns whether there is another far link. */
+  async #draw(size: number, isNear: (address: Address) => boolean): Promise<boolean> {
     const target = drawFarTarget(this.#self, size, this.#random)
     const body = encode(ringRequestCodec, { kind: 'contact', of: target })
     const answer = await this.#router.request(SERVICES.ring, target, body)
     const contact = decodeContacts(answer.body)[0]
-    if (contact === undefined || contact.address === this.#self || isNear(contact.address)) return
+    if (contact === undefined || contact.address === this.#self || isNear(contact.address)) return false
     await this.#connector.connect(contact.address, undefined, contact)
-    this.#peers.get(contact.address)?.roles.add('far')
+    const roles = this.#peers.get(contact.address)?.roles
+    if (roles === undefined || roles.has('far')) return false
+    roles.add('far')
+    return true
   }
 }

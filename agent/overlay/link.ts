@@ -27,6 +27,8 @@ export interface Link {
   readonly relayed: boolean
   /** Where the peer was reached, or where it came from; for people to read. */
   readonly remote: string
+  /** For how long nothing need be said on it, ms: what is on the way to the peer forgets it later; undefined: that is not known. */
+  readonly quietMs?: number
   /** Sends at most `MAX_FRAME` bytes. When the link is full, bulk frames are dropped first. */
   send(frame: Uint8Array, priority?: Priority): boolean
   close(): void

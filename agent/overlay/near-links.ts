@@ -101,6 +101,14 @@ export class NearLinks {
     return this.left.includes(address) || this.right.includes(address)
   }
 
+  /** Whether a near node names this one as near itself: what such nodes say of each other is never old. */
+  isNamed(address: Address): boolean {
+    return [...this.left, ...this.right].some((near) => {
+      const status = this.#peers.get(near)?.status
+      return status?.left.includes(address) === true || status?.right.includes(address) === true
+    })
+  }
+
   /** A lookup named these nodes as near us. */
   suggest(contacts: readonly Contact[]): void {
     for (const contact of contacts) if (contact.address !== this.#self) this.#named.set(contact.address, contact)

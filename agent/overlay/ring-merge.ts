@@ -4,7 +4,8 @@
  * links to the node beside that place, and the two rings grow into one.
  *
  * Guarantees: two rings merge, however long they were apart, as long as one node of one ring was given the address of a
- * node of the other. A node dials every given endpoint before it dials one again. Endpoints that strangers claim never
+ * node of the other. A node dials every given endpoint before it dials one again; one that lately led to a node which is in
+ * this ring now is left out. Endpoints that strangers claim never
  * displace given ones. All nodes of a ring together dial at most about twice `PROBES_PER_SECOND`, in rings of up to
  * 86,400 nodes.
  */
@@ -13,7 +14,14 @@ import type { Clock, Timer } from '../core/clock.ts'
 import { timeLimit } from '../core/deadline.ts'
 import type { Random } from '../core/random.ts'
 import type { Address } from './address.ts'
-import { DIAL_TIMEOUT_MS, PROBE_MAX_MS, PROBE_MIN_MS, PROBES_PER_SECOND, RENDEZVOUS_KEPT } from './constants.ts'
+import {
+  DIAL_TIMEOUT_MS,
+  LED_TO_MS,
+  PROBE_MAX_MS,
+  PROBE_MIN_MS,
+  PROBES_PER_SECOND,
+  RENDEZVOUS_KEPT,
+} from './constants.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
 
 export class RingMerge {
@@ -22,6 +30,7 @@ export class RingMerge {
   readonly #random: Random
   readonly #size: () => number
   readonly #isLinked: (endpoint: string) => boolean
+  readonly #isInRing: (peer: Address) => boolean
   readonly #adopt: (link: Link) => void
   readonly #lookUp: (through: Address) => void
   /** Endpoints given by the user, in the token or in the image. */
@@ -30,6 +39,8 @@ export class RingMerge {
   readonly #dialled = new Set<string>()
   /** Endpoints that peers claimed as their own, oldest first, with the peer. */
   readonly #known = new Map<string, Address>()
+  /** Where dials of these endpoints led last, and when. */
+  readonly #ledTo = new Map<string, { peer: Address; at: number }>()
   #timer: Timer | undefined
 
   constructor(parts: {
@@ -38,7 +49,10 @@ export class RingMerge {
     random: Random
     /** Estimated number of nodes in this ring. */
     size: () => number
+    /** Whether a linked peer says that it listens there. */
     isLinked: (endpoint: string) => boolean
+    /** Whether a node is linked, or a neighbour names it now. */
+    isInRing: (peer: Address) => boolean
     adopt: (link: Link) => void
     /** Looks up this node's place through another node. */
     lookUp: (through: Address) => void
@@ -48,6 +62,7 @@ export class RingMerge {
     this.#random = parts.random
     this.#size = parts.size
     this.#isLinked = parts.isLinked
+    this.#isInRing = parts.isInRing
     this.#adopt = parts.adopt
     this.#lookUp = parts.lookUp
   }
@@ -73,7 +88,10 @@ export class RingMerge {
     for (const endpoint of endpoints) {
       this.#known.delete(endpoint)
       this.#known.set(endpoint, address)
-      if (this.#known.size > RENDEZVOUS_KEPT) this.#known.delete(this.#known.keys().next().value!)
+      if (this.#known.size <= RENDEZVOUS_KEPT) continue
+      const oldest = this.#known.keys().next().value!
+      this.#known.delete(oldest)
+      if (!this.#given.has(oldest)) this.#ledTo.delete(oldest)
     }
   }
 
@@ -87,6 +105,8 @@ export class RingMerge {
     try {
       const link = await dial(limit.signal)
       if (link.peer === this.#links.self) this.#forget(endpoint)
+      else if (this.#given.has(endpoint) || this.#known.has(endpoint))
+        this.#ledTo.set(endpoint, { peer: link.peer, at: this.#clock.now() })
       this.#adopt(link)
       this.#lookUp(link.peer)
     } catch {
@@ -111,7 +131,19 @@ export class RingMerge {
   }
 
   #strangers(endpoints: Iterable<string>): string[] {
-    return [...endpoints].filter((endpoint) => !this.#isLinked(endpoint))
+    return [...endpoints].filter((endpoint) => !this.#isLinked(endpoint) && !this.#leadsHere(endpoint))
+  }
+
+  /**
+   * Whether there is a node of this ring. Of a given endpoint only a dial tells which node it is, and then whether that is still in
+   * this ring counts. A claimed one that led anywhere is left alone for a while: whatever ring was there has met this one.
+   */
+  #leadsHere(endpoint: string): boolean {
+    const led = this.#ledTo.get(endpoint)
+    const isFresh = led !== undefined && this.#clock.now() - led.at < LED_TO_MS
+    if (this.#given.has(endpoint)) return isFresh && this.#isInRing(led.peer)
+    const claimed = this.#known.get(endpoint)
+    return isFresh || (claimed !== undefined && this.#isInRing(claimed))
   }
 
   #oneOf(endpoints: readonly string[]): string | undefined {

@@ -114,8 +114,7 @@ export class Ring implements Overlay {
     this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, givenUp: this.#givenUp, send })
     this.#onDemand = new OnDemandLinks({ self, peers, connector, statuses: this.#statuses, clock })
     this.#liveness = new Liveness({
-      peers,
-      clock,
+      ...{ self, peers, clock },
       isNeighbor: (address) => near.isNeighbor(address),
       ping: ({ address }) => send(address, { kind: 'ping' }),
       dead: (peer) => this.#drop(peer),
@@ -130,7 +129,7 @@ export class Ring implements Overlay {
       ...world,
       size: () => this.estimatedSize,
       isLinked: (endpoint) => peers.listensAt(endpoint),
-      adopt,
+      ...{ adopt, isInRing: (peer) => peers.has(peer) || near.isNamed(peer) },
       lookUp: (through) => void this.#selfLookup.ask(through),
     })
     const duplicates = new DuplicateIdentity({
@@ -141,7 +140,7 @@ export class Ring implements Overlay {
       onTwin: () => this.onTwin(),
     })
     this.#routine = new Routine({
-      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, random }) },
+      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, clock, random }) },
       upkeep: new LinkUpkeep({ links, clock, peers, near, upgrades: this.#upgrades }),
       ...{ connectivity: this.#connectivity, statuses: this.#statuses, lost: this.#lost, selfLookup: this.#selfLookup },
     })

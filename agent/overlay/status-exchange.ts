@@ -2,11 +2,13 @@
  * What linked nodes tell each other about themselves: `hello` (where I listen) and `status` (my view of the ring, and
  * whether I want this link).
  *
- * Guarantees: every change is sent once to each peer it matters to, and neighbours repeat themselves slowly, which
- * repairs a lost message.
+ * Guarantees: every change is sent once to each peer it matters to. Neighbours repeat themselves ever more slowly until the
+ * next change, which repairs a lost message.
  */
 
+import { Backoff } from '../core/backoff.ts'
 import type { Address } from './address.ts'
+import { STATUS_MAX_PERIODS } from './constants.ts'
 import type { GivenUp } from './given-up.ts'
 import type { LinkLayer } from './link.ts'
 import type { Frame, Status } from './messages.ts'
@@ -30,6 +32,9 @@ export class StatusExchange {
   readonly #epoch: number
   #serial = 1
   #endpoints = ''
+  /** Periods between two repetitions, and how many are left until the next. */
+  readonly #pause = new Backoff({ minMs: 1, maxMs: STATUS_MAX_PERIODS })
+  #periods = 1
 
   constructor(parts: {
     links: LinkLayer
@@ -51,6 +56,7 @@ export class StatusExchange {
   }
 
   introduce(peer: Peer): void {
+    this.#repeatSoon()
     this.#givenUp.onLinked(peer.address)
     this.#send(peer.address, { kind: 'hello', endpoints: this.#links.endpoints() })
     this.#tell(peer, this.#statusFor(peer))
@@ -61,13 +67,17 @@ export class StatusExchange {
     for (const peer of this.#peers.all()) {
       const status = this.#statusFor(peer)
       const told = this.#told.get(peer)
-      if (told === undefined || concerns(status, told, this.#standsNear(peer))) this.#tell(peer, status)
+      if (told !== undefined && !concerns(status, told, this.#standsNear(peer))) continue
+      this.#repeatSoon()
+      this.#tell(peer, status)
     }
   }
 
-  /** The slow repetition; it also spreads new endpoints (a relay accepted us). */
+  /** The slow repetition, called every `STATUS_PERIOD_MS`; it also spreads new endpoints (a relay accepted us). */
   repeat(): void {
     const spread = this.spreadEndpoints()
+    if (--this.#periods > 0) return
+    this.#periods = this.#pause.next()
     const endpoints = this.#links.endpoints()
     for (const peer of this.#peers.all()) {
       if (!this.#standsNear(peer)) continue
@@ -81,8 +91,14 @@ export class StatusExchange {
     const endpoints = this.#links.endpoints()
     if (endpoints.join() === this.#endpoints) return false
     this.#endpoints = endpoints.join()
+    this.#repeatSoon()
     for (const { address } of this.#peers.all()) this.#send(address, { kind: 'hello', endpoints })
     return true
+  }
+
+  #repeatSoon(): void {
+    this.#pause.reset()
+    this.#periods = this.#pause.next()
   }
 
   /** `serial`: of our last status that the peer has; a lost status is sent again. */

@@ -114,7 +114,7 @@ export const STRANGER_MUTANTS: readonly Mutant[] = [
   {
     name: 'addresses that strangers claim are kept without bound',
     file: 'agent/overlay/ring-merge.ts',
-    from: 'if (this.#known.size > RENDEZVOUS_KEPT) this.#known.delete(this.#known.keys().next().value!)',
+    from: '      this.#known.delete(oldest)\n',
     to: '',
     tests: ['overlay/ring-merge.test.ts'],
   },

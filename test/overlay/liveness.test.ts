@@ -3,9 +3,10 @@ import { describe, test } from 'node:test'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import {
   HEARTBEAT_TICK_MS,
-  LINK_DEAD_AFTER_MS,
+  LINK_ANSWERS_WITHIN_MS,
   NEIGHBOR_ANSWERS_WITHIN_MS,
   NEIGHBOR_DEAD_AFTER_MS,
+  PING_LINK_MS,
   SUSPECT_DEAD_AFTER_MS,
 } from '../../agent/overlay/constants.ts'
 import { Liveness } from '../../agent/overlay/liveness.ts'
@@ -18,15 +19,16 @@ const NEIGHBOR = toAddress(1n)
 const SPARE = toAddress(2n)
 
 /** A node with a neighbour and a spare behind it; those in `answering` answer every ping at once. */
-function setUp() {
+function setUp(self = toAddress(0n)) {
   const world = new VirtualClock()
   const clock = new NodeClock(world)
-  const peers = new Peers(toAddress(0n), clock)
+  const peers = new Peers(self, clock)
   for (const address of [NEIGHBOR, SPARE]) peers.add(linkTo(address))
   const answering = new Set<Address>([NEIGHBOR, SPARE])
   const died: { address: Address; at: number }[] = []
   const pinged: Address[] = []
   const liveness = new Liveness({
+    self,
     peers,
     clock,
     isNeighbor: (address) => address === (peers.has(NEIGHBOR) ? NEIGHBOR : SPARE),
@@ -56,6 +58,20 @@ describe('liveness', () => {
     )
   })
 
+  test('the neighbour with the smaller address asks, and the other one in time to find it dead as soon', async () => {
+    const [first, second] = [setUp(), setUp(toAddress(9n))]
+    for (const { clock, answering } of [first, second]) {
+      await clock.runFor(60_000)
+      answering.delete(NEIGHBOR)
+    }
+    const asked = ({ pinged }: typeof first) => pinged.filter((address) => address === NEIGHBOR).length
+    assert.ok(asked(second) < 0.8 * asked(first))
+    for (const { clock, died } of [first, second]) {
+      await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+      assert.equal(died.length, 1)
+    }
+  })
+
   test('a spare that becomes the neighbour is asked first, however long it has been silent', async () => {
     const { clock, answering, died, pinged } = setUp()
     answering.delete(NEIGHBOR)
@@ -78,7 +94,7 @@ describe('liveness', () => {
   test('a spare that stays one is looked after lazily, and soon when an answer over its link did not come', async () => {
     const lazy = setUp()
     lazy.answering.delete(SPARE)
-    await lazy.clock.runFor(LINK_DEAD_AFTER_MS - 1_000)
+    await lazy.clock.runFor(PING_LINK_MS + LINK_ANSWERS_WITHIN_MS - 1_000)
     assert.equal(lazy.died.length, 0)
     await lazy.clock.runFor(2_000)
     assert.deepEqual(
@@ -95,11 +111,25 @@ describe('liveness', () => {
     )
   })
 
+  test('a link that may be silent for longer is asked more rarely, and one that forgets sooner more often', async () => {
+    for (const [quietMs, asked] of [
+      [60_000, 10],
+      [7_500, 76],
+    ] as const) {
+      const { clock, peers, pinged, died } = setUp()
+      Object.assign(peers.get(SPARE)!.link, { quietMs })
+      await clock.runFor(600_000)
+      const count = pinged.filter((address) => address === SPARE).length
+      assert.ok(Math.abs(count - asked) <= 2, `${count} times`)
+      assert.deepEqual(died, [])
+    }
+  })
+
   test('a process that stood still asks its peers, and takes none for dead because it heard nothing meanwhile', async () => {
     const { clock, process, died, pinged } = setUp()
     await clock.runFor(20_000)
     process.hold('stall')
-    await clock.runFor(LINK_DEAD_AFTER_MS + 20_000)
+    await clock.runFor(PING_LINK_MS + LINK_ANSWERS_WITHIN_MS + 20_000)
     const before = pinged.length
     process.resume()
     await clock.runFor(20_000)

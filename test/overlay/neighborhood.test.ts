@@ -49,8 +49,10 @@ describe('neighbourhood', () => {
     for (const count of perOctave.slice(0, 9)) assert.ok(count > 700 && count < 1_300, String(perOctave))
   })
 
-  test('a ring whose near links reach everybody wants no far links; else log2 of its size', () => {
+  test('a ring whose near links reach everybody wants no far links; else log2 of its size, but no more than there are', () => {
     assert.equal(wantedFarLinks(5), 0)
+    assert.equal(wantedFarLinks(6), 1)
+    assert.equal(wantedFarLinks(12), 4)
     assert.equal(wantedFarLinks(100), 7)
     assert.equal(wantedFarLinks(10_000), 13)
   })

@@ -11,20 +11,23 @@ import { endpointOf } from '../../sim/sim-link.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { Stranger } from '../fuzz/stranger.ts'
+import { linkTo } from './link-to.ts'
 
-/** Everything that was dialled; nobody answers. */
-function dialling(size: number) {
+/** Everything that was dialled; nobody answers, or `answering` does. */
+function dialling(size: number, answering?: Address, inRing = answering) {
   const clock = new VirtualClock()
   const dialled: string[] = []
   const dialEndpoint = async (endpoint: string): Promise<Link> => {
     dialled.push(endpoint)
-    throw new Error('nobody there')
+    if (answering === undefined) throw new Error('nobody there')
+    return linkTo(answering)
   }
   const dial = ({ endpoints }: Contact) => dialEndpoint(endpoints[0]!)
   const links = { self: toAddress(1n), dialEndpoint, dial } as unknown as LinkLayer
   const merge = new RingMerge({
     ...{ links, clock, random: new SeededRandom(1), size: () => size },
     isLinked: () => false,
+    isInRing: (peer) => peer === inRing,
     adopt: () => {},
     lookUp: () => {},
   })
@@ -51,6 +54,41 @@ describe('a node that looks for another ring', () => {
     merge.start()
     assert.ok(await clock.runUntilTrue(() => dialled.length >= 2 * given.length, 900_000))
     for (const round of [dialled.slice(0, 8), dialled.slice(8, 16)]) assert.deepEqual([...round].sort(), given)
+    merge.stop()
+  })
+
+  test('dials an address that led to a node of its own ring ten minutes later again, and no address that such a node names', async () => {
+    const friend = stranger(1)
+    const { clock, merge, dialled } = dialling(10, friend.address)
+    merge.give(['given'])
+    merge.remember(friend)
+    merge.start()
+    await clock.runFor(500_000)
+    assert.deepEqual(dialled, ['given'])
+    await clock.runFor(200_000)
+    assert.deepEqual(dialled, ['given', 'given'])
+    merge.stop()
+  })
+
+  test('leaves an address alone that it was not given, for ten minutes after somebody answered there', async () => {
+    const { clock, merge, dialled } = dialling(10, toAddress(99n), toAddress(7n))
+    merge.remember(stranger(1))
+    merge.start()
+    await clock.runFor(500_000)
+    assert.equal(dialled.length, 1)
+    await clock.runFor(200_000)
+    assert.equal(dialled.length, 2)
+    merge.stop()
+  })
+
+  test('goes on dialling an address that it was given, though a node of its own ring claims to be there', async () => {
+    const claimant = toAddress(7n)
+    const { clock, merge, dialled } = dialling(10, undefined, claimant)
+    merge.give(['given'])
+    merge.remember({ address: claimant, endpoints: ['given'] })
+    merge.start()
+    await clock.runFor(120_000)
+    assert.ok(dialled.length >= 4, `dialled ${dialled.length} times`)
     merge.stop()
   })
 

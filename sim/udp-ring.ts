@@ -8,6 +8,7 @@ import { DialRules } from '../agent/transport/dial-rules.ts'
 import { HiddenAddresses } from '../agent/transport/endpoints.ts'
 import { identityFromSeed } from '../agent/transport/identity.ts'
 import { UdpLinks } from '../agent/transport/udp/links.ts'
+import { KeepAlive } from '../agent/underlay/keep-alive.ts'
 import type { SimHost, SimNat } from './datagram-host.ts'
 import { DatagramNetwork } from './datagram-network.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -20,6 +21,7 @@ export interface UdpNode {
   readonly address: Address
   readonly ring: Ring
   readonly links: UdpLinks
+  readonly silence: KeepAlive
   readonly host: SimHost
 }
 
@@ -43,15 +45,16 @@ export class UdpRing {
     const socket = host.socket()
     const world = { clock, random, drops: new Counters() }
     const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
+    const silence = new KeepAlive({ clock, random: random.fork(), openSocket: async () => host.socket() })
     const links = new UdpLinks({
-      ...{ ...world, rules },
+      ...{ ...world, rules, silence },
       ...{ identity, socket, opener: host.opener, ringKey: RING_KEY, listening: () => [socket.endpoint], announce: [] },
     })
     const onFault = (error: unknown) => {
       throw error
     }
     const ring = new Ring({ links, clock, random, onFault })
-    const node: UdpNode = { address: identity.address, ring, links, host }
+    const node: UdpNode = { address: identity.address, ring, links, silence, host }
     this.nodes.set(node.address, node)
     ring.start()
     void ring.bootstrap(bootstraps.flatMap(({ links }) => links.endpoints()))

@@ -42,10 +42,39 @@ export const KEYS_END_AFTER_RECORDS = 2 ** 30
 /** How long records under the former keys are still opened; none is on its way for longer. */
 export const FORMER_KEYS_MS = 10_000
 
-/** A session that sent nothing for so long says that it is there. Many NATs forget a mapping after 30 s (RFC 4787 section 4.3 asks for 120 s). */
-export const KEEP_ALIVE_MS = 20_000
-/** A session that heard nothing for so long is dead: three keep-alives were lost. */
-export const SILENCE_LIMIT_MS = 75_000
+/**
+ * Silences that are tried, ms, after which NATs and firewalls may still let answers in, and the one assumed before any was proven; see
+ * keep-alive.ts.
+ */
+export const SILENCES_MS: readonly number[] = [10_000, 20_000, 40_000, 80_000]
+export const ASSUMED_SILENCE_MS = 20_000
+/** Share of that silence after which something is said on a link: the answer, or a second try, comes in time. */
+export const SPEAK_AFTER_SHARE = 0.75
+/** Shares after which a session says that it is there, at random between the two: later than the owner of a link asks. */
+export const KEEP_ALIVE_SHARES = { least: 0.85, most: 0.9 }
+/** How often a session looks at least whether the silence allowed has become shorter, ms. */
+export const LOOK_MS = 20_000
+/** A session that heard nothing for so long is dead: three keep-alives of the rarest were lost. */
+export const SILENCE_LIMIT_MS = 240_000
+/** The first measurement comes so long after the start, ms: a node that joins has other things to do. */
+export const PROBE_FIRST_MS = 30_000
+/** How long an answer at once may take, ms, how often it is asked for, and how much later than due a late one may come, ms. */
+export const PROBE_ANSWER_MS = 2_000
+export const PROBE_TRIES = 3
+export const PROBE_LATE_MS = 3_000
+/** How long a probe speaks with its witness before the silence, ms: Linux takes a flow of more than 2 s for a lasting one. */
+export const PROBE_TALK_MS = 3_000
+/** Pause after a measurement without a witness that answers, ms. */
+export const WITNESS_AGAIN_MS = 60_000
+/** Losses in a row that count as one: a datagram in fifty may be lost anyway. */
+export const SILENCE_LOSSES = 2
+/** How often what is proven is proven again, ms; and pauses before a silence that was too long is tried again. */
+export const PROVE_AGAIN_MS = 900_000
+export const LONGER_AGAIN_MIN_MS = 600_000
+export const LONGER_AGAIN_MAX_MS = 86_400_000
+/** The latest answer that a peer may ask for, s, and how often it may ask, ms. */
+export const LATER_MAX_S = 600
+export const LATER_SPACING_MS = 1_000
 /** How long a session stays beside the one that its peer opened elsewhere: longer than a witness needs to tell two nodes apart. */
 export const BESIDE_MS = 2_000
 /** A peer that is said to be gone (ICMP) has so long to answer: longer than a round trip over an ocean. */

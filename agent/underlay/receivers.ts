@@ -5,6 +5,7 @@ import type { Counters } from '../core/counters.ts'
 import type { Random } from '../core/random.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import type { NodeKeys } from './handshake.ts'
+import type { Silence } from './keep-alive.ts'
 import type { Packet } from './packets.ts'
 
 export type AddressedPacket = Exclude<Packet, { kind: 'first' }>
@@ -20,6 +21,7 @@ export interface SessionGround {
   readonly counters: Counters
   readonly keys: NodeKeys
   readonly receivers: Receivers
+  readonly silence: Silence
   /** When the keys of a session are renewed: by their age, or by the records sealed or opened with them. */
   readonly renewal: { readonly afterMs: number; readonly afterRecords: number }
 }

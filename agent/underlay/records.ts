@@ -6,8 +6,8 @@ import type { Agreed } from './handshake.ts'
 import { type Packet, RECORD_HEAD_BYTES, setRecordHead } from './packets.ts'
 import { ReplayWindow } from './replay-window.ts'
 
-/** `answer` is the answer to a `challenge`. */
-const TYPES = ['control', 'datagram', 'keep-alive', 'close', 'challenge', 'answer'] as const
+/** `answer` is the answer to a `challenge`, or one of those to a `later`. */
+const TYPES = ['control', 'datagram', 'keep-alive', 'close', 'challenge', 'answer', 'later'] as const
 export type RecordType = (typeof TYPES)[number]
 
 /**
@@ -22,6 +22,9 @@ export const CHALLENGE_BYTES = 8
 
 /** Bytes that a record adds to its payload. */
 export const RECORD_OVERHEAD = RECORD_HEAD_BYTES + 1 + TAG_BYTES
+
+/** So that a `later` is as long as its two answers. */
+export const LATER_BYTES = 2 * CHALLENGE_BYTES + RECORD_OVERHEAD
 
 export interface OpenedRecord {
   readonly type: RecordType
@@ -85,6 +88,7 @@ export class RecordKeys {
 
 function isRightLength(type: RecordType, length: number): boolean {
   if (type === 'control' || type === 'datagram') return true
+  if (type === 'later') return length === LATER_BYTES
   return length === (type === 'close' ? 1 : CHALLENGE_BYTES)
 }
 

@@ -12,16 +12,19 @@ import {
   EARLY_PAYLOADS,
   FAREWELL_SPACING_MS,
   FORMER_KEYS_MS,
-  KEEP_ALIVE_MS,
+  KEEP_ALIVE_SHARES,
   KEYS_END_AFTER_MS,
   KEYS_END_AFTER_RECORDS,
   LINGER_MS,
+  LOOK_MS,
   MAX_DATAGRAM,
   REFUSAL_LIMIT_MS,
   REKEY_AGAIN_AFTER_MS,
   SILENCE_LIMIT_MS,
 } from './constants.ts'
-import type { UdpEndpoint } from './datagrams.ts'
+import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
+import { speakAfterMs } from './keep-alive.ts'
+import { LateAnswers } from './late-answers.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
 import type { AddressedPacket, Receiver, SessionGround } from './receivers.ts'
 import { CHALLENGE_BYTES, closeBody, RECORD_OVERHEAD, type RecordKeys } from './records.ts'
@@ -35,10 +38,14 @@ export interface Session {
   readonly remote: UdpEndpoint
   /** The largest payload that `send` takes, bytes. */
   readonly maxPayload: number
+  /** For how long nothing need be said on it, ms; it may change. */
+  readonly quietMs: number
   /** Seals one payload into one datagram; it may be lost. */
   send(kind: PayloadKind, payload: Uint8Array): void
   /** Something authentic of the peer came from there, outside this session: asks whether the peer has moved. */
   heardFrom(endpoint: UdpEndpoint): void
+  /** Asks the peer for answers to where `socket` is seen, which the owner of the silence gets; see late-answers.ts. */
+  askLater(socket: Pick<DatagramSocket, 'send'>, question: Uint8Array): void
   close(): void
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void)
   /** `remote` changed. */
@@ -56,7 +63,8 @@ export class NodeSession implements Session {
   readonly maxPayload = MAX_DATAGRAM - RECORD_OVERHEAD
   readonly #ground: SessionGround
   readonly #whereabouts: Whereabouts
-  readonly #keepAliveMs: number
+  readonly #keepAliveShare: number
+  readonly #lateAnswers: LateAnswers
   readonly #onEnd: () => void
   #keys: RecordKeys
   #former: { keys: RecordKeys; timer: Timer } | undefined
@@ -83,7 +91,11 @@ export class NodeSession implements Session {
     this.id = parts.keys.id
     this.#onEnd = parts.onEnd
     this.#keys = parts.keys
-    this.#keepAliveMs = KEEP_ALIVE_MS * (0.9 + 0.1 * ground.random.float())
+    const { least, most } = KEEP_ALIVE_SHARES
+    this.#keepAliveShare = least + (most - least) * ground.random.float()
+    this.#lateAnswers = new LateAnswers(ground.clock, (body, to) =>
+      ground.socket.send(this.#keys.seal('answer', body), to),
+    )
     this.#sentAt = ground.clock.now()
     this.#heardAt = this.#sentAt
     this.#whereabouts = new Whereabouts({
@@ -100,6 +112,10 @@ export class NodeSession implements Session {
     return this.#whereabouts.remote
   }
 
+  get quietMs(): number {
+    return speakAfterMs(this.#ground.silence)
+  }
+
   send(kind: PayloadKind, payload: Uint8Array): void {
     if (this.#ended) return
     if (payload.length > this.maxPayload) this.#ground.counters.drop('long-payload')
@@ -108,6 +124,10 @@ export class NodeSession implements Session {
 
   heardFrom(endpoint: UdpEndpoint): void {
     if (!this.#ended) this.#whereabouts.heard(endpoint, MAX_DATAGRAM)
+  }
+
+  askLater(socket: Pick<DatagramSocket, 'send'>, question: Uint8Array): void {
+    if (!this.#ended) socket.send(this.#keys.seal('later', question), this.remote)
   }
 
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void) {
@@ -170,10 +190,15 @@ export class NodeSession implements Session {
       this.#end()
       return undefined
     }
+    if (type === 'later') {
+      // It comes from a socket beside the session's: the peer has not moved.
+      this.#lateAnswers.onQuestion(body, from)
+      return undefined
+    }
     if (type === 'answer' && this.#whereabouts.answered(from, body)) {
       this.#ground.counters.add('sessions-moved')
       this.onMoved()
-    }
+    } else if (type === 'answer') this.#ground.silence.onAnswer?.(body)
     this.#whereabouts.heard(from, length)
     if (type === 'challenge') this.#ground.socket.send(this.#keys.seal('answer', body), from)
     this.#watchVolume()
@@ -219,8 +244,10 @@ export class NodeSession implements Session {
       return
     }
     if (now >= renewAt) this.#startRenewal()
-    if (now >= this.#sentAt + this.#keepAliveMs) this.#send('keep-alive', SILENT_BODY)
-    const nextAt = Math.min(this.#sentAt + this.#keepAliveMs, endAt, now >= renewAt ? this.#renewAgainAt : renewAt)
+    const keepAliveMs = this.#ground.silence.allowedMs * this.#keepAliveShare
+    if (now >= this.#sentAt + keepAliveMs) this.#send('keep-alive', SILENT_BODY)
+    const speakAt = Math.min(this.#sentAt + keepAliveMs, now + LOOK_MS)
+    const nextAt = Math.min(speakAt, endAt, now >= renewAt ? this.#renewAgainAt : renewAt)
     this.#timer = this.#ground.clock.after(nextAt - now, () => this.#look())
   }
 
@@ -283,6 +310,7 @@ export class NodeSession implements Session {
     this.#timer?.cancel()
     this.#refusal?.cancel()
     this.#renewal?.close()
+    this.#lateAnswers.stop()
     this.#early = []
     this.#onEnd()
     this.#onClose?.()

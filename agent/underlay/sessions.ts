@@ -16,6 +16,7 @@ import { BESIDE_MS, MAX_INCOMING_SESSIONS, REKEY_AFTER_MS, REKEY_AFTER_RECORDS }
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import { NO_SESSION, NodeKeys, type Purpose } from './handshake.ts'
 import { IncomingHandshakes, type Proven } from './incoming-handshakes.ts'
+import { ASSUMED, type Silence } from './keep-alive.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
 import { type Packet, parsePacket } from './packets.ts'
 import { Receivers, type SessionGround } from './receivers.ts'
@@ -65,6 +66,8 @@ export class Sessions {
     ringKey: Uint8Array | undefined
     clock: Clock
     random: Random
+    /** For how long sessions may be silent; by default nobody measures. */
+    silence?: Silence
     renewal?: SessionGround['renewal']
   }) {
     const { socket, clock, random } = parts
@@ -75,6 +78,7 @@ export class Sessions {
       counters: this.counters,
       keys: new NodeKeys(parts.identity, parts.ringKey, random),
       receivers: new Receivers(random),
+      silence: parts.silence ?? ASSUMED,
       renewal: parts.renewal ?? { afterMs: REKEY_AFTER_MS, afterRecords: REKEY_AFTER_RECORDS },
     }
     this.#incoming = new IncomingHandshakes(
@@ -82,7 +86,7 @@ export class Sessions {
       () => ++this.#events,
       (proven) => this.#judge(proven),
     )
-    socket.onDatagram = (datagram, from) => this.#receive(datagram, from)
+    socket.onDatagram = (datagram, from) => this.receive(datagram, from)
   }
 
   /** Sessions that others opened. `connect` may bring the same one, when both sides connect at once. */
@@ -134,7 +138,8 @@ export class Sessions {
     }
   }
 
-  #receive(datagram: Uint8Array, from: UdpEndpoint): void {
+  /** Takes a datagram that came to the socket, or to another one of this node. */
+  receive(datagram: Uint8Array, from: UdpEndpoint): void {
     if (this.#stopped) return
     const packet = parsePacket(datagram)
     const dropped = packet === undefined ? 'unknown-datagram' : this.#take(packet, from, datagram.length)

@@ -95,7 +95,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'one observer says where others see a node',
     file: 'agent/transport/udp/outer-endpoints.ts',
-    from: 'count > 1 || outside.length === 1',
+    from: 'count > 1 || isOnlyOne',
     to: 'count > 0',
     tests: ['transport/udp/outer-endpoints.test.ts'],
   },
@@ -154,5 +154,26 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     from: ' && admits(ip)',
     to: '',
     tests: ['transport/udp/hard-nats.test.ts'],
+  },
+  {
+    name: 'a silence after which nothing came in is taken for one that is allowed',
+    file: 'agent/underlay/silence-probe.ts',
+    from: "return (await this.#asks(0)) ? 'lost' : 'unknown'",
+    to: "return 'held'",
+    tests: ['underlay/keep-alive.test.ts'],
+  },
+  {
+    name: 'a peer has a node answer somewhere else as often as it likes',
+    file: 'agent/underlay/late-answers.ts',
+    from: 'if (!this.#spacing.admits()) return',
+    to: '',
+    tests: ['underlay/keep-alive.test.ts'],
+  },
+  {
+    name: 'what was measured behind one NAT counts behind another',
+    file: 'agent/underlay/keep-alive.ts',
+    from: '    this.#step = FIRST_STEP\n',
+    to: '',
+    tests: ['underlay/keep-alive.test.ts'],
   },
 ]

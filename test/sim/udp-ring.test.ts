@@ -46,6 +46,34 @@ describe('a ring over UDP', () => {
     }
   })
 
+  test('of 6 or 12 nodes costs each of them a good deal less than half a kilobyte a second when nothing happens', async () => {
+    for (const [size, limit] of [
+      [6, 320],
+      [12, 400],
+    ] as const) {
+      const sim = await ringOf(size, 2)
+      await sim.clock.runFor(600_000)
+      const sent = () => sim.network.counters.get('sent-bytes') + 28 * sim.network.counters.get('sent')
+      const before = sent()
+      await sim.clock.runFor(300_000)
+      const each = (sent() - before) / 300 / size
+      assert.ok(each < limit, `${each.toFixed(0)} B/s in a ring of ${size}`)
+    }
+  })
+
+  test('lets links be silent for as long as the NAT before a node allows, and stays whole', async () => {
+    const { sim, behind } = await ringBehindNats(6)
+    for (let i = 0; i < 20; i++) {
+      await sim.clock.runFor(60_000)
+      assert.ok(sim.isWhole(), `broken ${i + 1} min later`)
+    }
+    for (const { address, silence } of sim.nodes.values()) {
+      assert.equal(silence.isProven, true)
+      assert.ok(silence.allowedMs < (behind.get(address)?.timeoutMs ?? Number.POSITIVE_INFINITY))
+      assert.ok(silence.allowedMs >= 40_000)
+    }
+  })
+
   test('forms of nodes behind NATs of every kind, and stays whole', async () => {
     const { sim } = await ringBehindNats(3)
     for (let i = 0; i < 300; i++) {

@@ -40,6 +40,8 @@ function sessionTo(node: Node, from: Address): Session {
     peer: node.address,
     outgoing: true,
     remote: udpEndpoint('192.0.2.1', 1)!,
+    quietMs: 15_000,
+    askLater: () => {},
     maxPayload: 200,
     send: (kind: PayloadKind, payload: Uint8Array) => {
       assert.equal(kind, 'datagram')

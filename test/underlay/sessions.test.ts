@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { utf8 } from '../../agent/core/bytes.ts'
+import { SILENCE_LIMIT_MS } from '../../agent/underlay/constants.ts'
 import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
 import { type Session, SessionError, type SessionFailure } from '../../agent/underlay/sessions.ts'
 import { inbox, SessionLab } from './session-lab.ts'
@@ -100,7 +101,7 @@ describe('a session', () => {
     await lab.clock.runFor(3_600_000)
     assert.equal(ended, 0)
     lab.net.loss = 1
-    await lab.clock.runFor(76_000)
+    await lab.clock.runFor(SILENCE_LIMIT_MS + 1_000)
     assert.equal(ended, 2)
   })
 

@@ -156,6 +156,10 @@ export class UdpLink implements Link {
     return false
   }
 
+  get quietMs(): number {
+    return this.session.quietMs
+  }
+
   /** Whether frames can be sent. */
   get isOpen(): boolean {
     return this.#state === 'open'

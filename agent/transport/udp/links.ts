@@ -7,52 +7,28 @@
  */
 
 import { setMaxListeners } from 'node:events'
-import type { Clock } from '../../core/clock.ts'
 import { Counters } from '../../core/counters.ts'
 import { doneWithin, unlessAborted } from '../../core/deadline.ts'
-import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
-import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
-import { type DialRules, resolved } from '../dial-rules.ts'
+import { resolved } from '../dial-rules.ts'
 import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
-import { type Identity, keyPairOfNode } from '../identity.ts'
+import { keyPairOfNode } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
 import { TwinProof } from '../twin-proof.ts'
 import { UdpDialer } from './dialer.ts'
-import { HardNats, type SideOpener, type SideSocket } from './hard-nats.ts'
+import { HardNats, type SideSocket } from './hard-nats.ts'
 import { UdpLink } from './link.ts'
+import type { UdpLinksParts } from './parts.ts'
 import { UdpPaths } from './paths.ts'
 import { Reach } from './reach.ts'
-
-export interface UdpLinksParts {
-  readonly identity: Identity
-  readonly socket: DatagramSocket
-  /** Opens sockets beside that one, over IPv4. */
-  readonly opener: SideOpener
-  /** The key of a ring of its own; undefined: a shared ring, which anybody may join. */
-  readonly ringKey: Uint8Array | undefined
-  /** Where this node's sockets are now. */
-  readonly listening: () => readonly UdpEndpoint[]
-  /** Where others reach this node besides, such as `/ip4/192.0.2.1/udp/4001` (a public address with port forwarding). */
-  readonly announce: readonly string[]
-  /** Whether the sockets can send there, which may be of one address family; undefined: anywhere. */
-  readonly reaches?: (to: UdpEndpoint) => boolean
-  /** What others name and may be dialled. */
-  readonly rules: DialRules
-  readonly clock: Clock
-  readonly random: Random
-  /** Dropped datagrams, by reason. */
-  readonly drops: Counters
-  /** The socket that reaches an endpoint, for those who send beside the sessions; see `Paths`. */
-  readonly socketFor?: (endpoint: UdpEndpoint) => object | undefined
-}
 
 export class UdpLinks implements LinkLayer {
   readonly self: Address
@@ -97,7 +73,10 @@ export class UdpLinks implements LinkLayer {
     this.#reach = new Reach({
       ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },
       links: () => this.#open,
-      changed: () => this.#endpointsHandler(),
+      changed: () => {
+        parts.silence?.isAt(this.#reach.places)
+        this.#endpointsHandler()
+      },
     })
     this.#hardNats = new HardNats({
       ...{ self: this.self, clock: parts.clock, random: parts.random, counters: parts.drops },
@@ -109,6 +88,10 @@ export class UdpLinks implements LinkLayer {
       },
       hasDirect: (peer) => this.#sessionWith(peer) !== undefined,
       link: async (to, peer, signal) => this.#linkOwn(await this.#direct.connect(to, peer, signal)),
+    })
+    parts.silence?.start({
+      witnesses: () => [...this.#open].filter(isWitness).map(({ session }) => session),
+      receive: (datagram, from) => this.#direct.receive(datagram, from),
     })
     this.#dialer = new UdpDialer({
       ...{ self: this.self, clock: parts.clock, direct: this.#direct, relayed: this.#relayed, relays: this.#relays },
@@ -222,6 +205,7 @@ export class UdpLinks implements LinkLayer {
     this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
     this.#reach.stop()
     this.#hardNats.stop()
+    this.#parts.silence?.stop()
     const open = [...this.#open]
     for (const link of open) link.close()
     await doneWithin(this.#parts.clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
@@ -335,4 +319,9 @@ export class UdpLinks implements LinkLayer {
     if (!link.relayed) this.paths.changed(link.peer)
     if (isLast) for (const other of [...this.#open]) if (other.relay === link.peer) other.abort()
   }
+}
+
+/** Others can dial the peer, so nothing before it keeps this node's datagrams out. */
+function isWitness({ relayed, isOpen, carries }: UdpLink): boolean {
+  return !relayed && isOpen && carries
 }

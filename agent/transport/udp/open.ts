@@ -7,6 +7,7 @@ import type { Log } from '../../core/log.ts'
 import type { Random } from '../../core/random.ts'
 import type { Lanes } from '../../native/lanes.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import { KeepAlive } from '../../underlay/keep-alive.ts'
 import { LaneSocket } from '../../underlay/lane-socket.ts'
 import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
@@ -70,6 +71,8 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         clock,
       })
     const { rules = ownRules() } = options
+    const ipFor = (to: UdpEndpoint) => [...sockets].find(([, socket]) => socket === socketOf(to))?.[0] ?? ''
+    const silence = new KeepAlive({ clock, random, openSocket: (to) => openUdpSocket(ipFor(to), 0, drops) })
     const links = new UdpLinks({
       identity,
       socket,
@@ -83,6 +86,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       random,
       drops,
       socketFor,
+      silence,
     })
     const watch = (lane: LaneSocket) => {
       lane.onRefused = (to) => links.refused(to)

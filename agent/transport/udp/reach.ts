@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { SpacedReview } from '../../core/spaced-review.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
+import { ipOf } from '../../underlay/udp-endpoint.ts'
 import { REACH_SPACING_MS } from '../constants.ts'
 import { orderEndpoints, udpMultiaddr } from '../endpoints.ts'
 import type { UdpLink } from './link.ts'
@@ -48,6 +49,12 @@ export class Reach {
     const { listening, announce, peerId } = this.#parts
     const direct = [...this.outer.candidates(), ...listening()].map(udpMultiaddr)
     return orderEndpoints([...announce], direct, this.#slots.endpoints(peerId), peerId)
+  }
+
+  /** The addresses of this node, inside and outside of its NATs, as one text. */
+  get places(): string {
+    const all = [...this.outer.candidates(), ...this.#parts.listening()].map(ipOf)
+    return [...new Set(all)].sort().join()
   }
 
   /** Whether others reach this node through the peer of the link. */

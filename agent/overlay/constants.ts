@@ -15,6 +15,8 @@ export const NEIGHBOR_ANSWERS_WITHIN_MS = 600
  */
 export const PING_LINK_MS = 15_000
 export const LINK_ANSWERS_WITHIN_MS = 25_000
+/** After so many pings of the other end a node asks by itself: it measures the round trip, too. */
+export const MEASURE_AGAIN_PINGS = 40
 /** When an answer is missing on a link, the peer is pinged at once, and is dead after this much more silence, ms. */
 export const SUSPECT_DEAD_AFTER_MS = 2_000
 /** How often links are checked, ms. A check over `STALL_MS` late means that this process stood still, not its peers. */

@@ -12,6 +12,7 @@ import type { Address } from './address.ts'
 import {
   HEARTBEAT_TICK_MS,
   LINK_ANSWERS_WITHIN_MS,
+  MEASURE_AGAIN_PINGS,
   NEIGHBOR_ANSWERS_WITHIN_MS,
   NEIGHBOR_DEAD_AFTER_MS,
   PING_LINK_MS,
@@ -88,7 +89,7 @@ export class Liveness {
     if (now - (suspectSince ?? now) > Math.max(SUSPECT_DEAD_AFTER_MS, 2 * roundTrip.timeoutMs)) return true
     if (!this.#isNeighbor(address)) return now - heardAt > quietMs(link) + LINK_ANSWERS_WITHIN_MS
     // Two pings must have had the time to be answered, however far the peer is.
-    const askedMs = this.#turnMs(address) + 2 * PING_NEIGHBOR_MS
+    const askedMs = this.#waitMs(address) + 2 * PING_NEIGHBOR_MS
     const patienceMs = Math.max(NEIGHBOR_DEAD_AFTER_MS, askedMs + roundTrip.timeoutMs)
     const answersMs = Math.max(NEIGHBOR_ANSWERS_WITHIN_MS, roundTrip.timeoutMs)
     return now - heardAt > patienceMs && now - (askedAt ?? now) >= answersMs
@@ -96,14 +97,17 @@ export class Liveness {
 
   #askAfter(peer: Peer, now: number): void {
     const everyMs = this.#isNeighbor(peer.address) ? PING_NEIGHBOR_MS : quietMs(peer.link)
-    if (now - peer.heardAt < everyMs + this.#turnMs(peer.address) || now - peer.pingedAt < everyMs) return
+    // The round trip is measured by asking: now and then the other one is first.
+    const isMeasured = now - (peer.measuredAt ?? Number.NEGATIVE_INFINITY) <= MEASURE_AGAIN_PINGS * everyMs
+    const waitMs = this.#waitMs(peer.address) * (isMeasured ? 1 : -1)
+    if (now - peer.heardAt < everyMs + waitMs || now - peer.pingedAt < everyMs) return
     peer.pingedAt = now
     peer.askedAt ??= now
     this.#ping(peer)
   }
 
   /** How much longer than the peer this node waits before it asks, ms. */
-  #turnMs(peer: Address): number {
+  #waitMs(peer: Address): number {
     return this.#self < peer ? 0 : HEARTBEAT_TICK_MS
   }
 }

@@ -33,6 +33,7 @@ export interface Peer {
   pingedAt: number
   /** Measured from ping to pong. */
   readonly roundTrip: RoundTrip
+  measuredAt: number | undefined
   /** When it was first pinged since it was last heard. */
   askedAt: number | undefined
   /** Since when an answer is missing on this link and nothing was heard: the peer is pinged, requests go round it. */
@@ -43,7 +44,9 @@ export interface Peer {
 
 /** A pong came. It is measured only when one ping is in flight; else it may answer any of them. */
 export function measure(peer: Peer, now: number): void {
-  if (peer.askedAt === peer.pingedAt) peer.roundTrip.observe(now - peer.pingedAt)
+  if (peer.askedAt !== peer.pingedAt) return
+  peer.roundTrip.observe(now - peer.pingedAt)
+  peer.measuredAt = now
 }
 
 /** Something came over the link: whatever was asked of the peer is answered. */
@@ -132,6 +135,7 @@ export class Peers {
         usedAt: now,
         pingedAt: now,
         roundTrip: new RoundTrip({ firstMs: FIRST_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS }),
+        measuredAt: undefined,
         askedAt: undefined,
         suspectSince: undefined,
         unwantedSince: now,

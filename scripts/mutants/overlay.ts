@@ -172,6 +172,13 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['overlay/neighborhood.test.ts'],
   },
   {
+    name: 'of two neighbours one never measures the round trip',
+    file: 'agent/overlay/liveness.ts',
+    from: 'this.#waitMs(peer.address) * (isMeasured ? 1 : -1)',
+    to: 'this.#waitMs(peer.address)',
+    tests: ['sim/udp-ring.test.ts'],
+  },
+  {
     name: 'a far neighbour has no time to answer a ping',
     file: 'agent/overlay/liveness.ts',
     from: 'const patienceMs = Math.max(NEIGHBOR_DEAD_AFTER_MS, askedMs + roundTrip.timeoutMs)',

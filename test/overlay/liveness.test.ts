@@ -34,7 +34,9 @@ function setUp(self = toAddress(0n)) {
     isNeighbor: (address) => address === (peers.has(NEIGHBOR) ? NEIGHBOR : SPARE),
     ping: (peer: Peer) => {
       pinged.push(peer.address)
-      if (answering.has(peer.address)) hear(peer, clock.now())
+      if (!answering.has(peer.address)) return
+      measure(peer, clock.now())
+      hear(peer, clock.now())
     },
     dead: ({ address, link }) => {
       died.push({ address, at: clock.now() })

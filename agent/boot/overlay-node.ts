@@ -68,7 +68,7 @@ export class OverlayNode {
 
   linkFacts(): LinkFacts {
     const { tcp, udp, mapping } = this.#kinds
-    const counts = { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.outcomes() }
+    const counts = { tcp: tcp.counters(), udp: udp.counters(), datagrams: udp.outcomes(), place: udp.place() }
     return { ...counts, mapping: mapping?.facts(), mappingOutcomes: mapping?.counters() ?? {} }
   }
 

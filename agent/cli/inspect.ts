@@ -9,6 +9,7 @@ import { diagnoseOffline } from '../control/offline.ts'
 import type { LeaseStatus, PeerStatus, Status } from '../control/status.ts'
 import { WowError } from '../core/errors.ts'
 import { EXIT_FAILED, fields, print, printJson, table, warn } from './output.ts'
+import { linkLines, lossText, rttText, udpText } from './path-text.ts'
 
 export interface InspectOptions {
   readonly state?: string
@@ -73,6 +74,8 @@ function statusText(status: Status): string {
       'namespace',
       namespace === null ? 'none (plain overlay node)' : `${namespace.name} (${namespace.id}), ${namespace.pool}`,
     ],
+    ...(status.udp === null ? [] : [['udp', udpText(status.udp)] satisfies [string, string]]),
+    ...linkLines(status.links).map((line): [string, string] => ['link', line]),
     [
       'timings',
       `connected ${ms(timings.connectedMs)}, leased ${ms(timings.leasedMs)}, addresses tried ${timings.addressesTried ?? '-'}`,
@@ -95,13 +98,16 @@ function statusText(status: Status): string {
 
 function peersText(peers: readonly PeerStatus[]): string {
   if (peers.length === 0) return 'No links.'
-  const rows = peers.map(({ address, roles, relayed, remote }) => [
+  const rows = peers.map(({ address, roles, kind, rttMs, loss, remote, whyNotBetter }) => [
     address,
     roles.join(',') || '-',
-    relayed ? 'relayed' : 'direct',
+    kind,
+    rttText(rttMs),
+    lossText(loss),
     remote,
+    whyNotBetter ?? '',
   ])
-  return table(['ADDRESS', 'ROLES', 'WAY', 'REMOTE'], rows)
+  return table(['ADDRESS', 'ROLES', 'WAY', 'RTT', 'LOSS', 'REMOTE', 'WHY NOT BETTER'], rows)
 }
 
 function leasesText(leases: readonly LeaseStatus[]): string {

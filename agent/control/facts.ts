@@ -10,6 +10,7 @@ import type { Address } from '../overlay/address.ts'
 import type { RingStatus } from '../overlay/ring-status.ts'
 import type { LinkCounters } from '../transport/link-counters.ts'
 import type { MappingFacts } from '../transport/mapping/port-mapping.ts'
+import type { PlaceFacts } from '../transport/udp/facts.ts'
 import type { Phases } from './phases.ts'
 
 export interface AgentFacts {
@@ -45,6 +46,8 @@ export interface LinkFacts {
   readonly mapping: MappingFacts | undefined
   /** Questions to the router, and answers, counted by their fate. */
   readonly mappingOutcomes: Readonly<Record<string, number>>
+  /** Where this node is, as others see it over UDP. */
+  readonly place: PlaceFacts
 }
 
 /** The facts of a node that is a member of a namespace. */

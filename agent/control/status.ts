@@ -4,9 +4,12 @@ import { formatCidr, formatIp4 } from '../core/ip.ts'
 import type { MachineFacts } from '../host/machine.ts'
 import type { RingKind } from '../namespace/record.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
+import type { PathKind } from '../overlay/link.ts'
 import type { MappingProtocol } from '../transport/mapping/ways.ts'
+import type { NatMapping } from '../transport/udp/outer-endpoints.ts'
 import type { AgentFacts, HeldLease } from './facts.ts'
 import type { Failed, PhaseFields } from './phases.ts'
+import { whyNotBetter } from './why-not.ts'
 
 export interface LeaseStatus {
   readonly ip: string
@@ -19,6 +22,26 @@ export interface PeerStatus {
   readonly roles: readonly string[]
   readonly relayed: boolean
   readonly remote: string
+  readonly kind: PathKind
+  /** The node that a relayed link goes through. */
+  readonly through: string | null
+  readonly rttMs: number | null
+  /** Share of what was lately sent that got lost and was sent again, 0 to 1; null over TCP. */
+  readonly loss: number | null
+  /** Why the path is no better one; null when there is none. */
+  readonly whyNotBetter: string | null
+}
+
+export interface UdpStatus {
+  /** Of the NATs before this node: `none`, `predictable` (one outer endpoint for all), `random`, `unknown`. */
+  readonly mapping: NatMapping
+  /** Where others see this node that it does not listen. */
+  readonly outer: readonly string[]
+  /** After how long a silence something is said on a link that is no neighbour's, and whether that was measured. */
+  readonly keepAliveMs: number
+  readonly keepAliveMeasured: boolean
+  /** Whether the kernel joins datagrams that came together (UDP_GRO), and cuts long ones into datagrams (UDP_SEGMENT). */
+  readonly sockets: readonly { readonly at: string; readonly gro: boolean; readonly gso: boolean }[]
 }
 
 export interface Status {
@@ -53,6 +76,9 @@ export interface Status {
     readonly txBytes: number
     readonly rxBytes: number
   }[]
+  readonly links: readonly PeerStatus[]
+  /** null before the node listens. */
+  readonly udp: UdpStatus | null
   readonly tap: string | null
   readonly endpoints: readonly string[]
   readonly underlay: {
@@ -102,10 +128,12 @@ export function statusOf(facts: AgentFacts): Status {
       ip: formatIp4(ip),
       peerId: peerId ?? null,
       carrier,
-      rttMs: rttMs === undefined ? null : Math.round(rttMs * 10) / 10,
+      rttMs: tenths(rttMs),
       txBytes,
       rxBytes,
     })),
+    links: peersOf(facts),
+    udp: udpOf(facts),
     tap: namespace?.tap ?? null,
     endpoints: facts.endpoints,
     underlay: { portMapping: portMappingOf(facts) },
@@ -132,13 +160,29 @@ export function leasesOf({ namespace }: AgentFacts): LeaseStatus[] {
   return (namespace?.leases ?? []).map(status)
 }
 
-export function peersOf({ ring }: AgentFacts): PeerStatus[] {
-  return (ring?.links ?? []).map(({ peer, roles, relayed, remote }) => ({
-    address: formatAddress(peer),
-    roles,
-    relayed,
-    remote,
+export function peersOf({ ring, links }: AgentFacts): PeerStatus[] {
+  const mapping = links?.place.mapping ?? 'unknown'
+  return (ring?.links ?? []).map((link) => ({
+    address: formatAddress(link.peer),
+    roles: link.roles,
+    relayed: link.relayed,
+    remote: link.remote,
+    kind: link.kind,
+    through: hexOrNull(link.through),
+    rttMs: tenths(link.rttMs),
+    loss: link.loss === undefined ? null : Math.round(link.loss * 1_000) / 1_000,
+    whyNotBetter: whyNotBetter(link, mapping) ?? null,
   }))
+}
+
+function udpOf({ links }: AgentFacts): UdpStatus | null {
+  if (links === undefined) return null
+  const { mapping, outer, keepAliveMs, isKeepAliveMeasured, sockets } = links.place
+  return { mapping, outer, keepAliveMs, keepAliveMeasured: isKeepAliveMeasured, sockets }
+}
+
+function tenths(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms * 10) / 10
 }
 
 function hexOrNull(address: Address | undefined): string | null {

@@ -1,8 +1,9 @@
 /*
  * A UDP socket of one address family, read by a thread of its own (inbound.c). Datagrams are never fragmented on their way.
  *
- *   openUdp(lanes, ip, port, onMail(half, count), onGone(code)) -> { handle, port, joins, bytes, places }
+ *   openUdp(lanes, ip, port, onMail(half, count), onGone(code)) -> { handle, port, joins, segments, bytes, places }
  *     joins: whether the kernel hands over trains of datagrams as one (UDP_GRO)
+ *     segments: whether it sends one long piece as many datagrams (UDP_SEGMENT)
  *   send(handle, datagram, ip, port) -> errno name, or undefined when the kernel took it
  *   close(handle)                    idempotent
  *
@@ -23,6 +24,9 @@
 
 #ifndef UDP_GRO
 #define UDP_GRO 104
+#endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
 #endif
 
 /* A burst of 10 ms at 1.6 Gbit/s. Without CAP_NET_ADMIN the kernel may grant less. */
@@ -109,11 +113,15 @@ static napi_value js_open_udp(napi_env env, napi_callback_info info) {
   if (reader == NULL) return NULL;
   napi_value result = reader_start(env, reader, argv[0], argv[3], argv[4]);
   if (result == NULL) return NULL;
-  napi_value js_port, js_joins;
+  int size = 0;
+  bool segments = getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, &(socklen_t){sizeof size}) == 0;
+  napi_value js_port, js_joins, js_segments;
   napi_create_uint32(env, port, &js_port);
   napi_get_boolean(env, joins, &js_joins);
+  napi_get_boolean(env, segments, &js_segments);
   napi_set_named_property(env, result, "port", js_port);
   napi_set_named_property(env, result, "joins", js_joins);
+  napi_set_named_property(env, result, "segments", js_segments);
   return result;
 }
 

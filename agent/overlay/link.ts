@@ -19,6 +19,22 @@ export interface Contact {
 
 export type Priority = 'control' | 'bulk'
 
+/**
+ * `direct`: the peer is reached where it listens. `punched`: at an outer endpoint of its NAT. `relayed`: through a third node. `tcp`:
+ * directly, but over TCP.
+ */
+export type PathKind = 'direct' | 'punched' | 'relayed' | 'tcp'
+
+/** How the frames of a link get to the peer; for people to read. */
+export interface LinkPath {
+  readonly kind: PathKind
+  readonly carrier: 'udp' | 'tcp'
+  /** The third node of a `relayed` one, if it is known. */
+  readonly through: Address | undefined
+  /** Share of what was lately sent that got lost and was sent again, 0 to 1; undefined: that is not known. */
+  readonly loss: number | undefined
+}
+
 export interface Link {
   readonly peer: Address
   /** Whether this side dialled. */
@@ -29,6 +45,8 @@ export interface Link {
   readonly remote: string
   /** For how long nothing need be said on it, ms: what is on the way to the peer forgets it later; undefined: that is not known. */
   readonly quietMs?: number
+  /** How the peer is reached, which says that it is reached at `endpoints`; undefined: the layer cannot tell. */
+  path?(endpoints: readonly string[]): LinkPath
   /** Sends at most `MAX_FRAME` bytes. When the link is full, bulk frames are dropped first. */
   send(frame: Uint8Array, priority?: Priority): boolean
   close(): void

@@ -1,6 +1,7 @@
 /** The ring as one node sees it, for people and their tools. */
 
 import type { Address } from './address.ts'
+import type { Link, LinkPath } from './link.ts'
 import type { NearLinks } from './near-links.ts'
 import type { Peers } from './peers.ts'
 
@@ -18,11 +19,15 @@ export interface RingStatus {
   readonly links: readonly LinkStatus[]
 }
 
-export interface LinkStatus {
+export interface LinkStatus extends LinkPath {
   readonly peer: Address
   readonly roles: readonly string[]
   readonly relayed: boolean
   readonly remote: string
+  /** Where the peer says that it is reached. */
+  readonly endpoints: readonly string[]
+  /** Mean round trip of pings, ms; undefined before the first. */
+  readonly rttMs: number | undefined
 }
 
 export function ringStatus(
@@ -31,9 +36,11 @@ export function ringStatus(
   rest: Pick<RingStatus, 'correctlyConnected' | 'malformedFrames' | 'excessFrames'>,
 ): RingStatus {
   const links: LinkStatus[] = []
-  for (const { address, roles, link } of peers.all()) {
+  for (const { address, roles, link, endpoints, roundTrip } of peers.all()) {
     const all = [...(near.isNear(address) ? ['near'] : []), ...roles]
-    links.push({ peer: address, roles: all, relayed: link.relayed, remote: link.remote })
+    const { relayed, remote } = link
+    const path = link.path?.(endpoints) ?? unknownPath(link)
+    links.push({ peer: address, roles: all, relayed, remote, endpoints, rttMs: roundTrip.smoothedMs, ...path })
   }
   const count = (role: string) => links.filter(({ roles }) => roles.includes(role)).length
   return {
@@ -46,4 +53,8 @@ export function ringStatus(
     onDemand: count('on-demand'),
     links,
   }
+}
+
+function unknownPath({ relayed }: Link): LinkPath {
+  return { kind: relayed ? 'relayed' : 'direct', carrier: 'udp', through: undefined, loss: undefined }
 }

@@ -122,6 +122,12 @@ export function addressOfPeer(peer: PeerId): Address | undefined {
   return peer.type === 'Ed25519' ? addressOfPublicKey(peer.publicKey.raw) : undefined
 }
 
+/** The node that a relayed endpoint over TCP leads through; undefined when it does not say. */
+export function relayIn(text: string): Address | undefined {
+  const id = /\/p2p\/([^/]+)\/p2p-circuit/.exec(text)?.[1]
+  return id === undefined ? undefined : addressOfPeer(peerIdFromString(id))
+}
+
 type Reach = 'public' | 'private' | 'loopback'
 
 /** From how far away a multiaddr's host can be reached; names count as public. */

@@ -14,6 +14,7 @@ interface Opened extends Mailbox {
   readonly handle: object
   readonly port: number
   readonly joins: boolean
+  readonly segments: boolean
 }
 
 interface Addon {
@@ -40,6 +41,8 @@ export class LaneSocket implements DatagramSocket {
   readonly handle: object
   /** Whether the kernel joins datagrams that came together (UDP_GRO). */
   readonly joins: boolean
+  /** Whether it cuts one long send into datagrams (UDP_SEGMENT). */
+  readonly segments: boolean
   readonly #addon: Addon
   readonly #counters: Counters
   #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
@@ -56,6 +59,7 @@ export class LaneSocket implements DatagramSocket {
     this.handle = opened.handle
     this.port = opened.port
     this.joins = opened.joins
+    this.segments = opened.segments
   }
 
   send(datagram: Uint8Array, to: UdpEndpoint): void {

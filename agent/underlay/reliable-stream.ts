@@ -80,6 +80,11 @@ export class ReliableStream {
     return true
   }
 
+  /** Share of this side's segments that were lost lately and sent again, 0 to 1. */
+  get lossShare(): number {
+    return this.#sender.lossShare
+  }
+
   /** Takes a segment of the peer and keeps it: its bytes must not change any more. */
   receive(bytes: Uint8Array): void {
     if (this.#closed) return

@@ -6,6 +6,7 @@ import { type Mac, parseIp4 } from '../../agent/core/ip.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { RingStatus } from '../../agent/overlay/ring-status.ts'
 import { noLinkCounts } from '../../agent/transport/link-counters.ts'
+import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
 import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { sampleNamespace } from '../namespace/samples.ts'
 
@@ -34,7 +35,8 @@ export function youngAgent(): AgentFacts {
 
 export function wholeRing(): RingStatus {
   const [left, right] = [toAddress(1n), toAddress(3n)]
-  const link = { roles: ['near'], relayed: false, remote: '/ip4/192.0.2.1/tcp/4001' }
+  const path = { kind: 'direct', carrier: 'udp', through: undefined, loss: 0.0123, rttMs: 1.26 } as const
+  const link = { roles: ['near'], relayed: false, remote: '/ip4/192.0.2.1/udp/4001', endpoints: [], ...path }
   return {
     correctlyConnected: true,
     left,
@@ -86,6 +88,13 @@ export function healthyMember(): AgentFacts {
       expiresInS: 3000,
     } as const,
     mappingOutcomes: { asked: 2 },
+    place: {
+      mapping: 'predictable' as const,
+      outer: ['198.51.100.7:4001' as UdpEndpoint],
+      keepAliveMs: 30_000,
+      isKeepAliveMeasured: true,
+      sockets: [{ at: '0.0.0.0:4001' as UdpEndpoint, gro: true, gso: false }],
+    },
   }
   return { ...youngAgent(), ...known, links, phases, ring: wholeRing(), dhtReady: true, namespace: member() }
 }

@@ -59,6 +59,31 @@ describe('the status', () => {
     assert.deepEqual([ring.left, ring.right, ring.alone, ring.estimatedSize], [null, null, true, 1])
   })
 
+  test('says of each link how the peer is reached, how far it is, and what gets lost', () => {
+    assert.deepEqual(statusOf(healthyMember()).links[0], {
+      address: '1'.padStart(40, '0'),
+      roles: ['near'],
+      relayed: false,
+      remote: '/ip4/192.0.2.1/udp/4001',
+      kind: 'direct',
+      through: null,
+      rttMs: 1.3,
+      loss: 0.012,
+      whyNotBetter: null,
+    })
+  })
+
+  test('says where others see the node, when its links speak, and what its sockets can', () => {
+    assert.deepEqual(statusOf(healthyMember()).udp, {
+      mapping: 'predictable',
+      outer: ['198.51.100.7:4001'],
+      keepAliveMs: 30_000,
+      keepAliveMeasured: true,
+      sockets: [{ at: '0.0.0.0:4001', gro: true, gso: false }],
+    })
+    assert.equal(statusOf(youngAgent()).udp, null)
+  })
+
   test('lists peers and leases', () => {
     assert.equal(peersOf(healthyMember()).length, 2)
     assert.deepEqual(leasesOf(loneNode()), [])

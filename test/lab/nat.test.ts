@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import type { PeerStatus, UdpStatus } from '../../agent/control/status.ts'
 import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import type { NatKind, NatSite } from '../../lab/nat-site.ts'
 import { until } from '../../lab/until.ts'
@@ -9,10 +10,17 @@ import { linkBetween, openCluster } from './cluster.ts'
 const PATIENCE_S = 20
 
 /** How two hosts behind NATs of one kind are linked. */
-const LINKS: Readonly<Record<NatKind, { relayed: boolean; carrier: RegExp }>> = {
-  'port-preserving': { relayed: false, carrier: /\/udp\// },
-  randomising: { relayed: true, carrier: /^udp through / },
-  'without-udp': { relayed: true, carrier: /\/tcp\// },
+const LINKS: Readonly<Record<NatKind, Pick<PeerStatus, 'kind' | 'relayed'> & { carrier: RegExp; whyNot?: RegExp }>> = {
+  'port-preserving': { kind: 'punched', relayed: false, carrier: /\/udp\// },
+  randomising: { kind: 'relayed', relayed: true, carrier: /^udp through /, whyNot: /randomises its ports/ },
+  'without-udp': { kind: 'relayed', relayed: true, carrier: /\/tcp\//, whyNot: /UDP seems blocked/ },
+}
+
+/** What their status says of the NATs. */
+const MAPPINGS: Readonly<Record<NatKind, UdpStatus['mapping']>> = {
+  'port-preserving': 'predictable',
+  randomising: 'random',
+  'without-udp': 'unknown',
 }
 
 for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies NatKind[]) {
@@ -48,14 +56,28 @@ for (const kind of ['port-preserving', 'randomising', 'without-udp'] satisfies N
     })
 
     test('are linked as directly as their NATs allow, and with a host with a public address directly', async () => {
-      const { relayed, carrier } = LINKS[kind]
+      const { carrier, whyNot, ...way } = LINKS[kind]
       await until('the link that the NATs allow', async () => {
         const link = await linkBetween(left, right)
-        return link?.relayed === relayed && carrier.test(link.remote)
+        return link?.relayed === way.relayed && carrier.test(link.remote)
       })
+      const between = await linkBetween(left, right)
+      assert.equal(between?.kind, way.kind)
+      assert.equal(between?.through !== null, way.relayed)
+      assert.match(between?.whyNotBetter ?? '', whyNot ?? /^$/)
       const link = await linkBetween(left, open)
       assert.equal(link?.relayed, false)
+      assert.equal(link?.kind, kind === 'without-udp' ? 'tcp' : 'direct')
       assert.match(link?.remote ?? '', kind === 'without-udp' ? /\/tcp\// : /\/udp\//)
+      assert.equal((await linkBetween(open, left))?.kind, kind === 'without-udp' ? 'tcp' : 'punched')
+    })
+
+    test('say in their status what their NATs do, and where they are seen', async () => {
+      const udp = (await left.agent.status()).udp
+      assert.equal(udp?.mapping, MAPPINGS[kind])
+      assert.equal(udp?.outer.length === 0, kind === 'without-udp')
+      const atOpen = (await open.agent.status()).udp
+      assert.deepEqual([atOpen?.mapping, atOpen?.outer], ['none', []])
     })
 
     test('are all correctly connected', async () => {

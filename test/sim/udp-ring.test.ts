@@ -61,6 +61,16 @@ describe('a ring over UDP', () => {
     }
   })
 
+  test('has both ends of each link between neighbours measure the round trip', async () => {
+    const sim = await ringOf(8, 3)
+    await sim.clock.runFor(30_000)
+    for (const { ring } of sim.nodes.values()) {
+      const { left, right, links } = ring.status()
+      for (const { peer, rttMs } of links)
+        if (peer === left || peer === right) assert.ok((rttMs ?? 0) > 5, `${rttMs} ms`)
+    }
+  })
+
   test('lets links be silent for as long as the NAT before a node allows, and stays whole', async () => {
     const { sim, behind } = await ringBehindNats(6)
     for (let i = 0; i < 20; i++) {

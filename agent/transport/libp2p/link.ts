@@ -10,8 +10,9 @@ import type { Stream } from '@libp2p/interface'
 import type { Clock, Timer } from '../../core/clock.ts'
 import { FrameReader, FramingError, frameBytes, HEADER } from '../../core/framing.ts'
 import type { Address } from '../../overlay/address.ts'
-import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
+import { type Link, type LinkPath, MAX_FRAME, type Priority } from '../../overlay/link.ts'
 import { BULK_BACKLOG, CONTROL_BACKLOG, FLUSH_LIMIT_MS } from '../constants.ts'
+import { relayIn } from '../endpoints.ts'
 import { Inbox } from '../inbox.ts'
 import type { LinkCounters } from '../link-counters.ts'
 import { updateWindowSeldom } from './window-updates.ts'
@@ -68,6 +69,11 @@ export class Libp2pLink implements Link {
 
   set onClose(handler: () => void) {
     this.#inbox.onClose = handler
+  }
+
+  path(): LinkPath {
+    const through = this.relayed ? relayIn(this.remote) : undefined
+    return { kind: this.relayed ? 'relayed' : 'tcp', carrier: 'tcp', through, loss: undefined }
   }
 
   send(frame: Uint8Array, priority: Priority = 'control'): boolean {

@@ -11,7 +11,7 @@ import type { Clock, Timer } from '../../core/clock.ts'
 import { DecodeError, decode, encode } from '../../core/codec.ts'
 import type { Random } from '../../core/random.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
-import { type Link, MAX_FRAME, type Priority } from '../../overlay/link.ts'
+import { type Link, type LinkPath, MAX_FRAME, type Priority } from '../../overlay/link.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RELAY_ROOM } from '../../underlay/relay-socket.ts'
 import { ReliableStream } from '../../underlay/reliable-stream.ts'
@@ -21,6 +21,7 @@ import { FLUSH_LIMIT_MS, OPEN_LIMIT_MS } from '../constants.ts'
 import { udpMultiaddr } from '../endpoints.ts'
 import { Inbox } from '../inbox.ts'
 import type { LinkCounters } from '../link-counters.ts'
+import { udpPath } from './link-path.ts'
 import { type FanWord, type Word, wordCodec } from './words.ts'
 
 /** A word follows. */
@@ -158,6 +159,11 @@ export class UdpLink implements Link {
 
   get quietMs(): number {
     return this.session.quietMs
+  }
+
+  path(endpoints: readonly string[]): LinkPath {
+    const { relay, carries } = this
+    return udpPath({ remote: this.session.remote, relay, carries, loss: this.#stream.lossShare }, endpoints)
   }
 
   /** Whether frames can be sent. */

@@ -12,6 +12,7 @@ import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
+import { ASSUMED, speakAfterMs } from '../../underlay/keep-alive.ts'
 import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
@@ -24,6 +25,7 @@ import { keyPairOfNode } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
 import { TwinProof } from '../twin-proof.ts'
 import { UdpDialer } from './dialer.ts'
+import type { PlaceFacts } from './facts.ts'
 import { HardNats, type SideSocket } from './hard-nats.ts'
 import { UdpLink } from './link.ts'
 import type { UdpLinksParts } from './parts.ts'
@@ -155,6 +157,13 @@ export class UdpLinks implements LinkLayer {
       for (const [name, count] of Object.entries(counters.snapshot())) all.add(name, count)
     }
     return all.snapshot()
+  }
+
+  place(): PlaceFacts {
+    const { silence, sockets = [] } = this.#parts
+    const keepAlive = { keepAliveMs: speakAfterMs(silence ?? ASSUMED), isKeepAliveMeasured: silence?.isProven ?? false }
+    const { outer } = this.#reach
+    return { mapping: outer.mapping, outer: outer.seenAt(), ...keepAlive, sockets }
   }
 
   prove(nonce: Uint8Array): Uint8Array {

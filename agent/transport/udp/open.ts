@@ -15,6 +15,7 @@ import { DialRules } from '../dial-rules.ts'
 import { HiddenAddresses, parseListen, udpMultiaddr } from '../endpoints.ts'
 import type { Identity } from '../identity.ts'
 import { listenFailure } from '../listen-failure.ts'
+import type { SocketFacts } from './facts.ts'
 import type { SideOpener } from './hard-nats.ts'
 import { UdpLinks } from './links.ts'
 import { MachineAddresses } from './machine-addresses.ts'
@@ -87,6 +88,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       drops,
       socketFor,
       silence,
+      sockets: [...sockets].flatMap(([ip, socket]) => factsOf(ip, socket)),
     })
     const watch = (lane: LaneSocket) => {
       lane.onRefused = (to) => links.refused(to)
@@ -145,6 +147,11 @@ function sideOpener(drops: Counters, lanes: Lanes | undefined, onKept: (lane: La
       return lane
     },
   }
+}
+
+function factsOf(ip: string, socket: OpenSocket): SocketFacts[] {
+  const { joins, segments } = socket instanceof LaneSocket ? socket : { joins: false, segments: false }
+  return endpointsAt([ip], socket.port).map((at) => ({ at, gro: joins, gso: segments }))
 }
 
 function endpointsAt(ips: readonly string[], port: number): UdpEndpoint[] {

@@ -18,6 +18,8 @@ import { ipOf } from '../../underlay/udp-endpoint.ts'
 
 /** Outer endpoints that are told to others: one of each address family. */
 const MAX_OUTER = 2
+/** Those that people are shown: behind a NAT that randomises there is one for each observer. */
+const MAX_SHOWN = 4
 
 /** `none`: seen where it listens. `predictable`: always at one endpoint. `random`: at another by each observer. */
 export type NatMapping = 'unknown' | 'none' | 'predictable' | 'random'
@@ -103,15 +105,27 @@ export class OuterEndpoints {
     return seen.find((endpoint) => isIPv4(ipOf(endpoint)))
   }
 
+  /** Where this node is seen, and does not listen: what most observers say first. */
+  seenAt(): UdpEndpoint[] {
+    return [...this.#counts()]
+      .sort(([, a], [, b]) => b - a)
+      .slice(0, MAX_SHOWN)
+      .map(([endpoint]) => endpoint)
+  }
+
   #predictable(): UdpEndpoint[] {
-    const outside = this.#outside()
-    const counts = new Map<UdpEndpoint, number>()
-    for (const endpoint of outside) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)
-    return [...counts]
-      .filter(([, count]) => count > 1 || outside.length === 1)
+    const isOnlyOne = this.#outside().length === 1
+    return [...this.#counts()]
+      .filter(([, count]) => count > 1 || isOnlyOne)
       .sort(([, a], [, b]) => b - a)
       .slice(0, MAX_OUTER)
       .map(([endpoint]) => endpoint)
+  }
+
+  #counts(): Map<UdpEndpoint, number> {
+    const counts = new Map<UdpEndpoint, number>()
+    for (const endpoint of this.#outside()) counts.set(endpoint, (counts.get(endpoint) ?? 0) + 1)
+    return counts
   }
 
   /** What observers saw beside the endpoints where this node listens. */

@@ -7,6 +7,7 @@ import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import type { KeepAlive } from '../../underlay/keep-alive.ts'
 import type { DialRules } from '../dial-rules.ts'
 import type { Identity } from '../identity.ts'
+import type { SocketFacts } from './facts.ts'
 import type { SideOpener } from './hard-nats.ts'
 
 export interface UdpLinksParts {
@@ -32,4 +33,6 @@ export interface UdpLinksParts {
   readonly socketFor?: (endpoint: UdpEndpoint) => object | undefined
   /** Measures for how long links may be silent; undefined: nobody does. */
   readonly silence?: KeepAlive
+  /** This node's sockets, for people. */
+  readonly sockets?: readonly SocketFacts[]
 }

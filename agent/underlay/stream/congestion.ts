@@ -55,6 +55,11 @@ export class Congestion {
     this.#window = INITIAL_WINDOW * segment
   }
 
+  /** Share of lost segments, a moving mean, 0 to 1. */
+  get lossShare(): number {
+    return this.#lossShare
+  }
+
   /** Bytes that may be under way. */
   get window(): number {
     return this.#window

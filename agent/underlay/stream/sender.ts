@@ -48,6 +48,11 @@ export class Sender {
     return earlier(this.#flight.deadline, earlier(this.#paceAt, this.#askAt))
   }
 
+  /** Share of segments that were lost lately, 0 to 1. */
+  get lossShare(): number {
+    return this.#congestion.lossShare
+  }
+
   write(frame: Uint8Array, priority: Priority): boolean {
     return this.#outbox.write(frame, priority)
   }

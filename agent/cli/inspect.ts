@@ -64,7 +64,7 @@ function statusText(status: Status): string {
   const short = (address: string | null) => address?.slice(0, 8) ?? '-'
   const ms = (value: number | null) => (value === null ? '-' : `${value} ms`)
   const sides = ring.alone ? 'a ring of one' : `left ${short(ring.left)}, right ${short(ring.right)}`
-  const portMapping = status.underlay.portMapping === null ? [] : [status.underlay.portMapping]
+  const portMapping = status.udp?.portMapping ? [status.udp.portMapping] : []
   const lines: [string, string][] = [
     ['phase', status.failed === null ? status.phase : `failed: ${status.failed.message}`],
     ['address', `${status.address ?? '-'} (${status.peerId ?? '-'})`],

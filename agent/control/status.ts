@@ -5,6 +5,7 @@ import type { MachineFacts } from '../host/machine.ts'
 import type { RingKind } from '../namespace/record.ts'
 import { type Address, formatAddress } from '../overlay/address.ts'
 import type { PathKind } from '../overlay/link.ts'
+import type { MappingFacts } from '../transport/mapping/port-mapping.ts'
 import type { MappingProtocol } from '../transport/mapping/ways.ts'
 import type { NatMapping } from '../transport/udp/outer-endpoints.ts'
 import type { AgentFacts, HeldLease } from './facts.ts'
@@ -32,11 +33,21 @@ export interface PeerStatus {
   readonly whyNotBetter: string | null
 }
 
+export interface PortMappingStatus {
+  readonly protocol: MappingProtocol
+  /** `192.0.2.1:4001` over UDP, and the same over TCP. */
+  readonly outer: string
+  readonly tcp: string | null
+  readonly expiresInS: number
+}
+
 export interface UdpStatus {
   /** Of the NATs before this node: `none`, `predictable` (one outer endpoint for all), `random`, `unknown`. */
   readonly mapping: NatMapping
   /** Where others see this node that it does not listen. */
   readonly outer: readonly string[]
+  /** Where the router lets others in; null: nowhere. */
+  readonly portMapping: PortMappingStatus | null
   /** After how long a silence something is said on a link that is no neighbour's, and whether that was measured. */
   readonly keepAliveMs: number
   readonly keepAliveMeasured: boolean
@@ -81,15 +92,6 @@ export interface Status {
   readonly udp: UdpStatus | null
   readonly tap: string | null
   readonly endpoints: readonly string[]
-  readonly underlay: {
-    /** Where the router lets others in: `192.0.2.1:4001` over UDP, and the same over TCP or null. null: nowhere. */
-    readonly portMapping: {
-      readonly protocol: MappingProtocol
-      readonly outer: string
-      readonly tcp: string | null
-      readonly expiresInS: number
-    } | null
-  }
   readonly phases: readonly { readonly name: string; readonly ms: number | null; readonly fields: PhaseFields }[]
   readonly failed: Failed | null
   readonly counters: Readonly<Record<string, number>>
@@ -136,7 +138,6 @@ export function statusOf(facts: AgentFacts): Status {
     udp: udpOf(facts),
     tap: namespace?.tap ?? null,
     endpoints: facts.endpoints,
-    underlay: { portMapping: portMappingOf(facts) },
     phases: phases.expected.map((name) => {
       const reached = phases.get(name)
       return { name, ms: reached?.ms ?? null, fields: reached?.fields ?? {} }
@@ -149,9 +150,9 @@ export function statusOf(facts: AgentFacts): Status {
   }
 }
 
-function portMappingOf({ links }: AgentFacts): Status['underlay']['portMapping'] {
-  if (links?.mapping === undefined) return null
-  const { protocol, udp, tcp, expiresInS } = links.mapping
+function portMappingOf(mapping: MappingFacts | undefined): PortMappingStatus | null {
+  if (mapping === undefined) return null
+  const { protocol, udp, tcp, expiresInS } = mapping
   return { protocol, outer: udp, tcp: tcp ?? null, expiresInS }
 }
 
@@ -178,7 +179,8 @@ export function peersOf({ ring, links }: AgentFacts): PeerStatus[] {
 function udpOf({ links }: AgentFacts): UdpStatus | null {
   if (links === undefined) return null
   const { mapping, outer, keepAliveMs, isKeepAliveMeasured, sockets } = links.place
-  return { mapping, outer, keepAliveMs, keepAliveMeasured: isKeepAliveMeasured, sockets }
+  const portMapping = portMappingOf(links.mapping)
+  return { mapping, outer, portMapping, keepAliveMs, keepAliveMeasured: isKeepAliveMeasured, sockets }
 }
 
 function tenths(ms: number | undefined): number | null {

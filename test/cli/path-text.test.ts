@@ -23,6 +23,7 @@ const OVER_TCP: PeerStatus = {
 const UDP: UdpStatus = {
   mapping: 'random',
   outer: ['198.51.100.7:60001', '198.51.100.7:60002'],
+  portMapping: null,
   ...{ keepAliveMs: 15_000, keepAliveMeasured: false },
   sockets: [{ at: '0.0.0.0:4001', gro: true, gso: true }],
 }

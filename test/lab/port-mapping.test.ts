@@ -32,11 +32,11 @@ for (const protocols of ['pcp-and-nat-pmp', 'upnp'] satisfies MapperProtocols[])
     after(() => lab.close())
 
     test('have a port of that router, over UDP and TCP, which the node tells others', async () => {
-      const { underlay, endpoints } = await until('a port mapping', async () => {
+      const { udp, endpoints } = await until('a port mapping', async () => {
         const status = await mapped.agent.status()
-        return status.underlay.portMapping === null ? undefined : status
+        return status.udp?.portMapping ? status : undefined
       })
-      const { protocol, outer, tcp, expiresInS } = underlay.portMapping!
+      const { protocol, outer, tcp, expiresInS } = udp!.portMapping!
       assert.equal(protocol, ASKED_BY[protocols])
       assert.match(outer, new RegExp(`^${site.outerIp}:\\d+$`))
       assert.equal(tcp, outer)

@@ -32,28 +32,12 @@ import {
   PROVE_AGAIN_MS,
   SILENCE_LOSSES,
   SILENCES_MS,
-  SPEAK_AFTER_SHARE,
   WITNESS_AGAIN_MS,
 } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import type { Session } from './session.ts'
+import type { Silence } from './silence.ts'
 import { SilenceProbe, type SilenceProbeParts, type SilenceVerdict } from './silence-probe.ts'
-
-/** What the sessions need to know. */
-export interface Silence {
-  /** The longest silence after which answers still get in, as far as is known, ms. */
-  readonly allowedMs: number
-  /** A peer answered what this node asked of it beside a session. */
-  onAnswer?(body: Uint8Array): void
-}
-
-/** For sessions of which nobody measures anything. */
-export const ASSUMED: Silence = { allowedMs: ASSUMED_SILENCE_MS }
-
-/** After how long a silence something is said on a link, ms. */
-export function speakAfterMs({ allowedMs }: Silence): number {
-  return allowedMs * SPEAK_AFTER_SHARE
-}
 
 export class KeepAlive implements Silence {
   readonly #clock: Clock

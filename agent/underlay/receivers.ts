@@ -5,8 +5,8 @@ import type { Counters } from '../core/counters.ts'
 import type { Random } from '../core/random.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import type { NodeKeys } from './handshake.ts'
-import type { Silence } from './keep-alive.ts'
 import type { Packet } from './packets.ts'
+import type { Silence } from './silence.ts'
 
 export type AddressedPacket = Exclude<Packet, { kind: 'first' }>
 

@@ -23,11 +23,11 @@ import {
   SILENCE_LIMIT_MS,
 } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
-import { speakAfterMs } from './keep-alive.ts'
 import { LateAnswers } from './late-answers.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
 import type { AddressedPacket, Receiver, SessionGround } from './receivers.ts'
 import { CHALLENGE_BYTES, closeBody, RECORD_OVERHEAD, type RecordKeys } from './records.ts'
+import { speakAfterMs } from './silence.ts'
 import { Whereabouts } from './whereabouts.ts'
 
 export type PayloadKind = 'control' | 'datagram'

@@ -16,12 +16,12 @@ import { BESIDE_MS, MAX_INCOMING_SESSIONS, REKEY_AFTER_MS, REKEY_AFTER_RECORDS }
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import { NO_SESSION, NodeKeys, type Purpose } from './handshake.ts'
 import { IncomingHandshakes, type Proven } from './incoming-handshakes.ts'
-import { ASSUMED, type Silence } from './keep-alive.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
 import { type Packet, parsePacket } from './packets.ts'
 import { Receivers, type SessionGround } from './receivers.ts'
 import { type CloseReason, closeReason } from './records.ts'
 import { NodeSession, type Session } from './session.ts'
+import { ASSUMED, type Silence } from './silence.ts'
 import { Waiters } from './waiters.ts'
 
 export type { PayloadKind, Session } from './session.ts'

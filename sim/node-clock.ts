@@ -46,7 +46,9 @@ export class NodeClock implements Clock {
       if (this.#held === undefined) task()
       else this.#due.push(run)
     }
-    const timer = this.#world.after(delayMs / this.rate, run)
+    // What rounding leaves of a time may be too short to count in the world's: then it would stand still for good.
+    const leastMs = delayMs > 0 ? this.#world.now() * Number.EPSILON : 0
+    const timer = this.#world.after(Math.max(leastMs, delayMs / this.rate), run)
     return {
       cancel: () => {
         cancelled = true

@@ -4,9 +4,13 @@ import type { SideOpener } from '../agent/transport/udp/hard-nats.ts'
 import type { DatagramSocket, UdpEndpoint } from '../agent/underlay/datagrams.ts'
 import { portOf, udpEndpoint } from '../agent/underlay/udp-endpoint.ts'
 import type { NatTable } from './datagram-nat.ts'
+import type { Hold } from './node-clock.ts'
 
 /** Ports that the system chooses from (RFC 6335). */
 const FIRST_DYNAMIC_PORT = 49_152
+
+/** Datagrams that wait in the kernel for a process that gets no time; more are lost. */
+const HELD_DATAGRAMS = 1_000
 
 /** A network within which addresses are unique. */
 export class Realm {
@@ -54,6 +58,9 @@ export class SimHost {
   udpBlocked = false
   readonly opener: SideOpener = { open: async () => this.socket(), keep: async (socket) => socket }
   readonly #sockets = new Map<number, SimSocket>()
+  #held: Hold | undefined
+  /** What arrives while the host is held, and is not lost. */
+  #waiting: (() => void)[] = []
   readonly #send: (datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint) => void
 
   constructor(realm: Realm, ip: string, send: (datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint) => void) {
@@ -79,11 +86,30 @@ export class SimHost {
     return socket
   }
 
-  /** False when no socket is at `to`. */
-  deliver(datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint): boolean {
+  /** A machine that sleeps hears nothing; in all other cases the kernel, or the host of the machine, keeps what comes. */
+  hold(how: Hold): void {
+    this.#held ??= how
+  }
+
+  resume(): void {
+    this.#held = undefined
+    for (const arrive of this.#waiting.splice(0)) arrive()
+  }
+
+  /** Returns why no socket got the datagram; undefined when one did, or will. */
+  deliver(datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint): 'asleep' | 'full' | 'nobody' | undefined {
     const socket = this.#sockets.get(portOf(to))
-    socket?.receive(datagram, from)
-    return socket !== undefined
+    if (this.#held === 'sleep') return 'asleep'
+    if (socket === undefined) return 'nobody'
+    if (this.#held === undefined) socket.receive(datagram, from)
+    else if (this.#waiting.length < HELD_DATAGRAMS) this.#waiting.push(() => socket.receive(datagram, from))
+    else return 'full'
+    return undefined
+  }
+
+  /** The kernel hears that nobody listens where a socket of this machine has sent to. */
+  refused(source: UdpEndpoint, to: UdpEndpoint): void {
+    if (this.#held === undefined) this.#sockets.get(portOf(source))?.refused(to)
   }
 
   #freePort(): number {
@@ -100,6 +126,8 @@ export class SimSocket implements DatagramSocket {
   readonly port: number
   readonly #parts: { send(datagram: Uint8Array, to: UdpEndpoint): void; closed(): void }
   #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
+  /** Nobody listens where a datagram was sent to (ICMP: port unreachable). */
+  onRefused: (to: UdpEndpoint) => void = () => {}
   #closed = false
 
   constructor(endpoint: UdpEndpoint, parts: { send(datagram: Uint8Array, to: UdpEndpoint): void; closed(): void }) {
@@ -117,10 +145,15 @@ export class SimSocket implements DatagramSocket {
   }
 
   receive(datagram: Uint8Array, from: UdpEndpoint): void {
-    this.#handler?.(datagram, from)
+    if (!this.#closed) this.#handler?.(datagram, from)
+  }
+
+  refused(to: UdpEndpoint): void {
+    this.onRefused(to)
   }
 
   close(): void {
+    if (this.#closed) return
     this.#closed = true
     this.#parts.closed()
   }

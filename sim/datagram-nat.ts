@@ -60,6 +60,9 @@ export const SYMMETRIC_NAT: NatBehavior = {
   hairpinning: false,
 }
 
+/** A NAT that gives each far address a port of its own. */
+export const ADDRESS_DEPENDENT_NAT: NatBehavior = { ...SYMMETRIC_NAT, mapping: 'address-dependent' }
+
 interface Mapping {
   /** undefined after a rebinding: the port is held, and leads nowhere. */
   inner: UdpEndpoint | undefined

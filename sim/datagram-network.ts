@@ -2,7 +2,8 @@
  * Networks of UDP sockets in virtual time: the Internet, and networks behind NATs, which may stand behind each other.
  *
  * A datagram leaves through the NATs on its way when it is sent, and enters those before its receiver when it arrives,
- * so two nodes can punch holes for each other. Every datagram that does not arrive is counted by reason.
+ * so two nodes can punch holes for each other. Every datagram that does not arrive is counted by reason. A machine that is
+ * there and has no socket at a port says so to whoever sent (ICMP).
  */
 
 import type { Clock } from '../agent/core/clock.ts'
@@ -18,12 +19,23 @@ import type { SeededRandom } from './seeded-random.ts'
 const IP4_UDP_HEADERS = 28
 const IP6_UDP_HEADERS = 48
 
+/** A datagram on its way. */
+interface Flow {
+  readonly host: SimHost
+  readonly source: UdpEndpoint
+  /** Between the NATs. */
+  readonly from: UdpEndpoint
+  readonly to: UdpEndpoint
+}
+
 export class DatagramNetwork {
   readonly clock: Clock
   readonly weather: DatagramWeather = { ...CALM_DATAGRAMS }
   readonly counters = new Counters()
-  /** Whether datagrams pass between two endpoints, as seen between the NATs; by default all do. */
-  canTalk: (from: UdpEndpoint, to: UdpEndpoint) => boolean = () => true
+  /** Whether what one machine sends reaches another; by default all does. Asked for each datagram when it arrives. */
+  canTalk: (from: SimHost, to: SimHost) => boolean = () => true
+  /** Hears of each datagram that is sent, lost ones too. */
+  onSent: (from: SimHost, datagram: Uint8Array) => void = () => {}
   readonly #random: SeededRandom
   readonly #internet = new Realm((n) => `198.18.${n >> 8}.${n & 255}`)
   readonly #lines = new Map<string, DatagramLine>()
@@ -56,6 +68,7 @@ export class DatagramNetwork {
   #send(host: SimHost, datagram: Uint8Array, source: UdpEndpoint, to: UdpEndpoint): void {
     this.counters.add('sent')
     this.counters.add('sent-bytes', datagram.length)
+    this.onSent(host, datagram)
     this.#count(this.#leave(host, datagram, source, to))
   }
 
@@ -77,16 +90,17 @@ export class DatagramNetwork {
     }
     const first = realm.machines.get(ipOf(to))!
     if (first === left && !left.table.behavior.hairpinning) return 'hairpin'
-    if (!this.canTalk(from, to)) return 'cannot-talk'
     const line = this.#line(from, to)
-    const arrive = (arrived: Uint8Array) => this.#count(this.#arrive(first, arrived, from, to))
+    const flow = { host, source, from, to }
+    const arrive = (arrived: Uint8Array) => this.#count(this.#arrive(first, arrived, flow))
     return line.carry(datagram, this.weather, arrive) ? undefined : 'loss'
   }
 
   /** Returns why no socket got the datagram; undefined when one did. */
-  #arrive(first: SimHost | SimNat, datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint): string | undefined {
+  #arrive(first: SimHost | SimNat, datagram: Uint8Array, flow: Flow): string | undefined {
+    const { host, from } = flow
     let machine: SimHost | SimNat | undefined = first
-    let target = to
+    let target = flow.to
     while (machine instanceof SimNat) {
       const inner: UdpEndpoint | undefined = machine.table.inbound(target, from)
       if (inner === undefined) return 'filtered'
@@ -96,7 +110,17 @@ export class DatagramNetwork {
     if (machine === undefined) return 'nobody'
     if (machine.udpBlocked) return 'blocked'
     if (packetBytes(datagram, target) > machine.mtu) return 'mtu'
-    return machine.deliver(datagram, from, target) ? undefined : 'nobody'
+    if (!this.canTalk(host, machine)) return 'cannot-talk'
+    const dropped = machine.deliver(datagram, from, target)
+    if (dropped === 'nobody' && this.canTalk(machine, host)) this.#refuse(flow)
+    return dropped
+  }
+
+  /** The NATs on the way back let the message through: it names a datagram that they let out. */
+  #refuse({ host, source, from, to }: Flow): void {
+    this.#line(to, from).carry(new Uint8Array(0), this.weather, () => {
+      if (!host.udpBlocked) host.refused(source, to)
+    })
   }
 
   #count(dropped: string | undefined): void {

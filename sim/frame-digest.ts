@@ -1,5 +1,5 @@
 /**
- * SHA-256 over the time, receiver and bytes of every frame. Frames are gathered first, because each call of the hash costs
+ * SHA-256 over the time, receiver and bytes of every frame, or the time, sender and bytes of every datagram. Frames are gathered first, because each call of the hash costs
  * about a microsecond.
  */
 
@@ -8,7 +8,7 @@ import type { Address } from '../agent/overlay/address.ts'
 
 /** Bytes that are gathered before they are hashed. */
 const GATHERED = 256 * 1024
-/** The time, the receiver and the length before each frame, bytes. */
+/** The time, the node and the length before each frame, bytes. */
 const HEAD = 8 + 8 + 4
 
 export class FrameDigest {
@@ -16,11 +16,11 @@ export class FrameDigest {
   readonly #bytes = Buffer.allocUnsafe(GATHERED)
   #at = 0
 
-  add(now: number, to: Address, frame: Uint8Array): void {
+  add(now: number, node: Address, frame: Uint8Array): void {
     if (this.#at + HEAD + frame.length > GATHERED) this.#flush()
     this.#bytes.writeDoubleBE(now, this.#at)
     // The upper 64 bits tell the nodes of a simulation apart.
-    this.#bytes.writeBigUInt64BE(to >> 96n, this.#at + 8)
+    this.#bytes.writeBigUInt64BE(node >> 96n, this.#at + 8)
     this.#bytes.writeUInt32BE(frame.length, this.#at + 16)
     this.#at += HEAD
     this.#bytes.set(frame, this.#at)

@@ -26,6 +26,7 @@ import { leaseKey, openOwner } from '../agent/lease/lease-entry.ts'
 import { type Address, addressFromBytes, formatAddress, isCloser } from '../agent/overlay/address.ts'
 import { DeliveryError, SERVICES } from '../agent/overlay/overlay.ts'
 import type { Outages } from './outages.ts'
+import type { RingNetwork } from './ring-network.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
 
 /** After a partition heals or a sleeper wakes, each address has one owner within this time, ms. */
@@ -44,7 +45,7 @@ export class Invariants {
   readonly violations: string[] = []
   /** Promises that were not kept among liars. */
   readonly unkept = new Set<PromiseName>()
-  readonly #cluster: SimCluster
+  readonly #cluster: SimCluster<RingNetwork>
   readonly #outages: Outages
   readonly #amongLiars: boolean
   /** Leases whose entry lost its majority together with the hosts that kept it, as `host ip`. */
@@ -53,7 +54,7 @@ export class Invariants {
   readonly #opened = new WeakMap<Proven, Address | undefined>()
   #lookedInsideAt = 0
 
-  constructor(cluster: SimCluster, outages: Outages, amongLiars: boolean) {
+  constructor(cluster: SimCluster<RingNetwork>, outages: Outages, amongLiars: boolean) {
     this.#amongLiars = amongLiars
     this.#cluster = cluster
     this.#outages = outages

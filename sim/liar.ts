@@ -35,7 +35,6 @@ import { ringRequestCodec } from '../agent/overlay/messages.ts'
 import { DeliveryError, SERVICES } from '../agent/overlay/overlay.ts'
 import type { Ring } from '../agent/overlay/ring.ts'
 import type { Bend, BentLinks } from './bent-links.ts'
-import { endpointOf } from './sim-link.ts'
 
 export const LIES = ['closest', 'withhold', 'replay', 'graft', 'flood', 'silent', 'sizes', 'ghosts', 'alarms'] as const
 export type Lie = (typeof LIES)[number]
@@ -77,6 +76,8 @@ export class Liar implements Bend {
   readonly #verdict: 'ok' | 'taken' | 'missing'
   readonly #ghostSides: 'left' | 'right' | 'both'
   readonly #seen: Seen[] = []
+  /** Where it can be reached. */
+  #endpoints: () => string[] = () => []
 
   constructor(parts: { self: Address; random: Random; clock: Clock; lies: ReadonlySet<Lie> }) {
     this.self = parts.self
@@ -90,6 +91,7 @@ export class Liar implements Bend {
 
   /** Begins what it does by itself. */
   begin(ring: Ring, links: BentLinks): void {
+    this.#endpoints = () => links.endpoints()
     const act = (lie: Lie, periodMs: number, task: () => void) => {
       if (this.lies.has(lie)) every(this.#clock, this.#random, periodMs, task)
     }
@@ -132,7 +134,7 @@ export class Liar implements Bend {
   #keepsLookup(frame: RequestFrame, reply: (frame: Frame) => void): boolean {
     if (!this.lies.has('closest') || decode(ringRequestCodec, frame.body).kind !== 'neighbors') return false
     if (frame.delivery === 'exact') return false
-    reply(this.#answer(frame, encodeContacts([{ address: this.self, endpoints: [endpointOf(this.self)] }])))
+    reply(this.#answer(frame, encodeContacts([{ address: this.self, endpoints: this.#endpoints() }])))
     return true
   }
 

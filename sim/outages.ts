@@ -5,10 +5,11 @@
 
 import type { Address } from '../agent/overlay/address.ts'
 import type { Hold } from './node-clock.ts'
+import type { RingNetwork } from './ring-network.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
 
 export class Outages {
-  readonly #cluster: SimCluster
+  readonly #cluster: SimCluster<RingNetwork>
   /** By sender: the hosts that hear nothing of it, and how many faults make it so. */
   readonly #deaf = new Map<Address, Map<Address, number>>()
   /** Hosts whose clock stood still, and when it went on. */
@@ -16,7 +17,7 @@ export class Outages {
   #cutBit: number | undefined
   #cutEndedAt = Number.NEGATIVE_INFINITY
 
-  constructor(cluster: SimCluster) {
+  constructor(cluster: SimCluster<RingNetwork>) {
     this.#cluster = cluster
     cluster.network.canTalk = (a, b) => !this.#areCut(a, b) && !this.#isUnheard(a, b)
   }

@@ -12,8 +12,11 @@ import { deriveKeys } from '../agent/namespace/keys.ts'
 import type { Address } from '../agent/overlay/address.ts'
 import { SERVICES } from '../agent/overlay/overlay.ts'
 import type { Lie } from './liar.ts'
+import type { RingNetwork } from './ring-network.ts'
 import { SimDisk } from './sim-disk.ts'
-import { type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
+import type { SimNetwork } from './sim-network.ts'
+import { type MakeNetwork, type NodeOptions, type SimNode, SimRing } from './sim-ring.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 export interface SimHost extends SimNode {
   readonly dht: DhtNode
@@ -24,16 +27,24 @@ export interface SimHost extends SimNode {
 const CLIENT = 'hw:020000000001' as ClientId
 const MAC = '02:00:00:00:00:01' as Mac
 
-export class SimCluster extends SimRing {
+export interface ClusterOptions<Network> {
+  readonly pool?: string
+  readonly leaseMs?: number
+  /** Anybody may join the ring. */
+  readonly shared?: boolean
+  /** What it runs on; by default links. */
+  readonly network?: MakeNetwork<Network>
+}
+
+export class SimCluster<Network extends RingNetwork = SimNetwork> extends SimRing<Network> {
   readonly pool: Cidr
   readonly leaseMs: number
-  /** Anybody may join the ring. */
   readonly #shared: boolean
   readonly keys = deriveKeys('sim', new Uint8Array(32))
   readonly #hosts = new Map<Address, SimHost>()
 
-  constructor(seed: number, options: { pool?: string; leaseMs?: number; shared?: boolean } = {}) {
-    super(seed)
+  constructor(seed: number, options: ClusterOptions<Network> = {}) {
+    super(seed, new VirtualClock(), options.network)
     this.pool = parseCidr(options.pool ?? '10.128.0.0/16')!
     this.#shared = options.shared ?? false
     this.leaseMs = options.leaseMs ?? 12 * 3_600_000
@@ -71,8 +82,8 @@ export class SimCluster extends SimRing {
   }
 
   /** Starts a host again that was lost: its identity, its disk, its place behind a NAT and its clock are the same. */
-  restart({ address, links, clock, disk }: SimHost, bootstraps?: Address[]): SimHost {
-    return this.boot(bootstraps, { nat: links.nat, clockRate: clock.rate, address }, disk)
+  restart({ address, nat, clock, disk }: SimHost, bootstraps?: Address[]): SimHost {
+    return this.boot(bootstraps, { nat, clockRate: clock.rate, address }, disk)
   }
 
   host(address: Address): SimHost {

@@ -6,11 +6,13 @@
 import { equal, sha256 } from '../agent/core/bytes.ts'
 import type { Clock } from '../agent/core/clock.ts'
 import { withDeadline } from '../agent/core/deadline.ts'
-import { type Address, addressBytes, formatAddress } from '../agent/overlay/address.ts'
+import type { Random } from '../agent/core/random.ts'
+import { ADDRESS_BYTES, type Address, addressBytes, addressFromBytes, formatAddress } from '../agent/overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../agent/overlay/link.ts'
 import { Bursts } from './bursts.ts'
 import { FrameDigest } from './frame-digest.ts'
 import { type NatKind, PINHOLE_MS } from './nat.ts'
+import type { RingNetwork } from './ring-network.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { endpointOf, type LinkOwner, type Medium, SimLink, type Weather } from './sim-link.ts'
 
@@ -24,7 +26,7 @@ export const CALM: Readonly<Weather> = {
   bursts: undefined,
 }
 
-export class SimNetwork implements Medium {
+export class SimNetwork implements Medium, RingNetwork {
   readonly clock: Clock
   readonly weather: Weather = { ...CALM }
   readonly #random: SeededRandom
@@ -43,10 +45,26 @@ export class SimNetwork implements Medium {
     this.#random = random
   }
 
-  host(address: Address): SimLinks {
-    const links = new SimLinks(this, address)
+  newAddress(random: Random): Address {
+    return addressFromBytes(random.bytes(ADDRESS_BYTES))
+  }
+
+  host(address: Address, { nat }: { nat: NatKind } = { nat: 'open' }): SimLinks {
+    const links = new SimLinks(this, address, nat)
     this.#hosts.set(address, links)
     return links
+  }
+
+  endpointsOf(address: Address): string[] {
+    return [endpointOf(address)]
+  }
+
+  hold(address: Address): void {
+    this.#hosts.get(address)?.hold()
+  }
+
+  resume(address: Address): void {
+    this.#hosts.get(address)?.resume()
   }
 
   find(address: Address): SimLinks | undefined {
@@ -124,14 +142,15 @@ export class SimLinks implements LinkLayer, LinkOwner {
   /** When this node last dialled each peer. */
   readonly #dialled = new Map<Address, number>()
   up = true
-  nat: NatKind = 'open'
+  readonly nat: NatKind
   /** What arrives while the node is held, as in the kernel's buffers. */
   #waiting: (() => void)[] | undefined
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
   onEndpoints: () => void = () => {}
 
-  constructor(network: SimNetwork, self: Address) {
+  constructor(network: SimNetwork, self: Address, nat: NatKind) {
+    this.nat = nat
     this.#network = network
     this.self = self
   }

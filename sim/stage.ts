@@ -5,6 +5,7 @@ import type { Invariants } from './invariants.ts'
 import { drawLies } from './liar.ts'
 import { NAT_KINDS, type NatKind } from './nat.ts'
 import type { Outages } from './outages.ts'
+import type { RingNetwork } from './ring-network.ts'
 import type { SimCluster, SimHost } from './sim-cluster.ts'
 import type { Weather } from './sim-link.ts'
 import { CALM } from './sim-network.ts'
@@ -17,7 +18,7 @@ const ARRIVAL_MS = 120
 const OCEAN = { minDelayMs: 150, maxDelayMs: 300 } as const
 
 export class Stage {
-  readonly #cluster: SimCluster
+  readonly #cluster: SimCluster<RingNetwork>
   readonly #story: Story
   readonly #outages: Outages
   #weather: Weather = CALM
@@ -25,7 +26,7 @@ export class Stage {
   readonly #down = new Set<() => void>()
   #churnUntil = Number.NEGATIVE_INFINITY
 
-  constructor(cluster: SimCluster, story: Story, outages: Outages) {
+  constructor(cluster: SimCluster<RingNetwork>, story: Story, outages: Outages) {
     this.#cluster = cluster
     this.#story = story
     this.#outages = outages
@@ -109,7 +110,7 @@ export class Stage {
         break
       }
       case 'rebind': {
-        const hidden = this.#cluster.hosts().filter(({ links }) => links.nat !== 'open')
+        const hidden = this.#cluster.hosts().filter(({ nat }) => nat !== 'open')
         const host = hidden[fault.who % hidden.length]
         if (host !== undefined) this.#cluster.network.rebind(host.address)
         break

@@ -7,15 +7,11 @@
 
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import {
-  generateKeyPair,
-  generateKeyPairFromSeed,
-  privateKeyFromProtobuf,
-  privateKeyToProtobuf,
-} from '@libp2p/crypto/keys'
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyFromRaw, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import * as v from 'valibot'
+import { concat } from '../core/bytes.ts'
 import { type KeyPair, keyPairOf, SEED_BYTES } from '../core/ed25519.ts'
 import { codeOf, InputError, messageOf } from '../core/errors.ts'
 import { type Address, addressOfPublicKey } from '../overlay/address.ts'
@@ -48,8 +44,10 @@ export async function createIdentity(): Promise<Identity> {
 }
 
 /** The identity of a private key's seed, `SEED_BYTES` long (RFC 8032 section 5.1.5). */
-export async function identityFromSeed(seed: Uint8Array): Promise<Identity> {
-  return identityOf(await generateKeyPairFromSeed('Ed25519', seed))
+export function identityFromSeed(seed: Uint8Array): Identity {
+  const key = privateKeyFromRaw(concat(seed, keyPairOf(seed).publicKey))
+  if (key.type !== 'Ed25519') throw new TypeError(`a key of type ${key.type}`)
+  return identityOf(key)
 }
 
 /**

@@ -14,7 +14,8 @@ import {
   RESTRICTED_CONE_NAT,
   SYMMETRIC_NAT,
 } from '../../sim/datagram-nat.ts'
-import { type UdpNode, UdpRing } from '../../sim/udp-ring.ts'
+import type { SimNode } from '../../sim/sim-ring.ts'
+import { type UdpRing, udpRing } from '../../sim/udp-ring.ts'
 
 /** What a node is behind, from the inside out. */
 export const PLACES = {
@@ -47,10 +48,10 @@ const PAYLOAD = Uint8Array.of(1)
 
 export class NatTries {
   readonly #sim: UdpRing
-  #gate: UdpNode | undefined
+  #gate: SimNode | undefined
 
   constructor(seed: number) {
-    this.#sim = new UdpRing(seed)
+    this.#sim = udpRing(seed)
     this.#sim.network.weather.loss = 0.01
   }
 
@@ -60,8 +61,8 @@ export class NatTries {
    */
   async measure(from: Place, to: Place): Promise<NatTry[]> {
     const gate = await this.#ring()
-    const pairs: (readonly [UdpNode, UdpNode])[] = []
-    while (pairs.length < PAIRS) pairs.push([await this.#join(gate, from), await this.#join(gate, to)])
+    const pairs: (readonly [SimNode, SimNode])[] = []
+    while (pairs.length < PAIRS) pairs.push([this.#join(gate, from), this.#join(gate, to)])
     const nodes = pairs.flat()
     await this.#settle(nodes)
     const strangers = pairs.filter(([a, b]) => linkOf(a, b.address) === undefined)
@@ -71,27 +72,27 @@ export class NatTries {
     return results
   }
 
-  async #ring(): Promise<UdpNode> {
+  async #ring(): Promise<SimNode> {
     if (this.#gate !== undefined) return this.#gate
-    this.#gate = await this.#sim.join([])
-    for (let i = 1; i < RING_NODES; i++) await this.#sim.join([this.#gate])
+    this.#gate = this.#sim.join([])
+    for (let i = 1; i < RING_NODES; i++) this.#sim.join([this.#gate.address])
     await this.#whole()
     return this.#gate
   }
 
-  async #join(gate: UdpNode, place: Place): Promise<UdpNode> {
+  #join(gate: SimNode, place: Place): SimNode {
     let nat: SimNat | undefined
-    for (const behavior of [...PLACES[place]].reverse()) nat = this.#sim.network.nat(behavior, nat)
-    return await this.#sim.join([gate], nat)
+    for (const behavior of [...PLACES[place]].reverse()) nat = this.#sim.network.datagrams.nat(behavior, nat)
+    return this.#sim.join([gate.address], { behind: nat })
   }
 
-  async #settle(nodes: readonly UdpNode[]): Promise<void> {
+  async #settle(nodes: readonly SimNode[]): Promise<void> {
     const areIn = () => nodes.every(({ ring }) => ring.correctlyConnected)
     if (!(await this.#sim.clock.runUntilTrue(areIn, WHOLE_WITHIN_MS))) throw new Error('a node found no place')
     await this.#sim.clock.runFor(10_000)
   }
 
-  async #talk(a: UdpNode, b: UdpNode): Promise<NatTry> {
+  async #talk(a: SimNode, b: SimNode): Promise<NatTry> {
     const { clock } = this.#sim
     let answered = false
     b.ring.onDatagram = (peer, body) => void b.ring.datagram(peer, body)
@@ -118,7 +119,7 @@ export class NatTries {
     return true
   }
 
-  async #leave(node: UdpNode): Promise<void> {
+  async #leave(node: SimNode): Promise<void> {
     this.#sim.nodes.delete(node.address)
     await this.#sim.clock.complete(node.ring.stop())
   }
@@ -130,6 +131,6 @@ export class NatTries {
   }
 }
 
-function linkOf(node: UdpNode, peer: Address) {
+function linkOf(node: SimNode, peer: Address) {
   return node.ring.status().links.find((link) => link.peer === peer)
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
-import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
+import { ipOf, udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import type { SimSocket } from '../../sim/datagram-host.ts'
 import { DatagramNetwork } from '../../sim/datagram-network.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
@@ -143,7 +143,7 @@ describe('datagrams between two hosts on the Internet', () => {
     blocked.udpBlocked = true
     const heardBlocked = new Listener(blocked.socket(5000))
     sender.send(numbered(1), udpEndpoint(blocked.ip, 5000)!)
-    network.canTalk = (_, to) => to !== receiver.endpoint
+    network.canTalk = (_, { ip }) => ip !== ipOf(receiver.endpoint)
     await send(1)
     await clock.runFor(100)
     assert.deepEqual([heard.datagrams.length, heardBlocked.datagrams.length], [0, 0])

@@ -5,12 +5,12 @@ import { describe, test } from 'node:test'
 import type { Address } from '../../agent/overlay/address.ts'
 import type { SimNat } from '../../sim/datagram-host.ts'
 import { CARRIER_GRADE_NAT, HOME_NAT, type NatBehavior, SYMMETRIC_NAT } from '../../sim/datagram-nat.ts'
-import { UdpRing } from '../../sim/udp-ring.ts'
+import { type UdpRing, udpRing } from '../../sim/udp-ring.ts'
 
 async function ringOf(size: number, seed: number): Promise<UdpRing> {
-  const sim = new UdpRing(seed)
-  const first = await sim.join([])
-  for (let i = 1; i < size; i++) await sim.join([first])
+  const sim = udpRing(seed)
+  const first = sim.join([])
+  for (let i = 1; i < size; i++) sim.join([first.address])
   await becomesWhole(sim, 15_000)
   return sim
 }
@@ -21,17 +21,17 @@ async function becomesWhole(sim: UdpRing, limitMs: number): Promise<void> {
 
 /** Four nodes on the Internet, and four behind NATs of each kind. */
 async function ringBehindNats(seed: number) {
-  const sim = new UdpRing(seed)
-  const first = await sim.join([])
+  const sim = udpRing(seed)
+  const first = sim.join([])
   const open = [first]
-  for (let i = 1; i < 4; i++) open.push(await sim.join([first]))
+  for (let i = 1; i < 4; i++) open.push(sim.join([first.address]))
   const behind = new Map<Address, NatBehavior>()
   const nats: SimNat[] = []
   for (let i = 0; i < 12; i++) {
     const behavior = [SYMMETRIC_NAT, HOME_NAT, CARRIER_GRADE_NAT][i % 3]!
-    const nat = sim.network.nat(behavior)
+    const nat = sim.network.datagrams.nat(behavior)
     nats.push(nat)
-    behind.set((await sim.join([first], nat)).address, behavior)
+    behind.set(sim.join([first.address], { behind: nat }).address, behavior)
   }
   await becomesWhole(sim, 30_000)
   return { sim, open, behind, nats }
@@ -53,7 +53,8 @@ describe('a ring over UDP', () => {
     ] as const) {
       const sim = await ringOf(size, 2)
       await sim.clock.runFor(600_000)
-      const sent = () => sim.network.counters.get('sent-bytes') + 28 * sim.network.counters.get('sent')
+      const sent = () =>
+        sim.network.datagrams.counters.get('sent-bytes') + 28 * sim.network.datagrams.counters.get('sent')
       const before = sent()
       await sim.clock.runFor(300_000)
       const each = (sent() - before) / 300 / size
@@ -77,7 +78,8 @@ describe('a ring over UDP', () => {
       await sim.clock.runFor(60_000)
       assert.ok(sim.isWhole(), `broken ${i + 1} min later`)
     }
-    for (const { address, silence } of sim.nodes.values()) {
+    for (const address of sim.nodes.keys()) {
+      const silence = sim.network.silenceOf(address)!
       assert.equal(silence.isProven, true)
       assert.ok(silence.allowedMs < (behind.get(address)?.timeoutMs ?? Number.POSITIVE_INFINITY))
       assert.ok(silence.allowedMs >= 40_000)

@@ -5,7 +5,6 @@ import { FAN_AFTER_MS, SPRAY_SPACING_MS } from '../../../agent/transport/constan
 import type { UdpLink } from '../../../agent/transport/udp/link.ts'
 import type { UdpLinks } from '../../../agent/transport/udp/links.ts'
 import { FAN_LIMIT_MS, FAN_SOCKETS } from '../../../agent/underlay/constants.ts'
-import { ipOf } from '../../../agent/underlay/udp-endpoint.ts'
 import type { SimHost } from '../../../sim/datagram-host.ts'
 import { HOME_NAT, SYMMETRIC_NAT } from '../../../sim/datagram-nat.ts'
 import { arriving, contactOf, pattern, Recorder } from '../link-layer.suite.ts'
@@ -75,7 +74,7 @@ describe('a node behind a NAT that gives each far end another port, and one behi
     const { canTalk } = world.network
     // Only what the relay carries passes.
     const [, at = ''] = /\/ip4\/([\d.]+)\//.exec(relay.endpoints()[0] ?? '') ?? []
-    world.network.canTalk = (from, to) => [from, to].some((each) => ipOf(each) === at)
+    world.network.canTalk = (from, to) => [from, to].some(({ ip }) => ip === at)
     relayed.send(pattern(100, 1), 'bulk')
     await world.clock.runFor(FAN_AFTER_MS + 2_000)
     assert.ok(hardHost.openSockets > 100 && hardHost.openSockets <= FAN_SOCKETS + 1)

@@ -27,6 +27,8 @@ const optionsSchema = v.object({
   replay: v.optional(v.string()),
   /** A tenth of the hosts lies. */
   liars: v.optional(v.boolean(), false),
+  /** All stories are over UDP. */
+  udp: v.optional(v.boolean(), false),
   json: v.optional(v.boolean(), false),
 })
 type SimOptions = v.InferOutput<typeof optionsSchema>
@@ -72,7 +74,8 @@ async function playMany(options: SimOptions): Promise<void> {
     warn(`${sums.stories}${endless ? '' : ` of ${count}`} stories after ${seconds(saidAt - startedAt)} s`)
   }
   const enough = () => failure !== undefined || performance.now() - startedAt > lateMs
-  await playOnThreads({ program: process.argv[1]!, seed, count, jobs, enough, liars: options.liars }, onPlayed)
+  const { liars, udp } = options
+  await playOnThreads({ program: process.argv[1]!, seed, count, jobs, enough, choice: { liars, udp } }, onPlayed)
   const tookMs = performance.now() - startedAt
   const framesDigest = createHash('sha256').update(digests.join('\n')).digest('hex')
   if (options.json)
@@ -84,7 +87,7 @@ async function playMany(options: SimOptions): Promise<void> {
 function summary(sums: Sums, framesDigest: string, tookMs: number): string {
   const { stories, hosts, virtualMs, frames, wholeAfterMaxMs, unkept } = sums
   return [
-    `${stories} stories, ${hosts} hosts at their ends, ${(virtualMs / HOUR_MS).toFixed(1)} hours of their time, ${(frames / 1e6).toFixed(1)} million frames: every promise kept.`,
+    `${stories} stories, ${hosts} hosts at their ends, ${(virtualMs / HOUR_MS).toFixed(1)} hours of their time, ${(frames / 1e6).toFixed(1)} million frames and datagrams: every promise kept.`,
     `The ring was whole again ${seconds(wholeAfterMaxMs)} s after the last fault at the latest. It took ${seconds(tookMs)} s.`,
     ...Object.entries(unkept).map(([promise, times]) => `Among liars ${promise} was not kept in ${times} stories.`),
     `Digest of their frames: ${framesDigest.slice(0, 16)}.`,

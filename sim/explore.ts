@@ -8,13 +8,24 @@
 import fc from 'fast-check'
 import { messageOf } from '../agent/core/errors.ts'
 import { play } from './play.ts'
-import { stories, storiesAmongLiars } from './stories.ts'
+import { stories, storiesAmongLiars, storiesAmongLiarsOverUdp, storiesOverUdp } from './stories.ts'
 import type { Ending, Story } from './story.ts'
 
 /** A failing story is shrunk for at most this long, ms of real time. */
 const SHRINK_MS = 120_000
 /** Large, so that seed 2 does not give seed 1's stories shifted by one. */
 const SEED_STRIDE = 1_000_003
+
+/** One story in so many is over UDP. The others are what they would be without it. */
+const UDP_EVERY = 50
+
+/** Which stories are played. */
+export interface Choice {
+  /** A tenth of the hosts lies. */
+  readonly liars: boolean
+  /** All are over UDP. */
+  readonly udp: boolean
+}
 
 export interface Failure {
   /** Number of the story before shrinking. */
@@ -33,11 +44,11 @@ export interface Played {
   readonly failure: Failure | undefined
 }
 
-/** Plays story `number` of `seed`; among liars they are others. */
-export async function explore(seed: number, number: number, amongLiars: boolean): Promise<Played> {
+/** Plays story `number` of `seed`; those of another choice are others. */
+export async function explore(seed: number, number: number, choice: Choice): Promise<Played> {
   let shortest: { story: Story; violations: readonly string[] } | undefined
   let ending: Ending | undefined
-  const property = fc.asyncProperty(fc.noBias(amongLiars ? storiesAmongLiars : stories), async (story) => {
+  const property = fc.asyncProperty(fc.noBias(chosen(choice, number)), async (story) => {
     const violations = await violationsOf(story, (end) => {
       ending ??= end
     })
@@ -51,6 +62,11 @@ export async function explore(seed: number, number: number, amongLiars: boolean)
   })
   if (shortest === undefined) return { number, ending, failure: undefined }
   return { number, ending: undefined, failure: { number, ...shortest, shrunk: details.numShrinks } }
+}
+
+function chosen({ liars, udp }: Choice, number: number): fc.Arbitrary<Story> {
+  if (liars) return udp ? storiesAmongLiarsOverUdp : storiesAmongLiars
+  return udp || number % UDP_EVERY === UDP_EVERY - 1 ? storiesOverUdp : stories
 }
 
 /** What a story violates. An exception out of the code is a violation too. */

@@ -2,9 +2,12 @@
 
 import { Invariants } from './invariants.ts'
 import { Outages } from './outages.ts'
+import type { RingNetwork } from './ring-network.ts'
 import { SimCluster } from './sim-cluster.ts'
+import { SimNetwork } from './sim-network.ts'
 import { Stage } from './stage.ts'
 import type { Ending, Story } from './story.ts'
+import { UdpNetwork } from './udp-network.ts'
 
 /** The ring is whole within this time after the last fault, ms. */
 export const WHOLE_WITHIN_MS = 30_000
@@ -14,10 +17,12 @@ const LEASED_WITHIN_MS = 60_000
 export async function play(story: Story): Promise<Ending> {
   const amongLiars = story.liars !== undefined
   // Among liars the pool is small, so that hosts often claim an address that another one holds.
-  const cluster = new SimCluster(story.seed, {
+  const cluster = new SimCluster<RingNetwork>(story.seed, {
     pool: amongLiars ? '10.9.0.0/25' : '10.9.0.0/22',
     leaseMs: story.leaseMs,
     shared: amongLiars,
+    network: (clock, random) =>
+      story.over === 'udp' ? new UdpNetwork(clock, random, amongLiars) : new SimNetwork(clock, random),
   })
   const outages = new Outages(cluster)
   const stage = new Stage(cluster, story, outages)

@@ -22,12 +22,12 @@ export function reportFailure({ number, story, violations, shrunk }: Failure, se
   ].join('\n')
 }
 
-function reportStory({ hosts, natEvery, drift, leaseMs, liars, seed, steps }: Story): string[] {
+function reportStory({ hosts, natEvery, over, drift, leaseMs, liars, seed, steps }: Story): string[] {
   const nats =
     natEvery === 0 ? 'none behind a NAT' : `${NAT_SHARES[natEvery] ?? `one host in ${natEvery}`} behind a NAT`
   const clocks = drift === 0 ? 'true clocks' : `clocks off by up to ${drift * 100} %`
   return [
-    `  ${hosts} hosts${liars === undefined ? '' : `, ${liars.count} liars (${liars.lies.join(', ')})`}, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
+    `  ${hosts} hosts${over === 'udp' ? ' over UDP' : ''}${liars === undefined ? '' : `, ${liars.count} liars (${liars.lies.join(', ')})`}, ${nats}, ${clocks}, leases of ${leaseMs / 1000} s, seed ${seed}`,
     ...steps.map(({ afterMs, fault }) => `  after ${String(afterMs).padStart(5)} ms: ${reportFault(fault)}`),
   ]
 }

@@ -113,19 +113,17 @@ const drift = fc.constantFrom(0, 0.01)
 const leaseMs = fc.constantFrom(60_000, 600_000)
 const steps = (of: fc.Arbitrary<Step>) => fc.array(of, { minLength: 4, maxLength: 24 })
 
+const honestOf = (hosts: fc.Arbitrary<number>): fc.Arbitrary<Story> =>
+  fc.record({ seed, hosts, natEvery, drift, leaseMs, steps: steps(step) })
+
 /** Most stories are small, some large: 20 to 200 hosts. */
-const honest: fc.Arbitrary<Story> = fc.record({
-  seed,
-  hosts: fc.oneof(
+const honest = honestOf(
+  fc.oneof(
     { weight: 60, arbitrary: span(20, 30) },
     { weight: 8, arbitrary: span(30, 80) },
     { weight: 1, arbitrary: span(80, 200) },
   ),
-  natEvery,
-  drift,
-  leaseMs,
-  steps: steps(step),
-})
+)
 
 /** Faults that excuse two owners of one address, or may take an entry's majority away. */
 const EXCUSING: readonly Fault['kind'][] = ['churn', 'suspend', 'partition']
@@ -154,3 +152,10 @@ export const stories: fc.Arbitrary<Story> = fc.oneof(
   { weight: 19, arbitrary: honest },
   { weight: 1, arbitrary: storiesAmongLiars },
 )
+
+const overUdp = (of: fc.Arbitrary<Story>): fc.Arbitrary<Story> => of.map((story) => ({ ...story, over: 'udp' }))
+
+/** A host over UDP costs as much as five over links, so there are fewer. */
+export const storiesOverUdp = overUdp(honestOf(span(8, 16)))
+
+export const storiesAmongLiarsOverUdp = overUdp(storiesAmongLiars)

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { LIES } from './liar.ts'
 import { NAT_KINDS } from './nat.ts'
 import { HOLDS } from './node-clock.ts'
-import type { Story } from './story.ts'
+import { CARRIERS, type Story } from './story.ts'
 
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -35,6 +35,7 @@ export const storySchema: v.GenericSchema<Story> = v.strictObject({
   seed: whole,
   hosts: v.pipe(whole, v.minValue(1)),
   natEvery: whole,
+  over: v.optional(v.picklist(CARRIERS)),
   drift: v.pipe(share, v.maxValue(0.1)),
   leaseMs: v.pipe(whole, v.minValue(1_000)),
   liars: v.optional(v.strictObject({ count: whole, lies: v.pipe(v.array(v.picklist(LIES)), v.minLength(1)) })),

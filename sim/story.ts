@@ -53,11 +53,16 @@ export interface Step {
   readonly fault: Fault
 }
 
+export const CARRIERS = ['links', 'udp'] as const
+export type Carrier = (typeof CARRIERS)[number]
+
 export interface Story {
   readonly seed: number
   readonly hosts: number
   /** One host in this many is behind a NAT of some kind; 0: none. */
   readonly natEvery: number
+  /** Frames over links that stand by themselves, or datagrams under the agent's own links over UDP; undefined: links. */
+  readonly over?: Carrier | undefined
   /** Clocks run fast or slow by up to this share. */
   readonly drift: number
   readonly leaseMs: number
@@ -74,7 +79,8 @@ export interface Ending {
   /** From the last fault to a whole ring, ms. */
   readonly wholeAfterMs: number
   readonly virtualMs: number
+  /** Datagrams in a story over UDP. */
   readonly frames: number
-  /** See `SimNetwork.framesDigest`. */
+  /** See `RingNetwork.framesDigest`. */
   readonly framesDigest: string
 }

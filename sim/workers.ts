@@ -1,11 +1,11 @@
 /** Plays stories in parallel: each worker thread takes the next number until none is left or the run has had enough. */
 
 import { parentPort, Worker, workerData } from 'node:worker_threads'
-import { explore, type Played } from './explore.ts'
+import { type Choice, explore, type Played } from './explore.ts'
 
 interface Job {
   readonly seed: number
-  readonly liars: boolean
+  readonly choice: Choice
 }
 
 /** V8's young generation, MB: most of a story's objects die young, and room for them saves a tenth of the time. */
@@ -16,14 +16,14 @@ const YOUNG_MB = 64
  * more stories once `enough` returns true. @throws what a thread threw
  */
 export async function playOnThreads(
-  options: { program: string; seed: number; liars: boolean; count: number; jobs: number; enough: () => boolean },
+  options: Job & { program: string; count: number; jobs: number; enough: () => boolean },
   onPlayed: (played: Played) => void,
 ): Promise<void> {
   let next = 0
   const one = () =>
     new Promise<void>((resolve, reject) => {
       const worker = new Worker(options.program, {
-        workerData: { seed: options.seed, liars: options.liars } satisfies Job,
+        workerData: { seed: options.seed, choice: options.choice } satisfies Job,
         resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       })
       const hand = () => {
@@ -43,8 +43,8 @@ export async function playOnThreads(
 
 /** Runs a worker thread; call it where the program starts. */
 export function serveAsWorker(): void {
-  const { seed, liars } = workerData as Job
+  const { seed, choice } = workerData as Job
   // Requests fail all the time here, so errors carry no stack; a replay shows where they came from.
   Error.stackTraceLimit = 0
-  parentPort?.on('message', async (number: number) => parentPort?.postMessage(await explore(seed, number, liars)))
+  parentPort?.on('message', async (number: number) => parentPort?.postMessage(await explore(seed, number, choice)))
 }

@@ -32,8 +32,8 @@ test-images: ensure ## the long matrix of images: every format booted, VirtualBo
 mutants: ensure ## break the product in one place after the other, and see which test notices: [ONLY=part of a name or file,…] [BY=stories] [STORIES=n]
 	@node --import tsx scripts/mutants.ts
 
-sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time
-	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s))
+sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time; [UDP=1] all over real UDP sessions and NATs
+	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s)) $(if $(UDP),--udp)
 
 bench: bench-join bench-churn bench-ring bench-strangers bench-tunnel bench-nat bench-bake bench-condor ## all benchmarks
 

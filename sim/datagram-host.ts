@@ -96,6 +96,13 @@ export class SimHost {
     for (const arrive of this.#waiting.splice(0)) arrive()
   }
 
+  /** Starts again, whatever was before: sockets that were open are closed. */
+  reboot(): void {
+    for (const socket of [...this.#sockets.values()]) socket.close()
+    this.udpBlocked = false
+    this.resume()
+  }
+
   /** Returns why no socket got the datagram; undefined when one did, or will. */
   deliver(datagram: Uint8Array, from: UdpEndpoint, to: UdpEndpoint): 'asleep' | 'full' | 'nobody' | undefined {
     const socket = this.#sockets.get(portOf(to))

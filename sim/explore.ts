@@ -48,7 +48,7 @@ export interface Played {
 export async function explore(seed: number, number: number, choice: Choice): Promise<Played> {
   let shortest: { story: Story; violations: readonly string[] } | undefined
   let ending: Ending | undefined
-  const property = fc.asyncProperty(fc.noBias(chosen(choice, number)), async (story) => {
+  const property = fc.asyncProperty(fc.noBias(storiesAt(choice, number)), async (story) => {
     const violations = await violationsOf(story, (end) => {
       ending ??= end
     })
@@ -64,7 +64,8 @@ export async function explore(seed: number, number: number, choice: Choice): Pro
   return { number, ending: undefined, failure: { number, ...shortest, shrunk: details.numShrinks } }
 }
 
-function chosen({ liars, udp }: Choice, number: number): fc.Arbitrary<Story> {
+/** What story `number` is drawn from. */
+export function storiesAt({ liars, udp }: Choice, number: number): fc.Arbitrary<Story> {
   if (liars) return udp ? storiesAmongLiarsOverUdp : storiesAmongLiars
   return udp || number % UDP_EVERY === UDP_EVERY - 1 ? storiesOverUdp : stories
 }

@@ -76,8 +76,7 @@ export class UdpNetwork implements RingNetwork {
   host(address: Address, { nat, behind, clock, random }: Run): UdpLinks {
     const former = this.#seats.get(address)
     const host = former?.host ?? this.datagrams.host(behind ?? this.#sites.natOf(nat))
-    former?.socket.close()
-    host.udpBlocked = false
+    host.reboot()
     const socket = host.socket(PORT)
     const silence = new KeepAlive({ clock, random, openSocket: async () => host.socket() })
     const parts = { clock, random, socket, silence, opener: host.opener, identity: this.#identities.get(address)! }

@@ -3,6 +3,7 @@ import { beforeEach, describe, test } from 'node:test'
 import { ipOf, udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import type { SimSocket } from '../../sim/datagram-host.ts'
 import { DatagramNetwork } from '../../sim/datagram-network.ts'
+import type { Hold } from '../../sim/node-clock.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { Listener, numbered } from './listener.ts'
@@ -163,6 +164,51 @@ describe('datagrams between two hosts on the Internet', () => {
     await clock.runFor(100)
     assert.deepEqual([heard.datagrams.length, heardClosed.datagrams.length], [0, 0])
     assert.equal(host.socket(6000).endpoint, closed.endpoint)
+  })
+
+  test('to a port without a socket are refused, and to a machine that is off are not', async () => {
+    const refused: string[] = []
+    sender.onRefused = (to) => refused.push(to)
+    const off = network.host()
+    off.udpBlocked = true
+    const gone = udpEndpoint(ipOf(receiver.endpoint), 6000)!
+    for (const to of [gone, udpEndpoint(off.ip, 6000)!]) sender.send(numbered(1), to)
+    await clock.runFor(100)
+    assert.deepEqual(refused, [gone])
+    network.canTalk = (from) => from.ip !== ipOf(gone)
+    sender.send(numbered(1), gone)
+    await clock.runFor(100)
+    assert.deepEqual(refused, [gone], 'the word of a machine that is not heard is lost too')
+  })
+
+  test('to a machine that sleeps are lost, and to one that stands still wait until it goes on', async () => {
+    const host = network.host()
+    const socket = host.socket(6000)
+    const heardHeld = new Listener(socket)
+    const heardWhile = async (how: Hold) => {
+      host.hold(how)
+      sender.send(numbered(how.length), socket.endpoint)
+      await clock.runFor(100)
+      const during = heardHeld.numbers.length
+      host.resume()
+      return [during, heardHeld.numbers.length]
+    }
+    assert.deepEqual(await heardWhile('sleep'), [0, 0])
+    assert.deepEqual(await heardWhile('stall'), [0, 1])
+    assert.deepEqual(await heardWhile('freeze'), [1, 2])
+  })
+
+  test('that waited for a machine that stands still are gone when it starts again', async () => {
+    const host = network.host()
+    host.hold('stall')
+    const before = new Listener(host.socket(6000))
+    sender.send(numbered(1), udpEndpoint(host.ip, 6000)!)
+    await clock.runFor(100)
+    host.reboot()
+    const after = new Listener(host.socket(6000))
+    sender.send(numbered(2), udpEndpoint(host.ip, 6000)!)
+    await clock.runFor(100)
+    assert.deepEqual([before.numbers, after.numbers], [[], [2]])
   })
 
   test('travel in the same way in every run with the same seed', async () => {

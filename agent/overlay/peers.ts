@@ -9,7 +9,7 @@
 import type { Clock } from '../core/clock.ts'
 import { RoundTrip } from '../core/round-trip.ts'
 import type { Address } from './address.ts'
-import { FIRST_ROUND_TRIP_MS, MAX_PATIENCE_MS, MAX_SHUNNED, SHUN_MS } from './constants.ts'
+import { FIRST_ROUND_TRIP_MS, MAX_ANSWER_MS, MAX_PATIENCE_MS, MAX_SHUNNED, SHUN_MS } from './constants.ts'
 import type { Contact, Link } from './link.ts'
 import type { Status } from './messages.ts'
 
@@ -34,6 +34,8 @@ export interface Peer {
   /** Measured from ping to pong. */
   readonly roundTrip: RoundTrip
   measuredAt: number | undefined
+  /** Measured from request to answer. On a busy link no ping is sent, and a first answer may need longer than was thought. */
+  readonly answers: RoundTrip
   /** When it was first pinged since it was last heard. */
   askedAt: number | undefined
   /** Since when an answer is missing on this link and nothing was heard: the peer is pinged, requests go round it. */
@@ -136,6 +138,7 @@ export class Peers {
         pingedAt: now,
         roundTrip: new RoundTrip({ firstMs: FIRST_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS }),
         measuredAt: undefined,
+        answers: new RoundTrip({ firstMs: FIRST_ROUND_TRIP_MS, longestMs: MAX_ANSWER_MS }),
         askedAt: undefined,
         suspectSince: undefined,
         unwantedSince: now,

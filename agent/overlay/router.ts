@@ -34,7 +34,7 @@ import {
   type RequestHandler,
   type RequestOptions,
 } from './overlay.ts'
-import type { Peers } from './peers.ts'
+import type { Peer, Peers } from './peers.ts'
 
 type RequestFrame = FrameOf<'request'>
 type Result = { ok: true; answer: Answer } | { ok: false; failure: DeliveryFailure; detail: string }
@@ -88,6 +88,7 @@ export class Router {
   }
 
   async request(service: number, target: Address, body: Uint8Array, options: RequestOptions = {}): Promise<Answer> {
+    const linked = this.#linked(target, options)
     const request: RequestFrame = {
       kind: 'request',
       id: 0,
@@ -96,7 +97,7 @@ export class Router {
       delivery: options.delivery ?? 'closest',
       service,
       hops: 0,
-      patienceMs: Math.ceil(this.#patienceMs(target, options)),
+      patienceMs: Math.ceil(this.#patienceMs(linked, options)),
       body,
     }
     const askedAt = this.#clock.now()
@@ -104,24 +105,28 @@ export class Router {
       if (options.through === undefined) this.#route(request, this.#self, resolve)
       else this.#forward(request, this.#self, options.through, resolve)
     })
-    const isRouted = !this.#isLinked(target, options)
-    if (isRouted && result.ok && result.answer.from !== this.#self) this.#routed.observe(this.#clock.now() - askedAt)
-    if (result.ok) return result.answer
-    if (isRouted && result.failure === 'no-answer') this.#routed.expire()
+    const roundTrip = linked?.answers ?? this.#routed
+    if (result.ok) {
+      if (result.answer.from !== this.#self) roundTrip.observe(this.#clock.now() - askedAt)
+      return result.answer
+    }
+    if (result.failure === 'no-answer') roundTrip.expire()
     throw new DeliveryError(result.failure, result.detail)
   }
 
   /** How long to wait for an answer, ms: the caller's time, or longer where measured round trips are longer. */
-  #patienceMs(target: Address, options: RequestOptions): number {
+  #patienceMs(linked: Peer | undefined, options: RequestOptions): number {
     const least = options.timeoutMs ?? REQUEST_TIMEOUT_MS
-    const linked = this.#isLinked(target, options) ? this.#peers.get(target) : undefined
-    const measured = linked === undefined ? this.#routed.timeoutMs : ANSWER_SLACK * linked.roundTrip.timeoutMs
+    const measured =
+      linked === undefined
+        ? this.#routed.timeoutMs
+        : Math.max(ANSWER_SLACK * linked.roundTrip.timeoutMs, linked.answers.timeoutMs)
     return Math.min(Math.max(least, measured), MAX_PATIENCE_MS)
   }
 
-  /** Whether a request reaches its target over one link. */
-  #isLinked(target: Address, { delivery, through }: RequestOptions): boolean {
-    return delivery === 'exact' && through === undefined && this.#peers.has(target)
+  /** The target, if a request reaches it over one link. */
+  #linked(target: Address, { delivery, through }: RequestOptions): Peer | undefined {
+    return delivery === 'exact' && through === undefined ? this.#peers.get(target) : undefined
   }
 
   /** See `Overlay.routedTimeoutMs`. */

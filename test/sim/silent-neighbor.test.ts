@@ -46,4 +46,15 @@ describe('a neighbour that never hands over', () => {
     // A shunned node stays so for ten minutes; a link that lost several frames in a row is back at once.
     assert.ok(await sim.clock.runUntilTrue(() => sim.isWhole(), 30_000), 'nobody is shunned')
   })
+
+  test('is told apart from one whose every answer takes longer than the shortest patience', async () => {
+    const sim = await clusterOf(12, 11)
+    Object.assign(sim.network.weather, { minDelayMs: 410, maxDelayMs: 450 })
+    for (let i = 0; i < 8; i++) {
+      const host = sim.boot()
+      assert.ok(await sim.clock.runUntilTrue(() => host.dht.ready, 60_000, 200))
+    }
+    await sim.clock.runFor(30_000)
+    assert.ok(sim.isWhole(), 'nobody is shunned')
+  })
 })

@@ -113,8 +113,8 @@ const drift = fc.constantFrom(0, 0.01)
 const leaseMs = fc.constantFrom(60_000, 600_000)
 const steps = (of: fc.Arbitrary<Step>) => fc.array(of, { minLength: 4, maxLength: 24 })
 
-const honestOf = (hosts: fc.Arbitrary<number>): fc.Arbitrary<Story> =>
-  fc.record({ seed, hosts, natEvery, drift, leaseMs, steps: steps(step) })
+const honestOf = (hosts: fc.Arbitrary<number>, one: fc.Arbitrary<Step>): fc.Arbitrary<Story> =>
+  fc.record({ seed, hosts, natEvery, drift, leaseMs, steps: steps(one) })
 
 /** Most stories are small, some large: 20 to 200 hosts. */
 const honest = honestOf(
@@ -123,6 +123,7 @@ const honest = honestOf(
     { weight: 8, arbitrary: span(30, 80) },
     { weight: 1, arbitrary: span(80, 200) },
   ),
+  step,
 )
 
 /** Faults that excuse two owners of one address, or may take an entry's majority away. */
@@ -155,7 +156,13 @@ export const stories: fc.Arbitrary<Story> = fc.oneof(
 
 const overUdp = (of: fc.Arbitrary<Story>): fc.Arbitrary<Story> => of.map((story) => ({ ...story, over: 'udp' }))
 
+/** Now and then nothing happens for a while: NATs forget who was silent, and sessions say that they are there. */
+const stepOverUdp: fc.Arbitrary<Step> = fc.record({
+  afterMs: fc.oneof({ weight: 8, arbitrary: span(0, 3_000) }, { weight: 1, arbitrary: span(10_000, 60_000) }),
+  fault,
+})
+
 /** A host over UDP costs as much as five over links, so there are fewer. */
-export const storiesOverUdp = overUdp(honestOf(span(8, 16)))
+export const storiesOverUdp = overUdp(honestOf(span(8, 16), stepOverUdp))
 
 export const storiesAmongLiarsOverUdp = overUdp(storiesAmongLiars)

@@ -193,6 +193,13 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['sim/ocean.test.ts'],
   },
   {
+    name: 'a linked node that needs longer for each answer than was thought is never waited for',
+    file: 'agent/overlay/router.ts',
+    from: "if (result.failure === 'no-answer') roundTrip.expire()",
+    to: '',
+    tests: ['sim/silent-neighbor.test.ts'],
+  },
+  {
     name: 'a full node lets nobody in, not even a neighbour',
     file: 'agent/overlay/admission.ts',
     from: ' || this.#wouldBeNear(peer)',

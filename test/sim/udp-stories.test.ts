@@ -55,6 +55,42 @@ describe('stories over UDP that once broke a promise, or seemed to', () => {
         ],
       },
     ],
+    [
+      'two new neighbours behind NATs are linked through a relay in bad weather, and need longer for each answer than is thought',
+      {
+        seed: 2060417967,
+        hosts: 11,
+        natEvery: 0,
+        over: 'udp',
+        drift: 0,
+        leaseMs: 60000,
+        steps: [
+          { afterMs: 50427, fault: { kind: 'leave', who: 607 } },
+          { afterMs: 1088, fault: { kind: 'restart', who: 548, how: 'kill', downMs: 883 } },
+          {
+            afterMs: 621,
+            fault: { kind: 'weather', loss: 0.1, duplicate: 0, reorder: 0.05, delayMs: 217, forMs: 11947 },
+          },
+          { afterMs: 2948, fault: { kind: 'boot', count: 3, nat: 'symmetric' } },
+          { afterMs: 652, fault: { kind: 'full-disk', who: 554, forMs: 4710, reboots: true } },
+          { afterMs: 325, fault: { kind: 'rebind', who: 983 } },
+          {
+            afterMs: 1509,
+            fault: { kind: 'weather', loss: 0.05, duplicate: 0, reorder: 0.05, delayMs: 282, forMs: 19123 },
+          },
+          { afterMs: 804, fault: { kind: 'churn', sessionMs: 580779, forMs: 12690 } },
+          { afterMs: 2343, fault: { kind: 'leave', who: 504 } },
+          { afterMs: 2646, fault: { kind: 'boot', count: 3, nat: 'cone' } },
+          { afterMs: 780, fault: { kind: 'rebind', who: 165 } },
+          { afterMs: 1140, fault: { kind: 'churn', sessionMs: 437372, forMs: 8269 } },
+          { afterMs: 2098, fault: { kind: 'rebind', who: 678 } },
+          { afterMs: 25080, fault: { kind: 'release', who: 58 } },
+          { afterMs: 2398, fault: { kind: 'crash', who: 85 } },
+          { afterMs: 864, fault: { kind: 'kill', who: 744 } },
+          { afterMs: 1951, fault: { kind: 'ocean', burstMs: 197, everyMs: 14417, forMs: 27318 } },
+        ],
+      },
+    ],
   ] satisfies [string, Story][]) {
     test(what, async () => {
       assert.deepEqual((await play(story)).violations, [])

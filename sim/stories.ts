@@ -162,7 +162,7 @@ const stepOverUdp: fc.Arbitrary<Step> = fc.record({
   fault,
 })
 
-/** A host over UDP costs as much as five over links, so there are fewer. */
+/** A host over UDP costs as much as four over links, so there are fewer. */
 export const storiesOverUdp = overUdp(honestOf(span(8, 16), stepOverUdp))
 
 export const storiesAmongLiarsOverUdp = overUdp(storiesAmongLiars)

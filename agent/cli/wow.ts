@@ -181,7 +181,7 @@ function addSim(program: Command): void {
     .option('--seed <n>', 'which stories: the same seed gives the same (default: 1)', wholeNumber)
     .option('--jobs <n>', 'threads (default: one a core)', wholeNumber)
     .option('--hours <n>', 'go on for so long; without --stories only that ends it', wholeNumber)
-    .option('--udp', 'all stories over real UDP sessions and NATs, which costs ten times as much (default: one in 50)')
+    .option('--udp', 'all stories over real UDP sessions and NATs, which cost four times as much (default: one in 50)')
     .option('--replay <story>', 'play one story again: the JSON that a failing run prints')
     .option('--json', JSON_HELP)
     .addHelpText('after', example('wow sim --stories 1000 --seed 7'))

@@ -6,13 +6,11 @@
  * many, a ring of 1,000 has more than 0.5 · log2(n) + 1 hops in the mean; with three quarters, one of 100,000 has.
  */
 
-import { Backoff } from '../core/backoff.ts'
-import type { Clock } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
 import { type Connector, decodeContacts } from './connector.ts'
-import { FAR_PAUSE_MAX_MS, FAR_PERIOD_MS, NEAR_PER_SIDE } from './constants.ts'
+import { FAR_ROUNDS_MAX, NEAR_PER_SIDE } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
@@ -38,28 +36,19 @@ export class FarLinks {
   readonly #peers: Peers
   readonly #router: Router
   readonly #connector: Connector
-  readonly #clock: Clock
   readonly #random: Random
-  /** Between draws that led to no new node: in a small ring most do. */
-  readonly #pause = new Backoff({ minMs: FAR_PERIOD_MS / 2, maxMs: FAR_PAUSE_MAX_MS })
-  #nextAt = Number.NEGATIVE_INFINITY
+  /** Draws in a row that led to no new node, as in a small ring most do; and the rounds until the next one. */
+  #vain = 0
+  #rest = 0
   /** How many links were missing at the last draw. */
   #missed = 0
   #drawing = false
 
-  constructor(parts: {
-    self: Address
-    peers: Peers
-    router: Router
-    connector: Connector
-    clock: Clock
-    random: Random
-  }) {
+  constructor(parts: { self: Address; peers: Peers; router: Router; connector: Connector; random: Random }) {
     this.#self = parts.self
     this.#peers = parts.peers
     this.#router = parts.router
     this.#connector = parts.connector
-    this.#clock = parts.clock
     this.#random = parts.random
   }
 
@@ -71,10 +60,11 @@ export class FarLinks {
     const missing = wanted - far.length
     if (missing > this.#missed) this.#hurry()
     if (missing <= 0) this.#missed = 0
-    if (missing <= 0 || this.#drawing || this.#clock.now() < this.#nextAt) return
+    if (missing <= 0 || this.#drawing || this.#rest-- > 0) return
     this.#missed = missing
     this.#drawing = true
-    this.#nextAt = this.#clock.now() + this.#pause.next()
+    // 0, 1, 3, 7 rounds, and so on.
+    this.#rest = Math.min(2 ** this.#vain++ - 1, FAR_ROUNDS_MAX)
     try {
       if (await this.#draw(size, isNear)) this.#hurry()
     } catch (error) {
@@ -85,8 +75,8 @@ export class FarLinks {
   }
 
   #hurry(): void {
-    this.#pause.reset()
-    this.#nextAt = Number.NEGATIVE_INFINITY
+    this.#vain = 0
+    this.#rest = 0
   }
 
   /** Returns whether there is another far link. */

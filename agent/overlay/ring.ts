@@ -140,7 +140,7 @@ export class Ring implements Overlay {
       onTwin: () => this.onTwin(),
     })
     this.#routine = new Routine({
-      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, clock, random }) },
+      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, random }) },
       upkeep: new LinkUpkeep({ links, clock, peers, near, upgrades: this.#upgrades }),
       ...{ connectivity: this.#connectivity, statuses: this.#statuses, lost: this.#lost, selfLookup: this.#selfLookup },
     })

@@ -123,6 +123,8 @@ export const FIRST_ROUND_TRIP_MS = 500
 export const FIRST_ROUTED_ROUND_TRIP_MS = 1_500
 /** The longest that answers of a linked node are taken to need, ms: one that never answers must show that it does not. */
 export const MAX_ANSWER_MS = MAX_PATIENCE_MS / 2
+/** Requests that were given up, of which a late answer is still measured. */
+export const MAX_OVERDUE = 64
 /** A linked node answers within its round trip and this much of it: it may have something to work on first. */
 export const ANSWER_SLACK = 1.5
 /** Requests of others that one node forwards at the same time, in all and for one link; more fail at once. */

@@ -26,6 +26,7 @@ import {
 import { Forwards } from './forwards.ts'
 import type { Priority } from './link.ts'
 import type { Frame, FrameOf } from './messages.ts'
+import { OverdueRequests } from './overdue-requests.ts'
 import {
   type Answer,
   DeliveryError,
@@ -58,6 +59,7 @@ export class Router {
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #forwards = new Forwards()
+  readonly #overdue: OverdueRequests
   /** Round trips of this node's requests through the ring. */
   readonly #routed = new RoundTrip({ firstMs: FIRST_ROUTED_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS })
   #nextId = 1
@@ -81,6 +83,7 @@ export class Router {
     this.#send = parts.send
     this.#onSilence = parts.onSilence
     this.#onFault = parts.onFault
+    this.#overdue = new OverdueRequests(parts.clock)
   }
 
   serve(service: number, handler: RequestHandler): void {
@@ -105,12 +108,12 @@ export class Router {
       if (options.through === undefined) this.#route(request, this.#self, resolve)
       else this.#forward(request, this.#self, options.through, resolve)
     })
-    const roundTrip = linked?.answers ?? this.#routed
     if (result.ok) {
+      const roundTrip = linked?.answers ?? this.#routed
       if (result.answer.from !== this.#self) roundTrip.observe(this.#clock.now() - askedAt)
       return result.answer
     }
-    if (result.failure === 'no-answer') roundTrip.expire()
+    if (result.failure === 'no-answer' && linked === undefined) this.#routed.expire()
     throw new DeliveryError(result.failure, result.detail)
   }
 
@@ -150,6 +153,8 @@ export class Router {
   }
 
   onAnswer(from: Address, { id, from: responder, hops, body }: FrameOf<'answer'>): void {
+    const overdueMs = this.#overdue.answered(id, from)
+    if (overdueMs !== undefined) this.#peers.get(from)?.answers.observe(overdueMs)
     this.#settle(from, id, { ok: true, answer: { from: responder, hops, body } })
   }
 
@@ -218,8 +223,10 @@ export class Router {
       return
     }
     const id = this.#takeId()
+    const askedAt = this.#clock.now()
     const timer = this.#clock.after(request.patienceMs, () => {
       this.#onSilence(next)
+      if (isOwn && next === request.target) this.#overdue.add(id, next, askedAt)
       this.#settle(next, id, { ok: false, failure: 'no-answer', detail: `no answer within ${request.patienceMs} ms` })
     })
     this.#waiting.set(id, { nextHop: next, via, timer, finish })

@@ -195,7 +195,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a linked node that needs longer for each answer than was thought is never waited for',
     file: 'agent/overlay/router.ts',
-    from: "if (result.failure === 'no-answer') roundTrip.expire()",
+    from: 'if (overdueMs !== undefined) this.#peers.get(from)?.answers.observe(overdueMs)',
     to: '',
     tests: ['sim/silent-neighbor.test.ts'],
   },

@@ -48,7 +48,7 @@ function routing() {
   const shun = (peer: Address) => peers.shun(peer)
   const forwarded = () => sent.filter(({ to, frame }) => to === HOP && frame.kind === 'request')
   const answered = (to: Address) => sent.filter((one) => one.to === to).map(({ frame }) => frame)
-  return { router, ask, shun, forwarded, answered }
+  return { clock, router, ask, shun, forwarded, answered }
 }
 
 const answer = (id: number, body: Uint8Array): FrameOf<'answer'> => ({
@@ -110,5 +110,38 @@ describe('a forwarded request', () => {
       forwarded().map(({ priority }) => priority),
       ['bulk', 'control'],
     )
+  })
+})
+
+describe('a request to a linked node', () => {
+  /** Asks HOP `times` times, which never answers; returns how long each was waited for, ms. */
+  async function askInVain({ clock, router }: ReturnType<typeof routing>, times: number): Promise<number[]> {
+    const waited: number[] = []
+    for (let i = 0; i < times; i++) {
+      const since = clock.now()
+      const request = router.request(1, HOP, EMPTY, { delivery: 'exact', timeoutMs: 800 })
+      await assert.rejects(clock.complete(request, 20_000))
+      waited.push(clock.now() - since)
+    }
+    return waited
+  }
+
+  test('is waited for no longer after others were lost: where a line loses much, many tries are what helps', async () => {
+    const waited = await askInVain(routing(), 8)
+    assert.deepEqual(waited, Array(8).fill(waited[0]))
+    assert.ok(waited[0]! < 1_000)
+  })
+
+  test('is waited for longer once an answer came too late, which says how long the node needs', async () => {
+    const node = routing()
+    const [before = 0] = await askInVain(node, 1)
+    await node.clock.runFor(400)
+    node.router.onAnswer(STRANGER, answer(idOf(node.forwarded()[0]!), EMPTY))
+    assert.deepEqual(await askInVain(node, 1), [before], 'nobody else can say so')
+    node.router.onAnswer(HOP, answer(idOf(node.forwarded()[1]!), EMPTY))
+    await node.clock.runFor(1_200)
+    node.router.onAnswer(HOP, answer(idOf(node.forwarded()[0]!), EMPTY))
+    const [after = 0] = await askInVain(node, 1)
+    assert.ok(after > 1_200, `${after} ms`)
   })
 })

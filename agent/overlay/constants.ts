@@ -33,8 +33,12 @@ export const STATUS_MAX_PERIODS = 8
 export const SELF_LOOKUP_PERIOD_MS = 30_000
 /** How often a node that is still looking for its place asks again, ms. */
 export const JOIN_LOOKUP_PERIOD_MS = 1_000
-/** How often far links are counted, and drawn, ms; and the most rounds that are left out while draws lead to no new node. */
+/**
+ * How often far links are counted, and drawn, ms. After so many draws in a row that led to no new node rounds are left out, so many at
+ * the most: soon at rest, but not before a small ring has linked its nodes, which makes it quick.
+ */
 export const FAR_PERIOD_MS = 5_000
+export const FAR_VAIN_FREE = 6
 export const FAR_ROUNDS_MAX = 31
 /** How long a link stays open after neither end wants it, ms. */
 export const LINK_GRACE_MS = 15_000

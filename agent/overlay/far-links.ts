@@ -10,7 +10,7 @@ import { encode } from '../core/codec.ts'
 import type { Random } from '../core/random.ts'
 import { ADDRESS_BITS, type Address, toAddress } from './address.ts'
 import { type Connector, decodeContacts } from './connector.ts'
-import { FAR_ROUNDS_MAX, NEAR_PER_SIDE } from './constants.ts'
+import { FAR_ROUNDS_MAX, FAR_VAIN_FREE, NEAR_PER_SIDE } from './constants.ts'
 import { ringRequestCodec } from './messages.ts'
 import { DeliveryError, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
@@ -63,8 +63,8 @@ export class FarLinks {
     if (missing <= 0 || this.#drawing || this.#rest-- > 0) return
     this.#missed = missing
     this.#drawing = true
-    // 0, 1, 3, 7 rounds, and so on.
-    this.#rest = Math.min(2 ** this.#vain++ - 1, FAR_ROUNDS_MAX)
+    // None at first; then 1, 3, 7 rounds, and so on.
+    this.#rest = Math.min(2 ** Math.max(0, this.#vain++ - FAR_VAIN_FREE) - 1, FAR_ROUNDS_MAX)
     try {
       if (await this.#draw(size, isNear)) this.#hurry()
     } catch (error) {

@@ -9,7 +9,7 @@
 import type { Clock } from '../agent/core/clock.ts'
 import { Counters } from '../agent/core/counters.ts'
 import type { UdpEndpoint } from '../agent/underlay/datagrams.ts'
-import { ipOf } from '../agent/underlay/udp-endpoint.ts'
+import { ipOf, isIp6 } from '../agent/underlay/udp-endpoint.ts'
 import { Realm, SimHost, SimNat } from './datagram-host.ts'
 import { CALM_DATAGRAMS, DatagramLine, type DatagramWeather } from './datagram-line.ts'
 import { type NatBehavior, NatTable } from './datagram-nat.ts'
@@ -135,10 +135,6 @@ export class DatagramNetwork {
     this.#lines.set(key, line)
     return line
   }
-}
-
-function isIp6(endpoint: UdpEndpoint): boolean {
-  return endpoint.startsWith('[')
 }
 
 function packetBytes(datagram: Uint8Array, to: UdpEndpoint): number {

@@ -12,6 +12,7 @@
 
 import { equal, hex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import type { Random } from '../core/random.ts'
 import { Throttle } from '../core/throttle.ts'
 import type { Address } from './address.ts'
@@ -90,7 +91,7 @@ export class DuplicateIdentity {
   onTold(link: Link): void {
     if (!this.#isNew()) return
     const nonce = this.#parts.random.bytes(TWIN_NONCE_BYTES)
-    keep(this.#drawn, hex(nonce), nonce)
+    setLatest(this.#drawn, hex(nonce), nonce, KEPT)
     this.#parts.send(link, { kind: 'twinChallenge', nonce })
   }
 
@@ -98,7 +99,7 @@ export class DuplicateIdentity {
   onChallenge(link: Link, nonce: Uint8Array): void {
     const [earlier] = this.#earlierRuns(link)
     if (earlier === undefined) return
-    keep(this.#passedOn, hex(nonce), link)
+    setLatest(this.#passedOn, hex(nonce), link, KEPT)
     this.#parts.send(earlier, { kind: 'twinProve', nonce })
   }
 
@@ -139,10 +140,4 @@ export class DuplicateIdentity {
     )
     return earlier.filter(([, otherEpoch]) => otherEpoch !== undefined && otherEpoch !== epoch).map(([other]) => other)
   }
-}
-
-function keep<T>(map: Map<string, T>, name: string, value: T): void {
-  map.delete(name)
-  map.set(name, value)
-  if (map.size > KEPT) map.delete(map.keys().next().value!)
 }

@@ -10,6 +10,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import { Throttle } from '../core/throttle.ts'
 import { ABSENT_AFTER_MS } from '../core/vigil.ts'
 import type { Address } from './address.ts'
@@ -38,7 +39,7 @@ export class GivenUp {
 
   /** A peer was silent for too long and counts as dead. */
   giveUp(peer: Address): void {
-    note(this.#silent, peer, { at: this.#clock.now(), relinked: false })
+    setLatest(this.#silent, peer, { at: this.#clock.now(), relinked: false }, KEPT)
     this.#closed.delete(peer)
   }
 
@@ -63,7 +64,7 @@ export class GivenUp {
   onClosed(peer: Address): void {
     if (this.#silent.get(peer)?.relinked === false) return
     this.#silent.delete(peer)
-    note(this.#closed, peer, this.#clock.now())
+    setLatest(this.#closed, peer, this.#clock.now(), KEPT)
   }
 
   /** This node found that it was away, and asks everybody: whoever gave it up before now says nothing new. */
@@ -87,11 +88,4 @@ export class GivenUp {
     const awayMs = agoMs - (now - closedAt)
     return awayMs > ABSENT_AFTER_MS + doubtMs && this.heeds() ? awayMs : 0
   }
-}
-
-/** Adds an entry at the end; drops the first when there are too many. */
-function note<T>(entries: Map<Address, T>, peer: Address, entry: T): void {
-  entries.delete(peer)
-  entries.set(peer, entry)
-  if (entries.size > KEPT) entries.delete(entries.keys().next().value!)
 }

@@ -5,6 +5,7 @@
 
 import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
 import { LOST_KEPT, LOST_KEPT_MS, LOST_RETRY_MAX_MS, LOST_RETRY_MIN_MS } from './constants.ts'
@@ -33,10 +34,9 @@ export class LostNeighbors {
   remember(contact: Contact): void {
     if (contact.endpoints.length === 0) return
     const now = this.#clock.now()
-    this.#lost.delete(contact.address)
     const backoff = new Backoff({ minMs: LOST_RETRY_MIN_MS, maxMs: LOST_RETRY_MAX_MS, factor: 1.5 })
-    this.#lost.set(contact.address, { contact, until: now + LOST_KEPT_MS, backoff, nextAt: now + backoff.next() })
-    if (this.#lost.size > LOST_KEPT) this.#lost.delete(this.#lost.keys().next().value!)
+    const lost = { contact, until: now + LOST_KEPT_MS, backoff, nextAt: now + backoff.next() }
+    setLatest(this.#lost, contact.address, lost, LOST_KEPT)
   }
 
   /** Dials every lost neighbour that is due; called about every second. */

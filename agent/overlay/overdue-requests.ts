@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import type { Address } from './address.ts'
 import { MAX_OVERDUE } from './constants.ts'
 
@@ -18,9 +19,7 @@ export class OverdueRequests {
 
   /** A request `id`, asked of a linked node at a time, is given up. */
   add(id: number, of: Address, at: number): void {
-    this.#askedAt.delete(id)
-    this.#askedAt.set(id, { of, at })
-    if (this.#askedAt.size > MAX_OVERDUE) this.#askedAt.delete(this.#askedAt.keys().next().value!)
+    setLatest(this.#askedAt, id, { of, at }, MAX_OVERDUE)
   }
 
   /** How long the answer took that came now, ms; undefined when nothing was asked. */

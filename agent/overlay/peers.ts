@@ -7,6 +7,7 @@
  */
 
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import { RoundTrip } from '../core/round-trip.ts'
 import type { Address } from './address.ts'
 import { FIRST_ROUND_TRIP_MS, MAX_ANSWER_MS, MAX_PATIENCE_MS, MAX_SHUNNED, SHUN_MS } from './constants.ts'
@@ -90,9 +91,7 @@ export class Peers {
 
   /** Takes a node for no neighbour for a while, and routes nothing to it: it does not do a neighbour's share. */
   shun(address: Address): void {
-    this.#shunned.delete(address)
-    this.#shunned.set(address, this.#clock.now() + SHUN_MS)
-    if (this.#shunned.size > MAX_SHUNNED) this.#shunned.delete(this.#shunned.keys().next().value!)
+    setLatest(this.#shunned, address, this.#clock.now() + SHUN_MS, MAX_SHUNNED)
   }
 
   isShunned(address: Address): boolean {

@@ -6,7 +6,7 @@
  */
 
 import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
@@ -69,6 +69,11 @@ export class DialRules {
   admits({ multiaddr: address }: Endpoint): boolean {
     const ip = address.getComponents()[0]?.value ?? ''
     return isIP(ip) === 0 || this.#isHost(ip)
+  }
+
+  /** Whether others may have this node send to an IPv4 address, or tell it to others. False for what is none. */
+  admitsIp4(ip: string): boolean {
+    return isIPv4(ip) && this.#isHost(ip)
   }
 
   #isHost(ip: string): boolean {

@@ -1,6 +1,7 @@
 /** How many first messages of a handshake a node takes: without a cookie, from one network, and in all. */
 
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
 import {
   FIRST_MESSAGES_PER_S,
   FREE_HALF_OPEN,
@@ -40,9 +41,7 @@ export class HandshakeLoad {
   admits(from: UdpEndpoint): boolean {
     const network = networkOf(from)
     const bucket = this.#networks.get(network) ?? new TokenBucket(this.#clock, HANDSHAKES_PER_NETWORK_PER_S)
-    this.#networks.delete(network)
-    this.#networks.set(network, bucket)
-    if (this.#networks.size > MAX_NETWORKS) this.#networks.delete(this.#networks.keys().next().value!)
+    setLatest(this.#networks, network, bucket, MAX_NETWORKS)
     return bucket.take() && this.#all.take()
   }
 }

@@ -52,10 +52,10 @@ export async function fanOut<S extends DatagramSocket>(
 
 /** Sends probes with `nonce` to random ports of `ip`, each once, until `signal` ends it or the time is over. */
 export async function spray(
-  parts: { send: DatagramSocket['send']; ip: string; nonce: Uint8Array; clock: Clock; random: Random },
+  parts: { socket: Pick<DatagramSocket, 'send'>; ip: string; nonce: Uint8Array; clock: Clock; random: Random },
   signal: AbortSignal,
 ): Promise<void> {
-  const { send, ip, nonce, clock, random } = parts
+  const { socket, ip, nonce, clock, random } = parts
   const tried = new Set<number>()
   const one = () => {
     let port: number
@@ -63,7 +63,7 @@ export async function spray(
     while (tried.has(port))
     tried.add(port)
     const to = udpEndpoint(ip, port)
-    if (to !== undefined) send(probe(nonce), to)
+    if (to !== undefined) socket.send(probe(nonce), to)
   }
   await paced(clock, () => signal.aborted, one)
 }

@@ -24,6 +24,10 @@ export function parseUdpEndpoint(text: string): UdpEndpoint | undefined {
   return endpoint === text ? endpoint : undefined
 }
 
+export function isIp6(endpoint: UdpEndpoint): boolean {
+  return endpoint.startsWith('[')
+}
+
 /** Without brackets. */
 export function ipOf(endpoint: UdpEndpoint): string {
   const ip = endpoint.slice(0, endpoint.lastIndexOf(':'))

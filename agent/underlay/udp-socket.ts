@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import type { Counters } from '../core/counters.ts'
 import { codeOf } from '../core/errors.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
-import { ipOf, portOf, udpEndpoint } from './udp-endpoint.ts'
+import { ipOf, isIp6, portOf, udpEndpoint } from './udp-endpoint.ts'
 
 /** The kernel's buffers, bytes: a burst of a few milliseconds at 1 Gbit/s. The kernel may grant less. */
 const BUFFER_BYTES = 1024 * 1024
@@ -89,7 +89,7 @@ export class BothFamilies implements DatagramSocket {
   }
 
   send(datagram: Uint8Array, to: UdpEndpoint): void {
-    if (to.startsWith('[')) this.#ip6.send(datagram, to)
+    if (isIp6(to)) this.#ip6.send(datagram, to)
     else this.#ip4.send(datagram, to)
   }
 

@@ -24,8 +24,7 @@ function twoHomes(seed: number) {
   const socket = network.host(easy).socket()
   const to = easy.table.outbound(socket.endpoint, open)!
   const ip = ipOf(hard.table.outbound(host.socket().endpoint, open)!)
-  const far = (nonce = NONCE, signal = NEVER) =>
-    spray({ send: (datagram, port) => socket.send(datagram, port), ip, nonce, clock, random }, signal)
+  const far = (nonce = NONCE, signal = NEVER) => spray({ socket, ip, nonce, clock, random }, signal)
   const near = (signal = NEVER) => fanOut({ openSocket: async () => host.socket(), to, nonce: NONCE, clock }, signal)
   return { clock, network, host, socket, to, far, near }
 }

@@ -20,7 +20,7 @@ export interface PortMappingOptions {
   /** Where the node listens over UDP, such as `/ip4/0.0.0.0/udp/4001`. */
   readonly listen: readonly string[]
   /** See `DialRules`: what nobody may dial is no address of a router. */
-  readonly rules: Pick<DialRules, 'admits'>
+  readonly rules: Pick<DialRules, 'admitsIp4'>
   /** The overlay's own taps. */
   readonly hiddenInterfaces?: readonly string[]
   readonly onChange: PortMappingParts['onChange']
@@ -35,7 +35,7 @@ export function startPortMapping(options: PortMappingOptions): PortMapping | und
   const [at] = options.listen.map((text) => parseEndpoint(text).multiaddr).filter(isIp4)
   if (at === undefined || reachOf(at) === 'loopback') return undefined
   const [host, port] = at.getComponents()
-  const admits = (ip: Ip4) => options.rules.admits(parseEndpoint(`/ip4/${formatIp4(ip)}/udp/1`))
+  const admits = (ip: Ip4) => options.rules.admitsIp4(formatIp4(ip))
   const isAsked = ({ own }: Uplink) => {
     const ip = formatIp4(own)
     // Nobody stands between the Internet and a public address; and a socket of another address hears nothing of what is mapped.

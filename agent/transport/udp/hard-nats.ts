@@ -19,7 +19,7 @@ import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { NONCE_BYTES } from '../../underlay/packets.ts'
 import type { SideSockets } from '../../underlay/side-sockets.ts'
 import { fanOut, type Hit, spray } from '../../underlay/socket-fan.ts'
-import { parseUdpEndpoint } from '../../underlay/udp-endpoint.ts'
+import { isIp6, parseUdpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { AIM_LIMIT_MS, FAN_AFTER_MS, FAN_AGAIN_MAX_MS, FAN_AGAIN_MIN_MS, SPRAY_SPACING_MS } from '../constants.ts'
 import type { UdpLink } from './link.ts'
 import type { OuterEndpoints } from './outer-endpoints.ts'
@@ -153,7 +153,7 @@ export class HardNats {
     const text = await within(clock, AIM_LIMIT_MS, answer, late).catch(() => '')
     this.#asked = undefined
     const endpoint = parseUdpEndpoint(text)
-    return endpoint?.startsWith('[') ? undefined : endpoint
+    return endpoint === undefined || isIp6(endpoint) ? undefined : endpoint
   }
 
   /** Has the link to the peer run over the socket that hears it. */
@@ -188,8 +188,7 @@ export class HardNats {
     link.say({ kind: 'aim', endpoint: from })
     counters.add('sprays')
     const over = this.#untilDirect(link)
-    const send = (datagram: Uint8Array, to: UdpEndpoint) => socket.send(datagram, to)
-    void this.#occupy(() => spray({ send, ip, nonce, clock, random }, over.signal).finally(() => over.cancel()))
+    void this.#occupy(() => spray({ socket, ip, nonce, clock, random }, over.signal).finally(() => over.cancel()))
   }
 
   /** Ends when there is a direct link, or the link is gone, or this node stops. */

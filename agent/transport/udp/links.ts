@@ -84,10 +84,7 @@ export class UdpLinks implements LinkLayer {
       ...{ self: this.self, clock: parts.clock, random: parts.random, counters: parts.drops },
       ...{ socket, opener: parts.opener },
       outer: this.#reach.outer,
-      admits: (ip) => {
-        const endpoint = readEndpoint(`/ip4/${ip}/udp/1`)
-        return endpoint !== undefined && parts.rules.admits(endpoint)
-      },
+      admits: (ip) => parts.rules.admitsIp4(ip),
       hasDirect: (peer) => this.#sessionWith(peer) !== undefined,
       link: async (to, peer, signal) => this.#linkOwn(await this.#direct.connect(to, peer, signal)),
     })
@@ -297,8 +294,10 @@ export class UdpLinks implements LinkLayer {
       link.tell(this.#reach.carries)
       this.paths.changed(link.peer)
     }
-    if (!isRelayed) session.onMoved = placed
-    if (!isRelayed) void link.opened.then(placed)
+    if (!isRelayed) {
+      session.onMoved = placed
+      void link.opened.then(placed)
+    }
     void link.released.then(() => this.#released(link))
     return link
   }

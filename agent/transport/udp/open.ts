@@ -9,7 +9,7 @@ import type { Lanes } from '../../native/lanes.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { KeepAlive } from '../../underlay/keep-alive.ts'
 import { LaneSocket } from '../../underlay/lane-socket.ts'
-import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
+import { isIp6, udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
 import { DialRules } from '../dial-rules.ts'
 import { HiddenAddresses, parseListen, udpMultiaddr } from '../endpoints.ts'
@@ -62,7 +62,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
         ? []
         : [...sockets].flatMap(([ip, { port }]) => endpointsAt(machine.reachedBy(ip), port))
     const socket = asOne([...sockets.values()])
-    const socketOf = (to: UdpEndpoint) => [...sockets.values()].find(({ isIp6 }) => isIp6 === to.startsWith('['))
+    const socketOf = (to: UdpEndpoint) => [...sockets.values()].find((socket) => socket.isIp6 === isIp6(to))
     const reaches = (to: UdpEndpoint) => socketOf(to) !== undefined
     const socketFor = (to: UdpEndpoint) => socketOf(to)?.handle
     const ownRules = () =>

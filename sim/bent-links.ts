@@ -40,8 +40,12 @@ export class BentLinks implements LinkLayer {
     return this.#take(await this.#links.dial(contact, signal))
   }
 
-  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.#take(await this.#links.dialDirect(contact, signal))
+  isImprovable(standing: Link, endpoints: readonly string[]): boolean {
+    return this.#links.isImprovable(standing, endpoints)
+  }
+
+  async dialBetter(contact: Contact, standing: Link, signal?: AbortSignal): Promise<Link> {
+    return this.#take(await this.#links.dialBetter(contact, standing, signal))
   }
 
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {

@@ -203,7 +203,11 @@ export class SimLinks implements LinkLayer, LinkOwner {
     throw new Error('another node answered')
   }
 
-  dialDirect({ address, endpoints }: Contact, signal?: AbortSignal): Promise<Link> {
+  isImprovable({ relayed }: Link): boolean {
+    return relayed
+  }
+
+  dialBetter({ address, endpoints }: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
     return this.dial({ address, endpoints: endpoints.filter((endpoint) => !endpoint.includes('/')) }, signal)
   }
 

@@ -60,27 +60,28 @@ export class Connector {
     return this.#attempts.has(peer)
   }
 
-  /** A node that cannot reach us, or only through a third node, asks to be dialled. */
+  /** A node that cannot reach us, or not as well as it might, asks to be dialled. */
   onDialBack(asker: Contact): void {
     const standing = this.#peers.get(asker.address)?.link
-    if (asker.address === this.#links.self || standing?.relayed === false) return
+    if (asker.address === this.#links.self) return
+    if (standing !== undefined && !this.#links.isImprovable(standing, asker.endpoints)) return
     // The asker names the endpoints: a stranger must not make this node dial the whole world.
     if (this.#dialBacks >= MAX_DIAL_BACKS) return
     this.#dialBacks++
-    void (standing === undefined ? this.#dial(asker) : this.#dialDirect(asker)).finally(() => {
+    void (standing === undefined ? this.#dial(asker) : this.#dialBetter(asker, standing)).finally(() => {
       this.#dialBacks--
     })
   }
 
   /**
-   * Tries to get a direct link to a node that is linked through a third one. Both ends dial at the same moment: what each
-   * sends opens its NAT to the other ("hole punching", RFC 5128 section 3.3).
+   * Tries to get a better link to a node than the standing one. Both ends dial at the same moment: what each sends opens its
+   * NAT to the other ("hole punching", RFC 5128 section 3.3).
    */
-  async punch(contact: Contact): Promise<void> {
+  async punch(contact: Contact, standing: Link): Promise<void> {
     void this.#requestDialBack(contact.address).catch(() => {
       // The peer does not dial; it may be reached all the same.
     })
-    await this.#dialDirect(contact)
+    await this.#dialBetter(contact, standing)
   }
 
   /** A link to `peer` came up; either side may have opened it. */
@@ -135,8 +136,8 @@ export class Connector {
     return this.#open(contact.address, (signal) => this.#links.dial(contact, signal))
   }
 
-  #dialDirect(contact: Contact): Promise<boolean> {
-    return this.#open(contact.address, (signal) => this.#links.dialDirect(contact, signal))
+  #dialBetter(contact: Contact, standing: Link): Promise<boolean> {
+    return this.#open(contact.address, (signal) => this.#links.dialBetter(contact, standing, signal))
   }
 
   async #dialThrough(relay: Address, contact: Contact): Promise<boolean> {

@@ -70,6 +70,9 @@ export const ALONE_AFTER_MS = 15_000
 /** First and longest pause between attempts to replace a relayed link with a direct one, ms. */
 export const UPGRADE_MIN_MS = 3_000
 export const UPGRADE_MAX_MS = 300_000
+/** The same for a direct link over TCP and one over UDP; the first comes before the first attempt. */
+export const RECARRY_MIN_MS = 10_000
+export const RECARRY_MAX_MS = 3_600_000
 
 /** How many silent neighbours are retried, for how long and how often, ms: a ring heals within the longest pause. */
 export const LOST_KEPT = 8

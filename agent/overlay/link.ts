@@ -25,10 +25,12 @@ export type Priority = 'control' | 'bulk'
  */
 export type PathKind = 'direct' | 'punched' | 'relayed' | 'tcp'
 
+export type Carrier = 'udp' | 'tcp'
+
 /** How the frames of a link get to the peer; for people to read. */
 export interface LinkPath {
   readonly kind: PathKind
-  readonly carrier: 'udp' | 'tcp'
+  readonly carrier: Carrier
   /** The third node of a `relayed` one, if it is known. */
   readonly through: Address | undefined
   /** Share of what was lately sent that got lost and was sent again, 0 to 1; undefined: that is not known. */
@@ -41,6 +43,8 @@ export interface Link {
   readonly outgoing: boolean
   /** Whether a third node carries the bytes. */
   readonly relayed: boolean
+  /** undefined where there is but one. */
+  readonly carrier?: Carrier
   /** Where the peer was reached, or where it came from; for people to read. */
   readonly remote: string
   /** For how long nothing need be said on it, ms: what is on the way to the peer forgets it later; undefined: that is not known. */
@@ -60,8 +64,10 @@ export interface LinkLayer {
   endpoints(): string[]
   /** Opens a link to a known node, or brings the one that stands. @throws when none of its endpoints answers, or the answer proves another address. */
   dial(contact: Contact, signal?: AbortSignal): Promise<Link>
-  /** The same, but never through a third node. @throws as `dial`. */
-  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link>
+  /** Whether a better link than this one may be had to the peer, which says that it is reached at `endpoints`. */
+  isImprovable(standing: Link, endpoints: readonly string[]): boolean
+  /** Opens a link that is better than the standing one: never through a third node. @throws as `dial`. */
+  dialBetter(contact: Contact, standing: Link, signal?: AbortSignal): Promise<Link>
   /** Opens a link to the node that listens at `endpoint`, which the user gave or a search of the layer's own found. @throws as `dial`. */
   dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link>
   /** Opens a link to `contact` through `relay`, a node we are linked to. @throws when the relay or the peer refuses. */

@@ -2,7 +2,7 @@
  * The nodes this one is linked to, one link each.
  *
  * Guarantees that at most one link per peer is used, and that both ends keep the same one of two: the direct one rather
- * than a relayed one, then the one that the lower address dialled, then the newer. A link that fell silent gives way to
+ * than a relayed one, then the one over UDP, then the one that the lower address dialled, then the newer. A link that fell silent gives way to
  * any new one: the peer may have lost power and come back.
  */
 
@@ -160,9 +160,14 @@ export class Peers {
   }
 
   #replaces(candidate: Link, current: Link): boolean {
-    if (candidate.relayed !== current.relayed) return current.relayed
+    if (rank(candidate) !== rank(current)) return rank(candidate) > rank(current)
     if (candidate.outgoing === current.outgoing) return true
     const dialledByLower = candidate.outgoing === this.#self < candidate.peer
     return dialledByLower
   }
+}
+
+function rank({ relayed, carrier }: Link): number {
+  if (relayed) return 0
+  return carrier === 'tcp' ? 1 : 2
 }

@@ -108,7 +108,7 @@ export class Ring implements Overlay {
     const joined = () => this.#connectivity.joined
     this.#admission = new Admission({ self, peers, near, clock })
     this.#selfLookup = new SelfLookup({ self, peers, router, near, connector, clock, random, joined })
-    this.#upgrades = new Upgrades({ peers, clock, connector })
+    this.#upgrades = new Upgrades({ links, peers, clock, connector })
     this.#lost = new LostNeighbors({ clock, connector, isLinked: (peer) => peers.has(peer) })
     const epoch = random.below(2 ** 32)
     this.#statuses = new StatusExchange({ links, peers, near, epoch, joined, givenUp: this.#givenUp, send })

@@ -1,13 +1,14 @@
 /**
- * Replaces relayed links with direct ones: two nodes that could not reach each other when they met may do so once both
- * dial at the same moment, or one was only slow. Tried at once, then ever more rarely; the relayed link stays in use until a
- * direct one is up.
+ * Replaces links with better ones: relayed ones with direct ones, and those over TCP with ones over UDP. Two nodes that could
+ * not reach each other so when they met may do once both dial at the same moment, or one was only slow. Tried ever more rarely,
+ * for a relayed link at once; the link stays in use until a better one is up.
  */
 
 import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Connector } from './connector.ts'
-import { UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
+import { RECARRY_MAX_MS, RECARRY_MIN_MS, UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
+import type { Link, LinkLayer } from './link.ts'
 import type { Peer, Peers } from './peers.ts'
 
 interface Plan {
@@ -16,12 +17,19 @@ interface Plan {
 }
 
 export class Upgrades {
+  readonly #links: Pick<LinkLayer, 'isImprovable'>
   readonly #peers: Peers
   readonly #clock: Clock
   readonly #connector: Pick<Connector, 'punch'>
-  readonly #plans = new WeakMap<Peer, Plan>()
+  readonly #plans = new WeakMap<Link, Plan>()
 
-  constructor(parts: { peers: Peers; clock: Clock; connector: Pick<Connector, 'punch'> }) {
+  constructor(parts: {
+    links: Pick<LinkLayer, 'isImprovable'>
+    peers: Peers
+    clock: Clock
+    connector: Pick<Connector, 'punch'>
+  }) {
+    this.#links = parts.links
     this.#peers = parts.peers
     this.#clock = parts.clock
     this.#connector = parts.connector
@@ -34,21 +42,26 @@ export class Upgrades {
 
   /** Checks all links; called every few seconds. */
   review(isWanted: (peer: Peer) => boolean): void {
-    for (const peer of this.#peers.all()) if (peer.link.relayed && isWanted(peer)) this.#try(peer)
+    for (const peer of this.#peers.all()) {
+      if (this.#links.isImprovable(peer.link, peer.endpoints) && isWanted(peer)) this.#try(peer)
+    }
   }
 
   #try(peer: Peer): void {
-    const { address, endpoints } = peer
+    const { address, endpoints, link } = peer
     if (endpoints.length === 0) return
     const now = this.#clock.now()
-    const plan = this.#plans.get(peer) ?? { backoff: newBackoff(), nextAt: now }
-    this.#plans.set(peer, plan)
+    const plan = this.#plans.get(link) ?? newPlan(link, now)
+    this.#plans.set(link, plan)
     if (now < plan.nextAt) return
     plan.nextAt = now + plan.backoff.next()
-    void this.#connector.punch({ address, endpoints })
+    void this.#connector.punch({ address, endpoints }, link)
   }
 }
 
-function newBackoff(): Backoff {
-  return new Backoff({ minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS })
+/** A direct link over TCP works well, and where UDP is blocked, it mostly stays so. */
+function newPlan({ relayed }: Link, now: number): Plan {
+  if (relayed) return { backoff: new Backoff({ minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS }), nextAt: now }
+  const backoff = new Backoff({ minMs: RECARRY_MIN_MS, maxMs: RECARRY_MAX_MS })
+  return { backoff, nextAt: now + backoff.next() }
 }

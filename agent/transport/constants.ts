@@ -97,3 +97,18 @@ export const FAN_AGAIN_MIN_MS = 10_000
 export const FAN_AGAIN_MAX_MS = 3_600_000
 /** A peer has this node send probes at most so often: 1,000 of 45 bytes go out each time. */
 export const SPRAY_SPACING_MS = 30_000
+
+/**
+ * When a relayed link's third nodes are measured first, and how long after that again, ms: not while a punch is tried, and rarely, as a
+ * review costs some 2 KB.
+ */
+export const RELAY_FIRST_REVIEW_MS = 10_000
+export const RELAY_REVIEW_MS = 300_000
+/** Third nodes measured in one review, the one in use among them, and round trips through each. */
+export const MAX_RELAYS_MEASURED = 4
+export const RELAY_SAMPLES = 3
+/** How long an answer may take, ms: longer than the time between two questions that a peer answers. */
+export const RELAY_ANSWER_MS = 1_200
+/** A link moves to another third node for so much a shorter round trip: in ms and as a share, whichever is more. */
+export const RELAY_GAIN_MS = 3
+export const RELAY_GAIN_SHARE = 0.2

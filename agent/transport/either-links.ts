@@ -9,9 +9,9 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Address } from '../overlay/address.ts'
-import type { Contact, Link, LinkLayer } from '../overlay/link.ts'
+import type { Carrier, Contact, Link, LinkLayer } from '../overlay/link.ts'
 import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, MAX_ENDPOINTS, RELAY_SLOTS, UDP_ALONE_MS } from './constants.ts'
-import { type Carrier, over, parseEndpoint, readEndpoint } from './endpoints.ts'
+import { over, parseEndpoint, readEndpoint } from './endpoints.ts'
 import { LinkError } from './errors.ts'
 import { HeadStart } from './head-start.ts'
 import { type Attempt, race } from './race.ts'
@@ -81,9 +81,15 @@ export class EitherLinks implements LinkLayer {
     return this.#either(contact, signal, (layer, given) => layer.dial(contact, given))
   }
 
+  isImprovable(standing: Link, endpoints: readonly string[]): boolean {
+    return standing.relayed || (standing.carrier === 'tcp' && endpoints.some(isOverUdp))
+  }
+
   /** @throws LinkError */
-  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.#either(contact, signal, (layer, given) => layer.dialDirect(contact, given))
+  dialBetter(contact: Contact, standing: Link, signal?: AbortSignal): Promise<Link> {
+    // A direct link over TCP is good enough until there is one over UDP.
+    if (!standing.relayed) return this.#udp.dialBetter(contact, standing, signal)
+    return this.#either(contact, signal, (layer, given) => layer.dialBetter(contact, standing, given))
   }
 
   /** Over UDP and TCP, at the same host and port. @throws LinkError, or InputError when `endpoint` is malformed */
@@ -176,6 +182,10 @@ interface Patience {
 }
 
 type Dial = (layer: LinkLayer, signal: AbortSignal | undefined) => Promise<Link>
+
+function isOverUdp(text: string): boolean {
+  return readEndpoint(text)?.carrier === 'udp'
+}
 
 function inTurns(first: readonly string[], second: readonly string[]): string[] {
   const longest = Math.max(first.length, second.length)

@@ -13,14 +13,12 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { InputError } from '../core/errors.ts'
 import { type Address, addressOfPublicKey, formatAddress } from '../overlay/address.ts'
-import type { Contact } from '../overlay/link.ts'
+import type { Carrier, Contact } from '../overlay/link.ts'
 import type { UdpEndpoint } from '../underlay/datagrams.ts'
 import { ipOf, portOf, udpEndpoint } from '../underlay/udp-endpoint.ts'
 import { INTERFACES_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
 import { LinkError } from './errors.ts'
 import { Networks } from './networks.ts'
-
-export type Carrier = 'tcp' | 'udp'
 
 export interface Endpoint {
   readonly text: string

@@ -79,7 +79,7 @@ function mapPort(
   options: Omit<PortMappingOptions, 'onChange'>,
 ): PortMapping | undefined {
   const onChange = (mapped: Mapped | undefined) => {
-    // First, and both at once: a peer that learned only of TCP would link over TCP, and stay there.
+    // First, and both at once: a peer that learned only of TCP would link over TCP.
     udp.mapped = mapped?.udp
     tcp.mapped =
       mapped?.tcp === undefined ? undefined : over('tcp', parseEndpoint(udpMultiaddr(mapped.tcp).toString()))?.multiaddr

@@ -13,6 +13,16 @@ export interface Silence {
 /** For sessions of which nobody measures anything. */
 export const ASSUMED: Silence = { allowedMs: ASSUMED_SILENCE_MS }
 
+/** The same silence for sessions whose answers go to somebody else. */
+export function asHeardBy(silence: Silence, onAnswer: (body: Uint8Array) => void): Silence {
+  return {
+    get allowedMs() {
+      return silence.allowedMs
+    },
+    onAnswer,
+  }
+}
+
 /** After how long a silence something is said on a link, ms. */
 export function speakAfterMs({ allowedMs }: Silence): number {
   return allowedMs * SPEAK_AFTER_SHARE

@@ -4,6 +4,20 @@ const RING = ['sim/ring.test.ts']
 
 export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
+    name: 'a link over TCP stays when there is one over UDP',
+    file: 'agent/overlay/peers.ts',
+    from: "return carrier === 'tcp' ? 1 : 2",
+    to: 'return carrier === undefined ? 2 : 1',
+    tests: ['overlay/peers.test.ts'],
+  },
+  {
+    name: 'a better link than one over TCP is sought as often as one than a relayed link',
+    file: 'agent/overlay/upgrades.ts',
+    from: 'minMs: RECARRY_MIN_MS, maxMs: RECARRY_MAX_MS',
+    to: 'minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS',
+    tests: ['overlay/upgrades.test.ts'],
+  },
+  {
     name: 'one neighbour is enough to be correctly connected',
     file: 'agent/overlay/near-links.ts',
     from: "return this.#namesThisNode(left, 'right') && this.#namesThisNode(right, 'left')",

@@ -102,8 +102,8 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node that is linked through a third one is not asked to dial back',
     file: 'agent/overlay/connector.ts',
-    from: 'this.#links.self || standing?.relayed === false) return',
-    to: 'this.#links.self || standing !== undefined) return',
+    from: 'standing !== undefined && !this.#links.isImprovable(standing, asker.endpoints)',
+    to: 'standing !== undefined',
     tests: ['overlay/connector.test.ts'],
   },
   {
@@ -175,5 +175,26 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     from: '    this.#step = FIRST_STEP\n',
     to: '',
     tests: ['underlay/keep-alive.test.ts'],
+  },
+  {
+    name: 'a record from where a peer just was moves it back',
+    file: 'agent/underlay/whereabouts.ts',
+    from: '    if (this.#former?.endpoint === from && now < this.#former.until) return\n',
+    to: '',
+    tests: ['transport/udp/nearest-relay.test.ts'],
+  },
+  {
+    name: 'an answer through another relay moves a session there',
+    file: 'agent/underlay/session.ts',
+    from: '      this.#answered(from, body)\n      return undefined\n',
+    to: '      this.#answered(from, body)\n',
+    tests: ['transport/udp/nearest-relay.test.ts'],
+  },
+  {
+    name: 'a session moves to another relay for any shorter round trip',
+    file: 'agent/transport/udp/nearest-relay.ts',
+    from: 'current - Math.max(RELAY_GAIN_MS, current * RELAY_GAIN_SHARE)',
+    to: 'current',
+    tests: ['transport/udp/nearest-relay.test.ts'],
   },
 ]

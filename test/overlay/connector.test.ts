@@ -34,16 +34,16 @@ test('a stranger who asks to be dialled at made-up addresses has few dialled at 
   assert.equal(dials, 2 * MAX_DIAL_BACKS)
 })
 
-test('a node dials back a peer that it is linked to through a third one, and none that it is linked to directly', () => {
+test('a node dials back a peer to which a better link may be had, and no other that it is linked to', () => {
   const dialled: unknown[] = []
-  const dialDirect = async ({ address }: Contact): Promise<Link> => {
+  const dialBetter = async ({ address }: Contact): Promise<Link> => {
     dialled.push(address)
     throw new Error('no answer')
   }
   const [far, near] = [toAddress(2n), toAddress(3n)]
   const connector = new Connector({
     ...{ clock: new VirtualClock(), router: {} as Router, givenUp: NEVER, adopt: () => {} },
-    links: { self: toAddress(1n), dialDirect } as unknown as LinkLayer,
+    links: { self: toAddress(1n), isImprovable: ({ relayed }: Link) => relayed, dialBetter } as unknown as LinkLayer,
     peers: {
       get: (peer) => ({ link: Object.assign(linkTo(peer), { relayed: peer === far }) }) as Peer,
       relaysFor: () => [],
@@ -56,7 +56,7 @@ test('a node dials back a peer that it is linked to through a third one, and non
 test('a punch dials a peer, and has it dial at the same moment', async () => {
   const dialled: unknown[] = []
   const asked: unknown[] = []
-  const dialDirect = async ({ address }: Contact): Promise<Link> => {
+  const dialBetter = async ({ address }: Contact): Promise<Link> => {
     dialled.push(address)
     return linkTo(address, true)
   }
@@ -64,10 +64,10 @@ test('a punch dials a peer, and has it dial at the same moment', async () => {
   const peer = toAddress(2n)
   const connector = new Connector({
     ...{ clock: new VirtualClock(), adopt: (link: Link) => adopted.push(link.peer), peers: NOBODY, givenUp: NEVER },
-    links: { self: toAddress(1n), endpoints: () => ['here'], dialDirect } as unknown as LinkLayer,
+    links: { self: toAddress(1n), endpoints: () => ['here'], dialBetter } as unknown as LinkLayer,
     router: { request: async (_service: unknown, target: unknown) => asked.push(target) } as unknown as Router,
   })
-  await connector.punch({ address: peer, endpoints: ['there'] })
+  await connector.punch({ address: peer, endpoints: ['there'] }, linkTo(peer))
   assert.deepEqual([dialled, asked, adopted], [[peer], [peer], [peer]])
 })
 

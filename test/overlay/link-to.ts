@@ -3,11 +3,13 @@
 import type { Address } from '../../agent/overlay/address.ts'
 import type { Link } from '../../agent/overlay/link.ts'
 
-export function linkTo(peer: Address, outgoing = false): Link {
+/** `kind`: how it gets there; directly, by default. */
+export function linkTo(peer: Address, outgoing = false, kind: Pick<Partial<Link>, 'relayed' | 'carrier'> = {}): Link {
   return {
     peer,
     outgoing,
     relayed: false,
+    ...kind,
     remote: '',
     send: () => true,
     close() {},

@@ -4,7 +4,7 @@ import { SystemClock } from '../../agent/core/clock.ts'
 import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
-import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
+import type { Carrier, Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
 import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
 import { EitherLinks } from '../../agent/transport/either-links.ts'
 import { readEndpoint } from '../../agent/transport/endpoints.ts'
@@ -13,6 +13,7 @@ import { createIdentity } from '../../agent/transport/identity.ts'
 import { createLibp2pLinks } from '../../agent/transport/libp2p/links.ts'
 import { openUdpLinks } from '../../agent/transport/udp/open.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
+import { linkTo } from '../overlay/link-to.ts'
 import { arriving, contactOf, linkLayerSuite } from './link-layer.suite.ts'
 import { RealWorld } from './real-world.ts'
 
@@ -90,14 +91,14 @@ class Stub implements LinkLayer {
   calledOff = 0
   readonly closed: Link[] = []
   outcome: { afterMs: number; fails?: LinkError } = { afterMs: 10 }
-  readonly #clock: VirtualClock
+  readonly clock: VirtualClock
   readonly #endpoints: string[]
   onLink: (link: Link) => void = () => {}
   onDiscovered: (endpoint: string) => void = () => {}
   onEndpoints: () => void = () => {}
 
   constructor(clock: VirtualClock, endpoints: string[]) {
-    this.#clock = clock
+    this.clock = clock
     this.#endpoints = endpoints
   }
 
@@ -106,18 +107,22 @@ class Stub implements LinkLayer {
   }
 
   dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    this.dialledAt.push(this.#clock.now())
+    this.dialledAt.push(this.clock.now())
     const { afterMs, fails } = this.outcome
     return new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => {
         this.calledOff++
         reject(signal.reason)
       })
-      this.#clock.after(afterMs, () => (fails === undefined ? resolve(this.#link(contact)) : reject(fails)))
+      this.clock.after(afterMs, () => (fails === undefined ? resolve(this.#link(contact)) : reject(fails)))
     })
   }
 
-  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+  isImprovable({ relayed }: Link): boolean {
+    return relayed
+  }
+
+  dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
     return this.dial(contact, signal)
   }
 
@@ -284,6 +289,38 @@ describe('the race of UDP and TCP', () => {
     clock.after(400, () => end.abort(new Error('enough')))
     await assert.rejects(clock.complete(dialling), /enough/)
     assert.deepEqual([udp.calledOff, tcp.calledOff], [1, 1])
+  })
+})
+
+describe('a better link than the one that stands', () => {
+  const contact: Contact = { address: toAddress(2n), endpoints: ['/ip4/192.0.2.1/udp/1', '/ip4/192.0.2.1/tcp/1'] }
+  const overTcp = contact.endpoints.slice(1)
+  const stands = (carrier: Carrier, relayed = false): Link => linkTo(contact.address, true, { relayed, carrier })
+  let udp: Stub
+  let tcp: Stub
+  let links: EitherLinks
+
+  beforeEach(() => {
+    const clock = new VirtualClock()
+    udp = new Stub(clock, [])
+    tcp = new Stub(clock, [])
+    links = new EitherLinks({ udp, tcp, clock })
+  })
+
+  test('may be had instead of a relayed one, and over UDP instead of TCP where the peer has a UDP endpoint', () => {
+    assert.equal(links.isImprovable(stands('udp', true), overTcp), true)
+    assert.equal(links.isImprovable(stands('tcp'), contact.endpoints), true)
+    assert.equal(links.isImprovable(stands('tcp'), overTcp), false)
+    assert.equal(links.isImprovable(stands('udp'), contact.endpoints), false)
+  })
+
+  test('is sought over UDP only where a direct one over TCP stands, and over both where a relayed one stands', async () => {
+    udp.outcome = tcp.outcome = { afterMs: 10, fails: UNREACHABLE }
+    const seek = (standing: Link) => assert.rejects(udp.clock.complete(links.dialBetter(contact, standing)), LinkError)
+    await seek(stands('tcp'))
+    assert.deepEqual([udp.dialledAt.length, tcp.dialledAt.length], [1, 0])
+    await seek(stands('udp', true))
+    assert.deepEqual([udp.dialledAt.length, tcp.dialledAt.length], [2, 1])
   })
 })
 

@@ -218,13 +218,13 @@ export function linkLayerSuite(name: string, createWorld: () => Promise<LinkWorl
       await world.until(() => near.closes === 1 && far.closes === 1)
     })
 
-    test('a direct dial does not take the way through a third node that stands', async () => {
+    test('a dial for a better link does not take the way through a third node that stands', async () => {
       const relay = await world.node()
       await world.run(a.dial(contactOf(relay)))
       await world.run(b.dial(contactOf(relay)))
       const relayed = await world.run(a.dialThrough(relay.self, contactOf(b)))
       assert.equal(relayed.relayed, true)
-      const direct = await world.run(a.dialDirect(contactOf(b)))
+      const direct = await world.run(a.dialBetter(contactOf(b), relayed))
       assert.deepEqual([direct.peer, direct.relayed], [b.self, false])
     })
 

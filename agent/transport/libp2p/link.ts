@@ -34,6 +34,7 @@ export class Libp2pLink implements Link {
   readonly peer: Address
   readonly outgoing: boolean
   readonly relayed: boolean
+  readonly carrier = 'tcp'
   readonly remote: string
 
   readonly #stream: Stream

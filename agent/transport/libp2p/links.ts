@@ -215,8 +215,12 @@ export class Libp2pLinks implements LinkLayer {
     return this.#dialer.dial(contact, signal)
   }
 
+  isImprovable({ relayed }: Link): boolean {
+    return relayed
+  }
+
   /** @throws LinkError */
-  dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+  dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
     return this.#dialer.dialDirect(contact, signal)
   }
 

@@ -1,7 +1,7 @@
 /** Messages of NAT-PMP (RFC 6886). A message of another length or kind is no message. */
 
 import { type Ip4, ip4FromBytes } from '../../core/ip.ts'
-import type { Carrier } from '../endpoints.ts'
+import type { Carrier } from '../../overlay/link.ts'
 
 const VERSION = 0
 const RESPONSE = 0x80

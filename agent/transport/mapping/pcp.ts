@@ -5,7 +5,7 @@
  */
 
 import { type Ip4, ip4Bytes, ip4FromBytes } from '../../core/ip.ts'
-import type { Carrier } from '../endpoints.ts'
+import type { Carrier } from '../../overlay/link.ts'
 import { MAX_PCP_BYTES } from './constants.ts'
 
 export const NONCE_BYTES = 12

@@ -1,8 +1,8 @@
 /** What the ways to a port mapping have in common. */
 
 import type { Ip4 } from '../../core/ip.ts'
+import type { Carrier } from '../../overlay/link.ts'
 import type { DatagramSocket } from '../../underlay/datagrams.ts'
-import type { Carrier } from '../endpoints.ts'
 
 export type MappingProtocol = 'pcp' | 'nat-pmp' | 'upnp'
 

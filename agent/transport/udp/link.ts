@@ -56,6 +56,7 @@ export class UdpLink implements Link {
   readonly peer: Address
   readonly outgoing: boolean
   readonly relayed: boolean
+  readonly carrier = 'udp'
   readonly session: Session
 
   readonly #stream: ReliableStream

@@ -15,7 +15,7 @@ import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
-import { ASSUMED, speakAfterMs } from '../../underlay/silence.ts'
+import { ASSUMED, asHeardBy, speakAfterMs } from '../../underlay/silence.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import { resolved } from '../dial-rules.ts'
@@ -28,6 +28,7 @@ import { UdpDialer } from './dialer.ts'
 import type { PlaceFacts } from './facts.ts'
 import { HardNats, type SideSocket } from './hard-nats.ts'
 import { UdpLink } from './link.ts'
+import { NearestRelay } from './nearest-relay.ts'
 import type { UdpLinksParts } from './parts.ts'
 import { UdpPaths } from './paths.ts'
 import { Reach } from './reach.ts'
@@ -45,6 +46,7 @@ export class UdpLinks implements LinkLayer {
   readonly #socket: SideSockets<SideSocket>
   readonly #reach: Reach
   readonly #hardNats: HardNats
+  readonly #nearestRelay: NearestRelay
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
   #pending = 0
@@ -70,7 +72,12 @@ export class UdpLinks implements LinkLayer {
     const ground = { ...parts, socket, identity: keyPairOfNode(parts.identity) }
     this.#direct = new Sessions(ground)
     this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
-    this.#relayed = new Sessions({ ...ground, socket: this.#relays })
+    this.#nearestRelay = new NearestRelay({
+      ...{ clock: parts.clock, random: parts.random, relays: this.#relays },
+      links: () => this.#open,
+    })
+    const silence = asHeardBy(parts.silence ?? ASSUMED, (body) => this.#nearestRelay.onAnswer(body))
+    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
     this.#reach = new Reach({
       ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },
@@ -176,8 +183,12 @@ export class UdpLinks implements LinkLayer {
     return await this.#dialContact(contact, endpointsOn('udp', contact), signal)
   }
 
+  isImprovable({ relayed }: Link): boolean {
+    return relayed
+  }
+
   /** @throws LinkError */
-  async dialDirect(contact: Contact, signal?: AbortSignal): Promise<Link> {
+  async dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
     const direct = endpointsOn('udp', contact).filter(({ relayed }) => !relayed)
     return await this.#dialContact(contact, direct, signal)
   }
@@ -290,6 +301,7 @@ export class UdpLinks implements LinkLayer {
       ...(onOpen && { onOpen }),
     })
     this.#open.add(link)
+    if (isRelayed && session.outgoing) this.#nearestRelay.onLink(link)
     const placed = () => {
       link.tell(this.#reach.carries)
       this.paths.changed(link.peer)

@@ -205,9 +205,9 @@ export class Lab {
     return JSON.parse(await netns.run('env', home, program, ...first, 'namespace', ...args, '--json'))
   }
 
-  /** A NAT with its router; `HostOptions.site` puts hosts behind it. */
-  async natSite(label: string, kind: NatKind): Promise<NatSite> {
-    return await NatSite.create(this.internet, await this.netns(label), kind)
+  /** A NAT with its router; `HostOptions.site` puts hosts behind it. `behind`: another site; else it is on the underlay. */
+  async natSite(label: string, kind: NatKind, behind?: NatSite): Promise<NatSite> {
+    return await NatSite.create(behind ?? this.internet, await this.netns(label), kind)
   }
 
   async netns(label: string): Promise<NetworkNamespace> {

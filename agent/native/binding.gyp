@@ -6,6 +6,7 @@
         "addon.c",
         "arguments.c",
         "decisions.c",
+        "gate.c",
         "inbound.c",
         "interface.c",
         "ip-table.c",

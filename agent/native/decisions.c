@@ -9,6 +9,7 @@
  *   setRoute(lanes, ip, index)                                              index 0: no route
  *   setLocal(lanes, ip, mac, forMs) / removeLocal(lanes, ip)
  *   permit(lanes, forMs)
+ *   setGate(lanes, macKey, cookieSecret, formerCookieSecret)                32 bytes each
  *   countsOfLane(lanes, index, into)       into: Float64Array of 2: records sent and got
  *   countsOfRoute(lanes, ip, into)         into: Float64Array of 2: bytes sent and got
  *   statistics(lanes, into)                into: Float64Array, in the order of statistics.h
@@ -163,6 +164,17 @@ static napi_value js_permit(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value js_set_gate(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4)
+  lanes_t *lanes = lanes_at(env, argv[0]);
+  const uint8_t *mac = array_at(env, argv[1], "key", napi_uint8_array, GATE_KEY, NULL);
+  const uint8_t *present = array_at(env, argv[2], "secret", napi_uint8_array, GATE_KEY, NULL);
+  const uint8_t *former = array_at(env, argv[3], "secret", napi_uint8_array, GATE_KEY, NULL);
+  if (lanes == NULL || mac == NULL || present == NULL || former == NULL) return NULL;
+  gate_set_keys(lanes->gate, mac, present, former);
+  return NULL;
+}
+
 static napi_value js_counts_of_lane(napi_env env, napi_callback_info info) {
   ARGUMENTS(3)
   lanes_t *lanes = lanes_at(env, argv[0]);
@@ -204,6 +216,6 @@ static napi_value js_statistics(napi_env env, napi_callback_info info) {
 void decisions_export(napi_env env, napi_value exports) {
   EXPORT({"createLanes", js_create_lanes}, {"openLane", js_open_lane}, {"setPath", js_set_path},
          {"closeLane", js_close_lane}, {"sendOn", js_send_on}, {"setRoute", js_set_route}, {"setLocal", js_set_local},
-         {"removeLocal", js_remove_local}, {"permit", js_permit}, {"countsOfLane", js_counts_of_lane},
+         {"removeLocal", js_remove_local}, {"permit", js_permit}, {"setGate", js_set_gate}, {"countsOfLane", js_counts_of_lane},
          {"countsOfRoute", js_counts_of_route}, {"statistics", js_statistics})
 }

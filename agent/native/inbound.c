@@ -1,6 +1,7 @@
 #include "inbound.h"
 
 #include "joiner.h"
+#include "train.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -159,6 +160,15 @@ static void take_record(const arrival_t *arrival, joiner_t *joiner, uint8_t *rec
   pthread_mutex_unlock(&lane->opening);
 }
 
+/* The first message of a handshake. */
+static void take_first(const arrival_t *arrival, const uint8_t *datagram, size_t length) {
+  lanes_t *lanes = arrival->socket->lanes;
+  uint8_t reply[COOKIE_LENGTH];
+  verdict_t verdict = gate_look(lanes->gate, arrival->place, datagram, length, arrival->now, reply, &lanes->statistics);
+  if (verdict == GATE_PASS) leave(arrival, 0, datagram, length);
+  else if (verdict == GATE_REPLY) (void)send_datagram(arrival->socket, arrival->from, reply, sizeof reply, 0);
+}
+
 static ssize_t receive(reader_t *socket, uint8_t *bytes, endpoint_t *from, size_t *segment) {
   struct iovec piece = {.iov_base = bytes, .iov_len = DATAGRAM_MAX};
   union {
@@ -234,6 +244,7 @@ int inbound_drain(reader_t *socket) {
       size_t rest = (size_t)length - at, size = rest < step ? rest : step;
       uint8_t *datagram = in->bytes + at;
       if (datagram[0] == RECORD_KIND) take_record(&arrival, &in->joiner, datagram, size);
+      else if (datagram[0] == FIRST_KIND) take_first(&arrival, datagram, size);
       else leave(&arrival, 0, datagram, size);
     }
     joiner_flush(&in->joiner);

@@ -5,13 +5,12 @@
 #include "reader.h"
 
 /*
- * What JavaScript gets is a message of the source, PLACE_HEAD bytes, and what came. With tag 0 that is a datagram. With the
+ * What JavaScript gets is a message of the source, PLACE_HEAD bytes (gate.h), and what came. With tag 0 that is a datagram. With the
  * index of a lane it is a packet that the lane's peer sent, checksums complete; or three bytes, a probe's length after a
  * zero; or nothing: the peer sends from another place than the lane knows. With TAG_REFUSED it is nothing, and the place is
  * one to which a datagram was sent: an ICMP message says that nobody listens there.
  */
 #define TAG_REFUSED 0xffffffffu
-#define PLACE_HEAD 20 /* family (4 or 6), 0, port (2), address (16; the first 4 for IPv4) */
 
 /* Memory of `inbound_drain`; NULL if there is none. */
 void *inbound_new(void);

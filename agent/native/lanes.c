@@ -12,7 +12,13 @@ int64_t now_ns(void) {
 
 lanes_t *lanes_new(const uint8_t *agent_mac) {
   lanes_t *lanes = calloc(1, sizeof *lanes);
-  if (lanes == NULL) return NULL;
+  gate_t *gate = gate_new();
+  if (lanes == NULL || gate == NULL) {
+    gate_free(gate);
+    free(lanes);
+    return NULL;
+  }
+  lanes->gate = gate;
   pthread_rwlockattr_t attributes;
   pthread_rwlockattr_init(&attributes);
   /* Threads that always read must not keep JavaScript from changing anything. */
@@ -36,6 +42,7 @@ void lanes_free(lanes_t *lanes) {
     if (lanes->lanes[i] != NULL) lane_free(lanes->lanes[i]);
   ip_table_free(&lanes->routes);
   ip_table_free(&lanes->locals);
+  gate_free(lanes->gate);
   pthread_rwlock_destroy(&lanes->lock);
   free(lanes);
 }

@@ -11,6 +11,7 @@
 #ifndef WOW_LANES_H
 #define WOW_LANES_H
 
+#include "gate.h"
 #include "ip-table.h"
 #include "record.h"
 #include "statistics.h"
@@ -48,6 +49,7 @@ typedef struct {
   struct reader *tap; /* NULL: closed */
   uint8_t agent_mac[6];
   size_t mtu;
+  gate_t *gate;
   int64_t permit_until; /* ns, of `now_ns` */
   statistics_t statistics;
 } lanes_t;

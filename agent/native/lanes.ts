@@ -16,6 +16,7 @@ interface Addon {
   setLocal(lanes: object, ip: number, mac: Uint8Array, forMs: number): void
   removeLocal(lanes: object, ip: number): void
   permit(lanes: object, forMs: number): void
+  setGate(lanes: object, mac: Uint8Array, cookie: Uint8Array, formerCookie: Uint8Array): void
   countsOfLane(lanes: object, index: number, into: Float64Array): void
   countsOfRoute(lanes: object, ip: number, into: Float64Array): void
   statistics(lanes: object, into: Float64Array): void
@@ -35,6 +36,9 @@ const STATISTICS = [
   'drop-fast-tap-full',
   'drop-fast-udp-full',
   'drop-bad-offload',
+  'drop-wrong-mac',
+  'drop-handshake-flood',
+  'drop-handshake-without-cookie',
 ] as const
 
 /** An endpoint at which a node has proven itself, and the socket that reaches it (a handle of the addon). */
@@ -126,6 +130,15 @@ export class Lanes {
   /** The tables count from now on for so long, ms; the clock counts sleep. */
   permit(forMs: number): void {
     this.#addon.permit(this.handle, forMs)
+  }
+
+  /**
+   * From now on the threads look at the first messages of handshakes before they come here (gate.h).
+   * @param mac the key of their MACs, 32 bytes
+   * @param cookies the secrets behind cookies, 32 bytes each: the present one, the former one
+   */
+  setGate(mac: Uint8Array, cookies: readonly [Uint8Array, Uint8Array]): void {
+    this.#addon.setGate(this.handle, mac, ...cookies)
   }
 
   counts(index: number): LaneCounts {

@@ -1,5 +1,6 @@
 /** How many first messages of a handshake a node takes: without a cookie, from one network, and in all. */
 
+import { hex } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { setLatest } from '../core/latest.ts'
 import {
@@ -11,6 +12,11 @@ import {
   MAX_NETWORKS,
 } from './constants.ts'
 import type { UdpEndpoint } from './datagrams.ts'
+import { ipOf, isIp6, placeBytes } from './udp-endpoint.ts'
+
+/** In the bytes of a place. */
+const ADDRESS_AT = 4
+const NETWORK6_BYTES = 8
 
 export class HandshakeLoad {
   readonly #clock: Clock
@@ -72,11 +78,5 @@ class TokenBucket {
 
 /** An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one of these has them all. */
 function networkOf(endpoint: UdpEndpoint): string {
-  const ip = endpoint.slice(0, endpoint.lastIndexOf(':'))
-  if (!ip.startsWith('[')) return ip
-  const [head = '', tail] = ip.slice(1, -1).split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const ending = tail === undefined || tail === '' ? [] : tail.split(':')
-  while (tail !== undefined && groups.length + ending.length < 8) groups.push('0')
-  return [...groups, ...ending].slice(0, 4).join(':')
+  return isIp6(endpoint) ? hex(placeBytes(endpoint).subarray(ADDRESS_AT, ADDRESS_AT + NETWORK6_BYTES)) : ipOf(endpoint)
 }

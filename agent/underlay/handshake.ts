@@ -52,7 +52,8 @@ export class NodeKeys {
   readonly #static: DhKeyPair
   readonly #random: Pick<Random, 'bytes'>
   readonly #prologue: Uint8Array
-  readonly #macKey: Uint8Array
+  /** Of first messages and cookies. */
+  readonly macKey: Uint8Array
   /** The identity, and its signature of the static key. */
   readonly proof: Uint8Array
 
@@ -61,7 +62,7 @@ export class NodeKeys {
     this.#random = random
     this.#static = dhKeyPairOf(random.bytes(DH_BYTES))
     this.#prologue = ringKey === undefined ? PROLOGUE_CONTEXT : hmac(ringKey, PROLOGUE_CONTEXT)
-    this.#macKey = ringKey === undefined ? sha256(MAC_CONTEXT) : hmac(ringKey, MAC_CONTEXT)
+    this.macKey = ringKey === undefined ? sha256(MAC_CONTEXT) : hmac(ringKey, MAC_CONTEXT)
     this.proof = concat(identity.publicKey, identity.sign(concat(IDENTITY_CONTEXT, this.#static.publicKey)))
   }
 
@@ -73,7 +74,7 @@ export class NodeKeys {
 
   /** Keeps out strangers without the ring's key, where there is one. */
   mac(...parts: Uint8Array[]): Uint8Array {
-    return hmac(this.#macKey, ...parts).subarray(0, MAC_BYTES)
+    return hmac(this.macKey, ...parts).subarray(0, MAC_BYTES)
   }
 }
 

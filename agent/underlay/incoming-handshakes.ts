@@ -50,7 +50,9 @@ export class IncomingHandshakes {
     this.#ground = ground
     this.#next = next
     this.#judge = judge
-    this.#cookies = new Cookies(ground.clock, ground.random)
+    this.#cookies = new Cookies(ground.clock, ground.random, (present, former) =>
+      ground.setGate?.({ mac: ground.keys.macKey, cookies: [present, former] }),
+    )
     this.#load = new HandshakeLoad(ground.clock)
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/counters.ts'
 import type { Random } from '../core/random.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
+import type { GateKeys } from './gate-keys.ts'
 import type { NodeKeys } from './handshake.ts'
 import type { Packet } from './packets.ts'
 import type { Silence } from './silence.ts'
@@ -21,6 +22,8 @@ export interface SessionGround {
   readonly counters: Counters
   readonly keys: NodeKeys
   readonly receivers: Receivers
+  /** Who looks at first messages before they come here; undefined: nobody does. */
+  readonly setGate?: ((keys: GateKeys) => void) | undefined
   readonly silence: Silence
   /** When the keys of a session are renewed: by their age, or by the records sealed or opened with them. */
   readonly renewal: { readonly afterMs: number; readonly afterRecords: number }

@@ -69,6 +69,7 @@ export class Sessions {
     /** For how long sessions may be silent; by default nobody measures. */
     silence?: Silence
     renewal?: SessionGround['renewal']
+    setGate?: SessionGround['setGate']
   }) {
     const { socket, clock, random } = parts
     this.#ground = {
@@ -78,6 +79,7 @@ export class Sessions {
       counters: this.counters,
       keys: new NodeKeys(parts.identity, parts.ringKey, random),
       receivers: new Receivers(random),
+      setGate: parts.setGate,
       silence: parts.silence ?? ASSUMED,
       renewal: parts.renewal ?? { afterMs: REKEY_AFTER_MS, afterRecords: REKEY_AFTER_RECORDS },
     }

@@ -46,7 +46,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a cookie is right at every endpoint',
     file: 'agent/underlay/cookies.ts',
-    from: 'hmac(secret, utf8(endpoint))',
+    from: 'hmac(secret, placeBytes(endpoint))',
     to: 'hmac(secret)',
     tests: ['underlay/cookies.test.ts'],
   },

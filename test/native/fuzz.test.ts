@@ -9,7 +9,7 @@ import { inRoot } from '../../scripts/lib/paths.ts'
 const HEADERS = join(dirname(process.execPath), '..', 'include', 'node')
 const NATIVE = inRoot('agent', 'native')
 /** What reads bytes of others. The rest speaks with JavaScript. */
-const PARTS = ['ip-table', 'joiner', 'lanes', 'mailbox', 'packet', 'record', 'segment'].map((name) =>
+const PARTS = ['gate', 'ip-table', 'joiner', 'lanes', 'mailbox', 'packet', 'record', 'segment'].map((name) =>
   join(NATIVE, `${name}.c`),
 )
 const INPUTS = process.env.FUZZ_INPUTS ?? '1000000'

@@ -77,7 +77,7 @@ export class UdpLinks implements LinkLayer {
       links: () => this.#open,
     })
     const silence = asHeardBy(parts.silence ?? ASSUMED, (body) => this.#nearestRelay.onAnswer(body))
-    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence })
+    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence, setGate: undefined })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
     this.#reach = new Reach({
       ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },

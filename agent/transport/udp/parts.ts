@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import type { Random } from '../../core/random.ts'
 import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
+import type { GateKeys } from '../../underlay/gate-keys.ts'
 import type { KeepAlive } from '../../underlay/keep-alive.ts'
 import type { DialRules } from '../dial-rules.ts'
 import type { Identity } from '../identity.ts'
@@ -31,6 +32,8 @@ export interface UdpLinksParts {
   readonly drops: Counters
   /** The socket that reaches an endpoint, for those who send beside the sessions; see `Paths`. */
   readonly socketFor?: (endpoint: UdpEndpoint) => object | undefined
+  /** Has first messages looked at before they come to the sessions; undefined: nobody does. */
+  readonly setGate?: ((keys: GateKeys) => void) | undefined
   /** Measures for how long links may be silent; undefined: nobody does. */
   readonly silence?: KeepAlive
   /** This node's sockets, for people. */

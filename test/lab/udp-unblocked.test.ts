@@ -5,6 +5,13 @@ import { labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
 import { linkBetween, openCluster } from './cluster.ts'
 
+const BLOCK = `table ip block {
+  chain in {
+    type filter hook input priority 0
+    iifname eth0 meta l4proto udp drop
+  }
+}`
+
 describe('a host whose network drops UDP for a while', { skip: labMissing() }, () => {
   let lab: Lab
   after(() => lab.close())
@@ -13,10 +20,7 @@ describe('a host whose network drops UDP for a while', { skip: labMissing() }, (
     const cluster = await openCluster(['one', 'two'])
     lab = cluster.lab
     const [one, two] = cluster.hosts as [Host, Host]
-    await one.netns.run(
-      'nft',
-      'table ip block { chain in { type filter hook input priority 0; iifname eth0 meta l4proto udp drop; } }',
-    )
+    await one.netns.run('nft', BLOCK)
     const [, ip = ''] = await Promise.all([one.join(), two.join()])
     assert.notEqual(await one.ping(ip), null)
     assert.equal((await linkBetween(one, two))?.kind, 'tcp')

@@ -8,6 +8,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PhaseName } from '../agent/control/phases.ts'
 import type { PathKind } from '../agent/overlay/link.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import type { NatSite } from '../lab/nat-site.ts'
@@ -26,6 +27,8 @@ import { atLeast, atMost, TARGET_HEADER, targetRow } from './lib/targets.ts'
 const KINDS = ['port-preserving', 'randomising', 'carrier', 'without-udp'] as const
 type Kind = (typeof KINDS)[number]
 
+/** Phases of a boot that are told. */
+const SHOWN: readonly PhaseName[] = ['linked', 'connected', 'namespace', 'tap', 'leased']
 /** Sites of each kind: some hosts share one, most pairs do not. */
 const SITES = 2
 const PAUSE_MS = 500
@@ -111,10 +114,17 @@ async function bootAll(
     const ip = await host.join()
     const { sinceSpawnMs } = await host.agent.phase('leased')
     members.push({ kind, host, ip, leasedMs: sinceSpawnMs })
-    say(`    ${kind}: ${Math.round(sinceSpawnMs)} ms`)
+    say(`    ${kind}: ${await phasesOf(host)}`)
     await sleep(PAUSE_MS)
   }
   return members
+}
+
+/** `linked 301, connected 420, …`: each since exec, ms. */
+async function phasesOf({ agent }: Host): Promise<string> {
+  const shown: string[] = []
+  for (const name of SHOWN) shown.push(`${name} ${Math.round((await agent.phase(name)).sinceSpawnMs)}`)
+  return shown.join(', ')
 }
 
 async function connectedShare(members: readonly Member[]): Promise<number> {

@@ -25,6 +25,8 @@ export class Connector {
   readonly #givenUp: Pick<GivenUp, 'gaveUpMs'>
   readonly #attempts = new Map<Address, Promise<void>>()
   readonly #awaited = new Map<Address, () => void>()
+  /** Repeats the questions of `#askBack` that are under way. */
+  readonly #asking = new Set<() => void>()
   #dialBacks = 0
 
   constructor(parts: {
@@ -82,6 +84,11 @@ export class Connector {
       // The peer does not dial; it may be reached all the same.
     })
     await this.#dialBetter(contact, standing)
+  }
+
+  /** This node is reached elsewhere now, such as through a relay that has just taken it in: tells those that are to dial it. */
+  askAgain(): void {
+    for (const ask of this.#asking) ask()
   }
 
   /** A link to `peer` came up; either side may have opened it. */
@@ -171,6 +178,9 @@ export class Connector {
   async #askBack(peer: Address, via: Address | undefined): Promise<boolean> {
     if (this.#links.endpoints().length === 0) return false
     const came = this.#awaitLink(peer)
+    const again = () => void this.#requestDialBack(peer, via).catch(() => {})
+    this.#asking.add(again)
+    void came.then(() => this.#asking.delete(again))
     try {
       await this.#requestDialBack(peer, via)
     } catch (error) {

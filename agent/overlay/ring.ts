@@ -166,7 +166,7 @@ export class Ring implements Overlay {
   /** Starts answering others; `bootstrap` starts looking for them. */
   start(): void {
     this.#links.onLink = (link) => this.#adopt(link)
-    this.#links.onEndpoints = () => void this.#statuses.spreadEndpoints()
+    this.#links.onEndpoints = () => void (this.#statuses.spreadEndpoints() && this.#connector.askAgain())
     this.#links.onDiscovered = (endpoint) =>
       void (this.#connectivity.joined ? this.#merge : this.#bootstrap).meet(endpoint)
     this.vigil.start()

@@ -65,7 +65,7 @@ export const PROBE_LIMIT_MS = 10_000
 
 /** Relays that know how to reach us. */
 export const RELAY_SLOTS = 2
-/** Pause before reserving after a link came up, so that it never slows a join, or after a slot was lost. */
+/** Pause before reserving after a slot was lost. */
 export const RESERVE_AFTER_MS = 1000
 /** Pause before reserving again after a relay refused. */
 export const RESERVE_AGAIN_AFTER_MS = 30_000

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { decode } from '../../agent/core/codec.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import { Connector } from '../../agent/overlay/connector.ts'
 import { MAX_DIAL_BACKS } from '../../agent/overlay/constants.ts'
 import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
+import { ringRequestCodec } from '../../agent/overlay/messages.ts'
 import type { Peer } from '../../agent/overlay/peers.ts'
 import type { Router } from '../../agent/overlay/router.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
@@ -113,4 +115,33 @@ test('a node whose link has fallen silent is tried by every way at once', async 
   void connector.connect(peer, undefined, { address: peer, endpoints: ['there'] })
   await clock.runFor(1)
   assert.deepEqual(begun.sort(), ['dial', 'dial back', 'through'])
+})
+
+test('a node that is to be dialled tells where it is reached now as soon as that changes, and nothing once it is linked', async () => {
+  const peer = toAddress(2n)
+  const told: unknown[] = []
+  let endpoints = ['inside']
+  const never = (): Promise<Link> => new Promise(() => {})
+  const links = { self: toAddress(1n), endpoints: () => endpoints, isGuarded: () => true, dial: never }
+  const router = {
+    request: async (_service: unknown, _target: unknown, body: Uint8Array) => {
+      const request = decode(ringRequestCodec, body)
+      if (request.kind === 'dialBack') told.push(request.asker.endpoints)
+    },
+  }
+  const clock = new VirtualClock()
+  const connector = new Connector({
+    ...{ clock, adopt: () => {}, givenUp: NEVER, peers: NOBODY },
+    links: links as unknown as LinkLayer,
+    router: router as unknown as Router,
+  })
+  const connecting = connector.connect(peer, undefined, { address: peer, endpoints: ['there'] })
+  await clock.runFor(100)
+  endpoints = ['inside', 'through a relay']
+  connector.askAgain()
+  await clock.runFor(100)
+  connector.onLinked(peer)
+  await connecting
+  connector.askAgain()
+  assert.deepEqual(told, [['inside'], ['inside', 'through a relay']])
 })

@@ -1,8 +1,8 @@
 /**
  * Our slots at relays, through which nodes that cannot dial us reach us.
  *
- * Up to `RELAY_SLOTS` of the nodes that we dialled directly hold a reservation for us. They are chosen a moment after
- * the first link, so that reserving never slows a join, and replaced when their connection is lost. A slot lives on its
+ * Up to `RELAY_SLOTS` of the nodes that we dialled directly hold a reservation for us. They are chosen as soon as there is a
+ * link: where UDP is blocked, most nodes can only reach us so. They are replaced when their connection is lost. A slot lives on its
  * connection, which therefore stays up even when the ring no longer wants a link to that node.
  */
 
@@ -56,7 +56,7 @@ export class RelaySlots {
 
   /** A link was opened: its peer may serve as a relay. */
   linkOpened(): void {
-    if (this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AFTER_MS)
+    if (this.#slots.size < RELAY_SLOTS) this.#schedule(0)
   }
 
   /** Whether one of our slots lives on this connection. */

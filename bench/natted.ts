@@ -31,7 +31,7 @@ type Kind = (typeof KINDS)[number]
 const SHOWN: readonly PhaseName[] = ['linked', 'connected', 'namespace', 'tap', 'leased']
 /** Sites of each kind: some hosts share one, most pairs do not. */
 const SITES = 2
-const PAUSE_MS = 500
+const PAUSE_MS = 4_000
 /** For one pair, s. */
 const PING_LIMIT_S = 20
 const PINGS_AT_ONCE = 4

@@ -84,6 +84,16 @@ void lanes_forget_socket(lanes_t *lanes, struct reader *socket) {
     if (lanes->lanes[i] != NULL && lanes->lanes[i]->socket == socket) lanes->lanes[i]->socket = NULL;
 }
 
+bool is_own_port(const lanes_t *lanes, uint16_t port) {
+  return (lanes->own_ports[port / 8] >> port % 8 & 1) != 0;
+}
+
+void own_port_set(lanes_t *lanes, uint16_t port, bool is_ours) {
+  uint8_t bit = (uint8_t)(1 << port % 8);
+  if (is_ours) lanes->own_ports[port / 8] |= bit;
+  else lanes->own_ports[port / 8] &= (uint8_t)~bit;
+}
+
 bool is_permitted(const lanes_t *lanes, int64_t now) {
   return now < __atomic_load_n(&lanes->permit_until, __ATOMIC_RELAXED);
 }

@@ -50,6 +50,7 @@ typedef struct {
   uint8_t agent_mac[6];
   size_t mtu;
   gate_t *gate;
+  uint8_t own_ports[65536 / 8]; /* a bit for each port of a UDP socket of ours */
   int64_t permit_until; /* ns, of `now_ns` */
   statistics_t statistics;
 } lanes_t;
@@ -70,6 +71,11 @@ lane_t *lane_add(lanes_t *lanes, uint32_t index, uint32_t remote_index, const ui
 void lane_remove(lanes_t *lanes, uint32_t index);
 /* Changes: no lane sends through `socket` any more. */
 void lanes_forget_socket(lanes_t *lanes, struct reader *socket);
+
+/* Whether one of our own UDP sockets is at the port. */
+bool is_own_port(const lanes_t *lanes, uint16_t port);
+/* Changes. */
+void own_port_set(lanes_t *lanes, uint16_t port, bool is_ours);
 
 /* Whether JavaScript has renewed the permit. */
 bool is_permitted(const lanes_t *lanes, int64_t now);

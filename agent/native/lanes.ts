@@ -36,6 +36,7 @@ const STATISTICS = [
   'drop-fast-tap-full',
   'drop-fast-udp-full',
   'drop-bad-offload',
+  'drop-looped',
   'drop-wrong-mac',
   'drop-handshake-flood',
   'drop-handshake-without-cookie',

@@ -61,6 +61,12 @@ static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, la
   count_add(&lanes->statistics, FAST_OUT, burst->count);
 }
 
+/* A datagram of our own sockets: the tap must not carry what carries it, whatever the kernel's routes say. */
+static bool is_looped(const lanes_t *lanes, const packet_t *packet, const uint8_t *bytes) {
+  bool is_udp = packet->protocol == PROTOCOL_UDP && packet->head > packet->ip_head;
+  return is_udp && is_own_port(lanes, get16(bytes + packet->ip_head));
+}
+
 static void sort(reader_t *tap, outbound_t *out, size_t size, int64_t now) {
   lanes_t *lanes = tap->lanes;
   struct virtio_net_hdr offload;
@@ -76,6 +82,10 @@ static void sort(reader_t *tap, outbound_t *out, size_t size, int64_t now) {
       mailbox_post(&tap->mail, 0, ethernet, size > VNET_HEAD ? size - VNET_HEAD : 0, NULL, 0);
     else
       count_add(&lanes->statistics, BAD_OFFLOAD, 1);
+    return;
+  }
+  if (is_looped(lanes, &burst.packet, bytes)) {
+    count_add(&lanes->statistics, LOOPED, 1);
     return;
   }
   ip_entry_t *route = NULL;

@@ -119,6 +119,7 @@ static void release(reader_t *reader) {
   pthread_rwlock_wrlock(&lanes->lock);
   if (lanes->tap == reader) lanes->tap = NULL;
   lanes_forget_socket(lanes, reader);
+  own_port_set(lanes, reader->port, false);
   pthread_rwlock_unlock(&lanes->lock);
   let_go(reader);
 }

@@ -17,6 +17,7 @@ typedef enum {
   TAP_FULL,         /* the kernel did not take a frame */
   UDP_FULL,         /* the kernel did not take a datagram */
   BAD_OFFLOAD,      /* a frame of the tap whose offload header does not fit it */
+  LOOPED,           /* datagrams of our own sockets that the kernel sent into the tap */
   FIRST_FORGED,     /* first messages of handshakes with a wrong MAC or length */
   FIRST_FLOOD,      /* first messages beyond what a node takes */
   COOKIE_REPLY,     /* first messages that were answered with a cookie without JavaScript */

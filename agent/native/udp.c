@@ -111,6 +111,10 @@ static napi_value js_open_udp(napi_env env, napi_callback_info info) {
   if (fd < 0) return throw_errno(env, "open the UDP socket", errno);
   reader_t *reader = reader_new(env, fd, lanes, "wow-udp", inbound_drain, inbound_new());
   if (reader == NULL) return NULL;
+  reader->port = port;
+  pthread_rwlock_wrlock(&lanes->lock);
+  own_port_set(lanes, port, true);
+  pthread_rwlock_unlock(&lanes->lock);
   napi_value result = reader_start(env, reader, argv[0], argv[3], argv[4]);
   if (result == NULL) return NULL;
   int size = 0;

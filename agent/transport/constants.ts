@@ -43,6 +43,8 @@ export const MAX_ENDPOINTS = 8
 export const MAX_DIRECT_ENDPOINTS = 6
 /** The machine's addresses are read again when the last reading is older than this. */
 export const INTERFACES_FOR_MS = 2000
+/** The same for the addresses of the overlay's own taps. */
+export const HIDDEN_FOR_MS = 100
 /** How often a node tells its peers at most that it is reached in another way, ms: a peer's word can be the reason. */
 export const REACH_SPACING_MS = 1000
 /** Ports of one host that one contact makes this node dial, and addresses that one name in it stands for. */

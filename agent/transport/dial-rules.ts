@@ -76,8 +76,13 @@ export class DialRules {
     return isIPv4(ip) && this.#isHost(ip)
   }
 
+  /** Whether the way to an address is through one of the overlay's own taps, which must not carry the overlay. */
+  isInOverlay(ip: string): boolean {
+    return this.#parts.hidden.haveInNetwork(ip)
+  }
+
   #isHost(ip: string): boolean {
-    if (NO_HOST.include(ip) || this.#parts.hidden.haveInNetwork(ip)) return false
+    if (NO_HOST.include(ip) || this.isInOverlay(ip)) return false
     return !LOOPBACK.include(ip) || this.#livesOnLoopback()
   }
 

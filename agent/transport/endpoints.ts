@@ -16,7 +16,7 @@ import { type Address, addressOfPublicKey, formatAddress } from '../overlay/addr
 import type { Carrier, Contact } from '../overlay/link.ts'
 import type { UdpEndpoint } from '../underlay/datagrams.ts'
 import { ipOf, portOf, udpEndpoint } from '../underlay/udp-endpoint.ts'
-import { INTERFACES_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
+import { HIDDEN_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
 import { LinkError } from './errors.ts'
 import { Networks } from './networks.ts'
 
@@ -162,29 +162,32 @@ export function orderEndpoints(announced: string[], listening: Multiaddr[], rela
 export class HiddenAddresses {
   readonly #hidden: ReadonlySet<string>
   readonly #now: () => number
+  readonly #interfaces: typeof networkInterfaces
   #known: ReadonlySet<string> = new Set()
   #networks = new Networks([])
   #readAt = Number.NEGATIVE_INFINITY
 
-  constructor(interfaceNames: readonly string[], now: () => number) {
+  constructor(interfaceNames: readonly string[], now: () => number, interfaces = networkInterfaces) {
     this.#hidden = new Set(interfaceNames)
     this.#now = now
+    this.#interfaces = interfaces
   }
 
-  includes(address: Multiaddr): boolean {
-    this.#refresh()
-    return this.#known.has(address.getComponents()[0]?.value ?? '')
+  /** The other ones of this machine's addresses: read now, as a tap may have got an address since the last reading. */
+  without(addresses: readonly Multiaddr[]): Multiaddr[] {
+    this.#read()
+    return addresses.filter((address) => !this.#known.has(address.getComponents()[0]?.value ?? ''))
   }
 
   /** Whether the way to `ip` is through a hidden interface. */
   haveInNetwork(ip: string): boolean {
-    this.#refresh()
+    if (this.#now() - this.#readAt > HIDDEN_FOR_MS) this.#read()
     return this.#networks.include(ip)
   }
 
-  #refresh(): void {
-    if (this.#hidden.size === 0 || this.#now() - this.#readAt <= INTERFACES_FOR_MS) return
-    const hidden = Object.entries(networkInterfaces()).filter(([name]) => this.#hidden.has(name))
+  #read(): void {
+    if (this.#hidden.size === 0) return
+    const hidden = Object.entries(this.#interfaces()).filter(([name]) => this.#hidden.has(name))
     const addresses = hidden.flatMap(([, all]) => all ?? [])
     this.#known = new Set(addresses.map(({ address }) => address))
     this.#networks = new Networks(

@@ -197,4 +197,18 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     to: 'current',
     tests: ['transport/udp/nearest-relay.test.ts'],
   },
+  {
+    name: 'a node names an address that its tap has just got',
+    file: 'agent/transport/endpoints.ts',
+    from: '    this.#read()\n    return addresses.filter',
+    to: '    if (this.#now() - this.#readAt > 2_000) this.#read()\n    return addresses.filter',
+    tests: ['transport/endpoints.test.ts'],
+  },
+  {
+    name: 'a node that is reached elsewhere now does not say so to those that are to dial it',
+    file: 'agent/overlay/connector.ts',
+    from: 'for (const ask of this.#asking) ask()',
+    to: '',
+    tests: ['overlay/connector.test.ts'],
+  },
 ]

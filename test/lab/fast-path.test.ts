@@ -78,6 +78,19 @@ describe('two hosts that can reach each other over UDP', { skip: labMissing() },
     assert.ok(tunnel && tunnel.txBytes > BYTES && tunnel.rxBytes > BYTES)
   })
 
+  test('carry no datagram of their own UDP sockets, wherever the kernel sends it', async () => {
+    const { udp } = await one.agent.status()
+    const port = udp?.sockets[0]?.at.split(':').at(-1)
+    await one.netns.run(
+      'nft',
+      `table ip own {\nchain out {\ntype nat hook postrouting priority 100\nudp dport 9 snat to ${ips[0]}:${port}\n}\n}`,
+    )
+    const datagram = `require('node:dgram').createSocket('udp4').send('x', 9, '${ips[1]}', () => process.exit())`
+    await one.netns.run(process.execPath, '-e', datagram)
+    await until('the datagram is dropped', async () => (await count(one, 'drop-looped')) > 0)
+    await one.netns.run('nft', 'delete table ip own')
+  })
+
   test('lose no full-size packet for long where the line carries less than it did, and nothing says so', async () => {
     const port = `port${two.uplink.ip.split('.').at(-1)}`
     await lab.internet.namespace.ip('link', 'set', port, 'mtu', '1300')

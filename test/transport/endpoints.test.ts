@@ -149,9 +149,24 @@ describe('hidden interfaces', () => {
   test('are recognised by the addresses they have', () => {
     const [name, addresses] = Object.entries(networkInterfaces())[0]!
     const ip = addresses!.find((one) => one.family === 'IPv4')!.address
-    const here = multiaddr(`/ip4/${ip}/tcp/1`)
-    assert.equal(new HiddenAddresses([name], () => 0).includes(here), true)
-    assert.equal(new HiddenAddresses(['wow-none'], () => 0).includes(here), false)
-    assert.equal(new HiddenAddresses([name], () => 0).includes(multiaddr('/ip4/198.51.100.1/tcp/1')), false)
+    const [here, elsewhere] = [multiaddr(`/ip4/${ip}/tcp/1`), multiaddr('/ip4/198.51.100.1/tcp/1')]
+    assert.deepEqual(new HiddenAddresses([name], () => 0).without([here, elsewhere]), [elsewhere])
+    assert.deepEqual(new HiddenAddresses(['wow-none'], () => 0).without([here]), [here])
+  })
+
+  test('have the addresses that they have got just now, too', () => {
+    const tap = multiaddr('/ip4/10.128.0.5/tcp/1')
+    let leased = false
+    const address = { address: '10.128.0.5', netmask: '255.128.0.0', cidr: '10.128.0.5/9', family: 'IPv4' as const }
+    const interfaces = () => ({ wow0: leased ? [{ ...address, mac: '02:00:00:00:00:01', internal: false }] : [] })
+    let now = 0
+    const hidden = new HiddenAddresses(['wow0'], () => now, interfaces)
+    assert.deepEqual(hidden.without([tap]), [tap])
+    leased = true
+    assert.deepEqual(hidden.without([tap]), [])
+    assert.equal(hidden.haveInNetwork('10.128.0.6'), true)
+    leased = false
+    now += 1_000
+    assert.equal(hidden.haveInNetwork('10.128.0.6'), false)
   })
 })

@@ -194,7 +194,7 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   endpoints(): string[] {
-    const listening = this.#node.transports.getAddrs().filter((address) => !this.#hidden.includes(address))
+    const listening = this.#hidden.without(this.#node.transports.getAddrs())
     return orderEndpoints(this.#announce, [...this.#mapped, ...listening], this.#slots.endpoints(), this.peerId)
   }
 
@@ -279,7 +279,9 @@ export class Libp2pLinks implements LinkLayer {
     const peer = addressOfPeer(connection.remotePeer)
     const full = this.#dialer.linksTo(peer) >= MAX_LINKS_PER_PEER
     const unheard = this.#linkHandler === undefined && this.#waiting.length >= MAX_WAITING_LINKS
-    if (peer === undefined || full || unheard || this.#stopped !== undefined) {
+    // The overlay must not carry itself.
+    const isLooped = this.#hidden.haveInNetwork(connection.remoteAddr.getComponents()[0]?.value ?? '')
+    if (peer === undefined || full || unheard || isLooped || this.#stopped !== undefined) {
       this.#counters.refused++
       stream.abort(new Error('refused'))
       return

@@ -16,6 +16,7 @@ import { RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
 import { ASSUMED, asHeardBy, speakAfterMs } from '../../underlay/silence.ts'
+import { ipOf } from '../../underlay/udp-endpoint.ts'
 import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import { resolved } from '../dial-rules.ts'
@@ -251,7 +252,8 @@ export class UdpLinks implements LinkLayer {
   }
 
   #accept(session: Session): void {
-    if (this.#pending >= MAX_PENDING || session.peer === this.self || this.#stopped !== undefined) {
+    const isLooped = this.#parts.rules.isInOverlay(ipOf(session.remote))
+    if (this.#pending >= MAX_PENDING || session.peer === this.self || isLooped || this.#stopped !== undefined) {
       this.#counters.refused++
       session.close()
       return

@@ -29,6 +29,7 @@ export class EitherLinks implements LinkLayer {
   readonly #tcp: LinkLayer
   readonly #clock: Clock
   readonly #headStart = new HeadStart()
+  #linkHandler: ((link: Link) => void) | undefined
 
   constructor({ udp, tcp, clock }: EitherLinksParts) {
     this.self = tcp.self
@@ -38,6 +39,7 @@ export class EitherLinks implements LinkLayer {
   }
 
   set onLink(handler: (link: Link) => void) {
+    this.#linkHandler = handler
     this.#udp.onLink = handler
     this.#tcp.onLink = handler
   }
@@ -163,12 +165,18 @@ export class EitherLinks implements LinkLayer {
       { headStart: headStartMs, run: async (given) => ({ carrier: 'tcp', link: await overTcp(given) }) },
     ]
     try {
-      return await race(attempts, { clock: this.#clock, signal, discard: ({ link }) => link.close() })
+      return await race(attempts, { clock: this.#clock, signal, discard: ({ link }) => this.#second(link) })
     } catch (error) {
       throw error instanceof AggregateError ? explain(error.errors) : error
     } finally {
       timer?.cancel()
     }
+  }
+
+  /** A dial brought two links. The peer may use either already, so the owner chooses, as of any two. */
+  #second(link: Link): void {
+    if (this.#linkHandler === undefined) link.close()
+    else this.#linkHandler(link)
   }
 }
 

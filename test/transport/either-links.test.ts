@@ -90,7 +90,8 @@ class Stub implements LinkLayer {
   readonly given: string[] = []
   calledOff = 0
   readonly closed: Link[] = []
-  outcome: { afterMs: number; fails?: LinkError } = { afterMs: 10 }
+  /** `heedless`: goes on when it is called off. */
+  outcome: { afterMs: number; fails?: LinkError; heedless?: true } = { afterMs: 10 }
   readonly clock: VirtualClock
   readonly #endpoints: string[]
   onLink: (link: Link) => void = () => {}
@@ -108,11 +109,11 @@ class Stub implements LinkLayer {
 
   dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
     this.dialledAt.push(this.clock.now())
-    const { afterMs, fails } = this.outcome
+    const { afterMs, fails, heedless } = this.outcome
     return new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => {
         this.calledOff++
-        reject(signal.reason)
+        if (!heedless) reject(signal.reason)
       })
       this.clock.after(afterMs, () => (fails === undefined ? resolve(this.#link(contact)) : reject(fails)))
     })
@@ -210,6 +211,21 @@ describe('the race of UDP and TCP', () => {
     udp.outcome = { afterMs: 5_000 }
     const { link, tookMs } = await dial()
     assert.deepEqual([link.remote, tookMs, udp.calledOff], [tcpText, UDP_HEAD_START_MS + 10, 1])
+  })
+
+  test('hands over a second link that it brings, as the peer may use that one already', async () => {
+    const handed: Link[] = []
+    links.onLink = (link) => handed.push(link)
+    udp.outcome = { afterMs: UDP_HEAD_START_MS + 5 }
+    tcp.outcome = { afterMs: 6, heedless: true }
+    const { link } = await dial()
+    await clock.runFor(100)
+    assert.equal(link.remote, udpText)
+    assert.deepEqual(
+      handed.map(({ remote }) => remote),
+      [tcpText],
+    )
+    assert.deepEqual([...udp.closed, ...tcp.closed], [])
   })
 
   test('costs no more time after UDP has lost once, until UDP wins again', async () => {

@@ -1,6 +1,9 @@
 /**
  * One link: our frames on one long-lived libp2p stream.
  *
+ * The side that dialled sends an empty frame first. Until something comes, the link is none for the other side: the dial may
+ * have been called off while the stream was opened, and what is sent on such a stream is lost.
+ *
  * libp2p's `send` queues without limit, so this file bounds the backlog: bulk frames that would wait too long are
  * dropped, and a link whose control frames pile up is closed. `onFrame` and `onClose` are always called from the event
  * loop, never from inside `send`, `close` or a setter.
@@ -42,6 +45,11 @@ export class Libp2pLink implements Link {
   readonly #counters: LinkCounters
   readonly #reader: FrameReader
   #state: State = 'open'
+  /** Nothing has come yet on a link that the peer dialled. */
+  #unopened: boolean
+  /** Resolves when the peer has taken the link: true; or when it never will: false. */
+  readonly opened: Promise<boolean>
+  #resolveOpened: (isOpen: boolean) => void = () => {}
   readonly #inbox = new Inbox()
   #flushTimer: Timer | undefined
   /** Resolves when the stream has ended, so that its connection may be closed too. */
@@ -60,8 +68,15 @@ export class Libp2pLink implements Link {
     this.released = new Promise((resolve) => {
       this.#resolveReleased = resolve
     })
+    this.opened = new Promise((resolve) => {
+      this.#resolveOpened = resolve
+    })
+    this.#unopened = !parts.outgoing
     updateWindowSeldom(this.#stream)
     this.#listen()
+    if (!parts.outgoing) return
+    this.#resolveOpened(true)
+    this.send(new Uint8Array(0))
   }
 
   set onFrame(handler: (frame: Uint8Array) => void) {
@@ -146,11 +161,16 @@ export class Libp2pLink implements Link {
     this.#state = 'closed'
     this.#flushTimer?.cancel()
     this.#inbox.end(false)
+    this.#resolveOpened(false)
     this.#resolveReleased()
   }
 
   #receive(frame: Uint8Array): void {
     if (this.#state !== 'open') return
+    const isFirst = this.#unopened
+    this.#unopened = false
+    if (isFirst) this.#resolveOpened(true)
+    if (isFirst && frame.length === 0) return
     if (!this.#inbox.push(frame)) this.#stream.abort(new Error('nobody takes the frames'))
   }
 }

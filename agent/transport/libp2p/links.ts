@@ -15,7 +15,14 @@ import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
-import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
+import {
+  ALIVE_PROTOCOL,
+  LINK_PROTOCOL,
+  MAX_LINKS_PER_PEER,
+  MAX_WAITING_LINKS,
+  OPEN_LIMIT_MS,
+  STOP_LIMIT_MS,
+} from '../constants.ts'
 import { DialRules } from '../dial-rules.ts'
 import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
@@ -278,17 +285,28 @@ export class Libp2pLinks implements LinkLayer {
   #accept(stream: Stream, connection: Connection): void {
     const peer = addressOfPeer(connection.remotePeer)
     const full = this.#dialer.linksTo(peer) >= MAX_LINKS_PER_PEER
-    const unheard = this.#linkHandler === undefined && this.#waiting.length >= MAX_WAITING_LINKS
     // The overlay must not carry itself.
     const isLooped = this.#hidden.haveInNetwork(connection.remoteAddr.getComponents()[0]?.value ?? '')
-    if (peer === undefined || full || unheard || isLooped || this.#stopped !== undefined) {
+    if (peer === undefined || full || isLooped || this.#stopped !== undefined) {
       this.#counters.refused++
       stream.abort(new Error('refused'))
       return
     }
     const link = this.#adopt(stream, connection, peer, false)
-    if (this.#linkHandler === undefined) this.#waiting.push(link)
-    else this.#linkHandler(link)
+    const timer = this.#clock.after(OPEN_LIMIT_MS, () => link.close())
+    void link.opened.then((isOpen) => {
+      timer.cancel()
+      if (isOpen) this.#handOver(link)
+    })
+  }
+
+  #handOver(link: Libp2pLink): void {
+    if (this.#linkHandler !== undefined) this.#linkHandler(link)
+    else if (this.#waiting.length < MAX_WAITING_LINKS) this.#waiting.push(link)
+    else {
+      this.#counters.refused++
+      link.close()
+    }
   }
 
   #adopt(stream: Stream, connection: Connection, peer: Address, outgoing: boolean): Libp2pLink {

@@ -7,6 +7,7 @@ import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { SystemClock } from '../../../agent/core/clock.ts'
 import { InputError } from '../../../agent/core/errors.ts'
+import { frameBytes } from '../../../agent/core/framing.ts'
 import { SILENT } from '../../../agent/core/log.ts'
 import { MAX_FRAME } from '../../../agent/overlay/link.ts'
 import { BULK_BACKLOG, IDLE_LIMIT_MS, LINK_PROTOCOL, MAX_LINKS_PER_PEER } from '../../../agent/transport/constants.ts'
@@ -166,6 +167,7 @@ describe('a peer that breaks the rules', () => {
     const node = await world.node()
     const links = arriving(node)
     const stream = await intrude(node.endpoints()[0]!)
+    stream.send(frameBytes(new Uint8Array(0)))
     await world.until(() => links.length === 1)
     const recorder = new Recorder(links[0]!)
     const header = new Uint8Array(4)
@@ -176,10 +178,23 @@ describe('a peer that breaks the rules', () => {
     assert.equal(node.counters().violations, 1)
   })
 
+  test('by opening a stream and saying nothing has no link, and the stream is closed', async () => {
+    const node = await world.node()
+    const links = arriving(node)
+    const stream = await intrude(node.endpoints()[0]!)
+    let closed = false
+    stream.addEventListener('remoteCloseWrite', () => {
+      closed = true
+    })
+    await world.until(() => closed)
+    assert.deepEqual(links, [])
+  })
+
   test('by not reading makes bulk frames drop first, and control frames end the link', async () => {
     const node = await world.node()
     const links = arriving(node)
     const stream = await intrude(node.endpoints()[0]!)
+    stream.send(frameBytes(new Uint8Array(0)))
     stream.pause()
     await world.until(() => links.length === 1)
     const [link, recorder] = [links[0]!, new Recorder(links[0]!)]

@@ -73,10 +73,7 @@ export class UdpLinks implements LinkLayer {
     const ground = { ...parts, socket, identity: keyPairOfNode(parts.identity) }
     this.#direct = new Sessions(ground)
     this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
-    this.#nearestRelay = new NearestRelay({
-      ...{ clock: parts.clock, random: parts.random, relays: this.#relays },
-      links: () => this.#open,
-    })
+    this.#nearestRelay = new NearestRelay({ ...parts, relays: this.#relays, links: () => this.#open })
     const silence = asHeardBy(parts.silence ?? ASSUMED, (body) => this.#nearestRelay.onAnswer(body))
     this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence, setGate: undefined })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
@@ -293,7 +290,10 @@ export class UdpLinks implements LinkLayer {
       ...(isRelayed && {
         relay: () => this.#relays.relayOf(session.remote),
         onFan: (word) => this.#hardNats.onWord(link, word),
-        onData: () => this.#hardNats.onData(link),
+        onData: () => {
+          this.#hardNats.onData(link)
+          this.#nearestRelay.onData(link)
+        },
       }),
       // A relayed session carries nothing for a fourth node, and its endpoints mean nothing.
       ...(!isRelayed && {
@@ -303,7 +303,6 @@ export class UdpLinks implements LinkLayer {
       ...(onOpen && { onOpen }),
     })
     this.#open.add(link)
-    if (isRelayed && session.outgoing) this.#nearestRelay.onLink(link)
     const placed = () => {
       link.tell(this.#reach.carries)
       this.paths.changed(link.peer)

@@ -1,6 +1,7 @@
 /**
  * Which third node carries a session of two that cannot reach each other: the one over which the round trip is shortest, as
- * measured. The side that opened the session measures now and then, and moves; the peer follows, as it follows a peer that roams.
+ * measured. The side that opened the session measures now and then, once it has sent data, and moves; the peer follows, as it
+ * follows a peer that roams.
  *
  * Guarantees: a measurement moves nobody and costs a few hundred bytes; a session moves only for a round trip that is shorter by
  * a good part, so it does not go to and fro.
@@ -41,9 +42,9 @@ export class NearestRelay {
     this.#parts = parts
   }
 
-  /** A relayed link that this side opened. */
-  onLink(link: UdpLink): void {
-    this.#plan(link, RELAY_FIRST_REVIEW_MS)
+  /** A relayed link carries data. */
+  onData(link: UdpLink): void {
+    if (link.outgoing) this.#plan(link, RELAY_FIRST_REVIEW_MS)
   }
 
   /** The peer of a relayed session answered a question. */

@@ -39,6 +39,9 @@ describe('a link through one of several nodes that are linked to both ends', () 
     near = (await world.run(one.dialThrough(relays[0]!.self, contactOf(two)))) as UdpLink
     await world.until(() => atTwo.length === 1)
     far = new Recorder(atTwo[0]!)
+    near.send(pattern(10, 0), 'bulk')
+    await world.until(() => far.frames.length === 1)
+    far.frames.length = 0
   })
 
   const relayOf = (link: Link) => relays.findIndex(({ self }) => self === (link as UdpLink).relay)

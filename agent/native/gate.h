@@ -17,6 +17,7 @@
 
 /* agent/underlay/packets.ts */
 #define FIRST_KIND 0xd0
+#define LAST_KIND 0xd6 /* of all datagrams of sessions and lanes */
 #define FIRST_LENGTH 201
 #define COOKIE_KIND 0xd3
 #define COOKIE_LENGTH 37

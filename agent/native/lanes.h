@@ -50,7 +50,7 @@ typedef struct {
   uint8_t agent_mac[6];
   size_t mtu;
   gate_t *gate;
-  uint8_t own_ports[65536 / 8]; /* a bit for each port of a UDP socket of ours */
+  uint8_t own_ports[65536 / 8]; /* a bit for each port of a UDP socket of ours over IPv4, as what is on the tap */
   int64_t permit_until; /* ns, of `now_ns` */
   statistics_t statistics;
 } lanes_t;

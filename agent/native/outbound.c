@@ -63,8 +63,10 @@ static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, la
 
 /* A datagram of our own sockets: the tap must not carry what carries it, whatever the kernel's routes say. */
 static bool is_looped(const lanes_t *lanes, const packet_t *packet, const uint8_t *bytes) {
-  bool is_udp = packet->protocol == PROTOCOL_UDP && packet->head > packet->ip_head;
-  return is_udp && is_own_port(lanes, get16(bytes + packet->ip_head));
+  if (packet->protocol != PROTOCOL_UDP || packet->head == packet->ip_head || packet->length == packet->head) return false;
+  /* Another host behind this one, or a socket of another address, may use the port, too. */
+  uint8_t kind = bytes[packet->head];
+  return is_own_port(lanes, get16(bytes + packet->ip_head)) && kind >= FIRST_KIND && kind <= LAST_KIND;
 }
 
 static void sort(reader_t *tap, outbound_t *out, size_t size, int64_t now) {

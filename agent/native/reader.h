@@ -28,7 +28,7 @@ typedef struct reader {
   void *scratch;   /* memory of `drain` */
   int gone;        /* the errno, once */
   bool told_gone;
-  uint16_t port;   /* of a UDP socket */
+  uint16_t port;   /* of a UDP socket over IPv4; 0: none */
   unsigned index;  /* of a tap's interface, whatever it is renamed to */
   bool no_segments; /* the kernel sends no trains of datagrams (UDP_SEGMENT) */
   bool no_joined_udp; /* the kernel takes no joined UDP packets on the tap */

@@ -111,12 +111,14 @@ static napi_value js_open_udp(napi_env env, napi_callback_info info) {
   if (fd < 0) return throw_errno(env, "open the UDP socket", errno);
   reader_t *reader = reader_new(env, fd, lanes, "wow-udp", inbound_drain, inbound_new());
   if (reader == NULL) return NULL;
-  reader->port = port;
-  pthread_rwlock_wrlock(&lanes->lock);
-  own_port_set(lanes, port, true);
-  pthread_rwlock_unlock(&lanes->lock);
   napi_value result = reader_start(env, reader, argv[0], argv[3], argv[4]);
   if (result == NULL) return NULL;
+  if (at.address.ss_family == AF_INET) {
+    pthread_rwlock_wrlock(&lanes->lock);
+    reader->port = port;
+    own_port_set(lanes, port, true);
+    pthread_rwlock_unlock(&lanes->lock);
+  }
   int size = 0;
   bool segments = getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, &(socklen_t){sizeof size}) == 0;
   napi_value js_port, js_joins, js_segments;

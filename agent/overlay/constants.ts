@@ -73,6 +73,8 @@ export const UPGRADE_MAX_MS = 300_000
 /** The same for a direct link over TCP and one over UDP; the first comes before the first attempt. */
 export const RECARRY_MIN_MS = 10_000
 export const RECARRY_MAX_MS = 3_600_000
+/** Peers of which the pause is known after their link over TCP has ended; then the one whose link is oldest is forgotten. */
+export const MAX_RECARRIES = 1_024
 
 /** How many silent neighbours are retried, for how long and how often, ms: a ring heals within the longest pause. */
 export const LOST_KEPT = 8

@@ -6,8 +6,10 @@
 
 import { Backoff } from '../core/backoff.ts'
 import type { Clock } from '../core/clock.ts'
+import { setLatest } from '../core/latest.ts'
+import type { Address } from './address.ts'
 import type { Connector } from './connector.ts'
-import { RECARRY_MAX_MS, RECARRY_MIN_MS, UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
+import { MAX_RECARRIES, RECARRY_MAX_MS, RECARRY_MIN_MS, UPGRADE_MAX_MS, UPGRADE_MIN_MS } from './constants.ts'
 import type { Link, LinkLayer } from './link.ts'
 import type { Peer, Peers } from './peers.ts'
 
@@ -22,6 +24,8 @@ export class Upgrades {
   readonly #clock: Clock
   readonly #connector: Pick<Connector, 'punch'>
   readonly #plans = new WeakMap<Link, Plan>()
+  /** Of links over TCP, by peer: where UDP gets through at first and no more soon after, links over TCP come and go. */
+  readonly #recarries = new Map<Address, { readonly backoff: Backoff; readonly plannedAt: number }>()
 
   constructor(parts: {
     links: Pick<LinkLayer, 'isImprovable'>
@@ -51,17 +55,20 @@ export class Upgrades {
     const { address, endpoints, link } = peer
     if (endpoints.length === 0) return
     const now = this.#clock.now()
-    const plan = this.#plans.get(link) ?? newPlan(link, now)
+    const plan = this.#plans.get(link) ?? this.#newPlan(link, now)
     this.#plans.set(link, plan)
     if (now < plan.nextAt) return
     plan.nextAt = now + plan.backoff.next()
     void this.#connector.punch({ address, endpoints }, link)
   }
-}
 
-/** A direct link over TCP works well, and where UDP is blocked, it mostly stays so. */
-function newPlan({ relayed }: Link, now: number): Plan {
-  if (relayed) return { backoff: new Backoff({ minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS }), nextAt: now }
-  const backoff = new Backoff({ minMs: RECARRY_MIN_MS, maxMs: RECARRY_MAX_MS })
-  return { backoff, nextAt: now + backoff.next() }
+  /** A direct link over TCP works well, and where UDP is blocked, it mostly stays so. */
+  #newPlan({ relayed, peer }: Link, now: number): Plan {
+    if (relayed) return { backoff: new Backoff({ minMs: UPGRADE_MIN_MS, maxMs: UPGRADE_MAX_MS }), nextAt: now }
+    const former = this.#recarries.get(peer)
+    const isRecent = former !== undefined && now - former.plannedAt < 2 * former.backoff.pauseMs
+    const backoff = isRecent ? former.backoff : new Backoff({ minMs: RECARRY_MIN_MS, maxMs: RECARRY_MAX_MS })
+    setLatest(this.#recarries, peer, { backoff, plannedAt: now }, MAX_RECARRIES)
+    return { backoff, nextAt: now + backoff.next() }
+  }
 }

@@ -85,8 +85,6 @@ export const FAREWELL_SPACING_MS = 200
 
 /** A new endpoint has so long to answer a challenge before another endpoint, or itself again, is challenged. */
 export const CHALLENGE_LIMIT_MS = 1_000
-/** After a move the former endpoint is no news for so long: both ends have moved by then, a challenge or two later. */
-export const FORMER_PLACE_MS = 3_000
 /**
  * Two NATs, one of which gives each far end a port of its own: so many sockets open so many ports of it, and the other side tries random
  * ports, 17 bytes each. Both sides send so many probes a second at most, for so long. One try in a hundred finds no port: the

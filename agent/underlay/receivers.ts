@@ -25,6 +25,8 @@ export interface SessionGround {
   /** Who looks at first messages before they come here; undefined: nobody does. */
   readonly setGate?: ((keys: GateKeys) => void) | undefined
   readonly silence: Silence
+  /** Whether the side that opened a session alone says where it runs, as through relays: two that both follow swap for ever. */
+  readonly openerLeads: boolean
   /** When the keys of a session are renewed: by their age, or by the records sealed or opened with them. */
   readonly renewal: { readonly afterMs: number; readonly afterRecords: number }
 }

@@ -195,23 +195,14 @@ export class NodeSession implements Session {
       this.#lateAnswers.onQuestion(body, from)
       return undefined
     }
-    if (type === 'answer') {
-      // It comes to where this node asked, by the way that it asked: that alone does not mean that the peer has moved.
-      this.#answered(from, body)
-      return undefined
-    }
-    this.#whereabouts.heard(from, length)
+    if (type === 'answer' && this.#whereabouts.answered(from, body)) {
+      this.#ground.counters.add('sessions-moved')
+      this.onMoved()
+    } else if (type === 'answer') this.#ground.silence.onAnswer?.(body)
+    if (!this.outgoing || !this.#ground.openerLeads) this.#whereabouts.heard(from, length)
     if (type === 'challenge') this.#ground.socket.send(this.#keys.seal('answer', body), from)
     this.#watchVolume()
     return type === 'control' || type === 'datagram' ? this.#deliver(type, body) : undefined
-  }
-
-  #answered(from: UdpEndpoint, body: Uint8Array): void {
-    if (!this.#whereabouts.answered(from, body)) this.#ground.silence.onAnswer?.(body)
-    else {
-      this.#ground.counters.add('sessions-moved')
-      this.onMoved()
-    }
   }
 
   #deliver(kind: PayloadKind, payload: Uint8Array): string | undefined {

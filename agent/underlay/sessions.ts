@@ -70,6 +70,7 @@ export class Sessions {
     silence?: Silence
     renewal?: SessionGround['renewal']
     setGate?: SessionGround['setGate']
+    openerLeads?: boolean
   }) {
     const { socket, clock, random } = parts
     this.#ground = {
@@ -80,6 +81,7 @@ export class Sessions {
       keys: new NodeKeys(parts.identity, parts.ringKey, random),
       receivers: new Receivers(random),
       setGate: parts.setGate,
+      openerLeads: parts.openerLeads ?? false,
       silence: parts.silence ?? ASSUMED,
       renewal: parts.renewal ?? { afterMs: REKEY_AFTER_MS, afterRecords: REKEY_AFTER_RECORDS },
     }

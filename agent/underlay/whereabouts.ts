@@ -2,14 +2,13 @@
  * Where a peer is: the endpoint changes only when the peer has answered a challenge at the new one.
  *
  * Guarantees: a challenge is never longer than the record that caused it, and one goes out a second at most, so nobody
- * who sends records on from elsewhere can aim traffic at a third party. What was on its way from the former endpoint, or is sent
- * there by a peer that has not followed yet, moves nobody back.
+ * who sends records on from elsewhere can aim traffic at a third party.
  */
 
 import { equal } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
-import { CHALLENGE_LIMIT_MS, FORMER_PLACE_MS } from './constants.ts'
+import { CHALLENGE_LIMIT_MS } from './constants.ts'
 import type { UdpEndpoint } from './datagrams.ts'
 import { CHALLENGE_BYTES, RECORD_OVERHEAD } from './records.ts'
 
@@ -18,7 +17,6 @@ export class Whereabouts {
   readonly #random: Pick<Random, 'bytes'>
   readonly #challenge: (to: UdpEndpoint, nonce: Uint8Array) => void
   #remote: UdpEndpoint
-  #former: { endpoint: UdpEndpoint; until: number } | undefined
   #candidate: { endpoint: UdpEndpoint; nonce: Uint8Array; askedAt: number } | undefined
 
   constructor(parts: {
@@ -41,7 +39,6 @@ export class Whereabouts {
   heard(from: UdpEndpoint, length: number): void {
     if (from === this.#remote || length < RECORD_OVERHEAD + CHALLENGE_BYTES) return
     const now = this.#clock.now()
-    if (this.#former?.endpoint === from && now < this.#former.until) return
     if (this.#candidate !== undefined && now - this.#candidate.askedAt < CHALLENGE_LIMIT_MS) return
     const nonce = this.#random.bytes(CHALLENGE_BYTES)
     this.#candidate = { endpoint: from, nonce, askedAt: now }
@@ -52,7 +49,6 @@ export class Whereabouts {
   answered(from: UdpEndpoint, nonce: Uint8Array): boolean {
     const candidate = this.#candidate
     if (candidate === undefined || candidate.endpoint !== from || !equal(candidate.nonce, nonce)) return false
-    this.#former = { endpoint: this.#remote, until: this.#clock.now() + FORMER_PLACE_MS }
     this.#remote = from
     this.#candidate = undefined
     return true

@@ -85,9 +85,13 @@ describe('two hosts that can reach each other over UDP', { skip: labMissing() },
       'nft',
       `table ip own {\nchain out {\ntype nat hook postrouting priority 100\nudp dport 9 snat to ${ips[0]}:${port}\n}\n}`,
     )
-    const datagram = `require('node:dgram').createSocket('udp4').send('x', 9, '${ips[1]}', () => process.exit())`
-    await one.netns.run(process.execPath, '-e', datagram)
+    // The first byte of a record, and one of somebody else's datagram from the same port.
+    for (const first of [0xd4, 0x78]) {
+      const send = `send(Buffer.from([${first}]), 9, '${ips[1]}', () => process.exit())`
+      await one.netns.run(process.execPath, '-e', `require('node:dgram').createSocket('udp4').${send}`)
+    }
     await until('the datagram is dropped', async () => (await count(one, 'drop-looped')) > 0)
+    assert.equal(await count(one, 'drop-looped'), 1)
     await one.netns.run('nft', 'delete table ip own')
   })
 

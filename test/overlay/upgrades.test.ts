@@ -67,3 +67,16 @@ test('a new link over TCP is given its time, whatever was tried before', async (
   await watch(RECARRY_MIN_MS + TICK_MS)
   assert.equal(soughtAt.length, 1)
 })
+
+test('where links over UDP do not last, they are sought ever more rarely', async () => {
+  for (const end = clock.now() + RECARRY_MAX_MS; clock.now() < end; ) {
+    meet({ carrier: 'tcp' })
+    const before = soughtAt.length
+    while (soughtAt.length === before && clock.now() < end) await watch(TICK_MS)
+    // It comes, and is dead soon after.
+    peers.add(linkTo(PEER, false, { carrier: 'udp' }))
+    await watch(20_000)
+    peers.remove(peers.get(PEER)!.link)
+  }
+  assert.ok(soughtAt.length > 4 && soughtAt.length < 12, `${soughtAt.length} times in an hour`)
+})

@@ -40,6 +40,8 @@ export class RelaySlots {
   readonly #changed: () => void
   /** By the relay's peer id. */
   readonly #slots = new Map<string, Slot>()
+  /** Relays that refused, and until when they are not asked again. */
+  readonly #refused = new Map<string, number>()
   #timer: Timer | undefined
   #reserving = false
   #stopped = false
@@ -56,7 +58,10 @@ export class RelaySlots {
 
   /** A link was opened: its peer may serve as a relay. */
   linkOpened(): void {
-    if (this.#slots.size < RELAY_SLOTS) this.#schedule(0)
+    if (this.#slots.size >= RELAY_SLOTS) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#schedule(0)
   }
 
   /** Whether one of our slots lives on this connection. */
@@ -84,22 +89,24 @@ export class RelaySlots {
 
   async #reserve(): Promise<void> {
     this.#reserving = true
-    const failed = new Set<string>()
     while (!this.#stopped && this.#slots.size < RELAY_SLOTS) {
-      const candidate = this.#best(failed)
+      const candidate = this.#best()
       if (candidate === undefined) break
-      if (!(await this.#reserveAt(candidate))) failed.add(candidate.remotePeer.toString())
+      const isTaken = await this.#reserveAt(candidate)
+      if (!isTaken) this.#refused.set(candidate.remotePeer.toString(), this.#clock.now() + RESERVE_AGAIN_AFTER_MS)
     }
     this.#reserving = false
-    // Without a failure no candidate is left to ask, and the next link schedules this again.
-    if (failed.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER_MS)
+    // Without a refusal no candidate is left to ask, and the next link schedules this again.
+    if (this.#refused.size > 0 && this.#slots.size < RELAY_SLOTS) this.#schedule(RESERVE_AGAIN_AFTER_MS)
   }
 
   /** The best candidate: relays with a public address first, because others can reach them too. */
-  #best(failed: ReadonlySet<string>): Connection | undefined {
+  #best(): Connection | undefined {
+    const now = this.#clock.now()
+    for (const [peer, until] of this.#refused) if (until <= now) this.#refused.delete(peer)
     const free = this.#candidates().filter((connection) => {
       const peer = connection.remotePeer.toString()
-      return !this.#slots.has(peer) && !failed.has(peer)
+      return !this.#slots.has(peer) && !this.#refused.has(peer)
     })
     return free.find((connection) => reachOf(connection.remoteAddr) === 'public') ?? free[0]
   }

@@ -75,7 +75,7 @@ export class UdpLinks implements LinkLayer {
     this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
     this.#nearestRelay = new NearestRelay({ ...parts, relays: this.#relays, links: () => this.#open })
     const silence = asHeardBy(parts.silence ?? ASSUMED, (body) => this.#nearestRelay.onAnswer(body))
-    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence, setGate: undefined })
+    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence, setGate: undefined, openerLeads: true })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
     this.#reach = new Reach({
       ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },

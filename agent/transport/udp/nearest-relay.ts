@@ -8,7 +8,7 @@
  */
 
 import { equal } from '../../core/bytes.ts'
-import { type Clock, sleep } from '../../core/clock.ts'
+import { type Clock, sleep, type Timer } from '../../core/clock.ts'
 import type { Random } from '../../core/random.ts'
 import type { Address } from '../../overlay/address.ts'
 import { answerBody, LATER_NONCE_BYTES, laterBody } from '../../underlay/late-answers.ts'
@@ -35,6 +35,8 @@ export class NearestRelay {
   readonly #parts: NearestRelayParts
   /** The question under way. */
   #asked: { readonly body: Uint8Array; readonly answered: () => void } | undefined
+  /** Of the next review. */
+  readonly #timers = new WeakMap<UdpLink, Timer>()
   /** Links wait for their turn: one question is under way at a time. */
   #turn: Promise<void> = Promise.resolve()
 
@@ -44,7 +46,9 @@ export class NearestRelay {
 
   /** A relayed link carries data. */
   onData(link: UdpLink): void {
-    if (link.outgoing) this.#plan(link, RELAY_FIRST_REVIEW_MS)
+    if (!link.outgoing) return
+    this.#plan(link, RELAY_FIRST_REVIEW_MS)
+    void link.released.then(() => this.#timers.get(link)?.cancel())
   }
 
   /** The peer of a relayed session answered a question. */
@@ -53,18 +57,20 @@ export class NearestRelay {
   }
 
   #plan(link: UdpLink, afterMs: number): void {
+    if (!link.isOpen) return
     const timer = this.#parts.clock.after(afterMs, () => {
       this.#turn = this.#turn.then(() => this.#review(link))
       void this.#turn.then(() => this.#plan(link, RELAY_REVIEW_MS))
     })
-    void link.released.then(() => timer.cancel())
+    this.#timers.set(link, timer)
   }
 
   async #review(link: UdpLink): Promise<void> {
     const { relay } = link
     if (relay === undefined) return
     const current = await this.#roundTripMs(link, relay)
-    let [best, bestMs] = [relay, current - Math.max(RELAY_GAIN_MS, current * RELAY_GAIN_SHARE)]
+    const gainMs = current === Infinity ? 0 : Math.max(RELAY_GAIN_MS, current * RELAY_GAIN_SHARE)
+    let [best, bestMs] = [relay, current - gainMs]
     for (const other of this.#others(relay, link.peer)) {
       const ms = await this.#roundTripMs(link, other)
       if (ms < bestMs) [best, bestMs] = [other, ms]

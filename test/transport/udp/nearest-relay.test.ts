@@ -75,6 +75,32 @@ describe('a link through one of several nodes that are linked to both ends', () 
     assert.equal(relayOf(far.link), relayOf(near))
   })
 
+  test('leaves one over which no answer comes in time', async () => {
+    delayMs.set(hosts[0]!, 400)
+    await world.clock.runFor(RELAY_FIRST_REVIEW_MS + REVIEW_MS)
+    assert.notEqual(relayOf(near), 0)
+    assert.equal(relayOf(far.link), relayOf(near))
+  })
+
+  test('is at one relay at both ends in the end, whatever gets lost when it moves', async () => {
+    delayMs.set(hosts[1]!, 5)
+    let swaps = 0
+    let before = ''
+    for (let step = 0; step < 1_500; step++) {
+      const hasMoved = relayOf(near) !== 0
+      // Nothing gets through for a moment just after the move of the one end.
+      world.network.weather.loss = hasMoved && swaps < 2 ? 1 : 0
+      if (step % 50 === 0) far.link.send(pattern(10, step))
+      if (step % 50 === 25) near.send(pattern(10, step))
+      await world.clock.runFor(100)
+      if (ends().join() !== before) swaps++
+      before = ends().join()
+      if (swaps === 2 && step % 10 === 0) swaps++
+    }
+    assert.deepEqual(ends(), [1, 1])
+    assert.ok(swaps < 8, `${swaps} changes`)
+  })
+
   test('leaves out a node that is not linked to the peer', async () => {
     const host = world.network.host()
     delayMs.set(host, 1)

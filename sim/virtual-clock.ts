@@ -6,17 +6,12 @@
  */
 
 import type { Clock, Timer } from '../agent/core/clock.ts'
-
-interface Event {
-  readonly at: number
-  readonly order: number
-  task: (() => void) | undefined
-}
+import { Event, EventQueue } from './event-queue.ts'
 
 export class VirtualClock implements Clock {
   #now = 0
   #made = 0
-  readonly #heap: Event[] = []
+  readonly #events = new EventQueue()
   /** How many events have run. */
   ran = 0
 
@@ -25,24 +20,19 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, task: () => void): Timer {
-    const event: Event = { at: this.#now + Math.max(0, delayMs), order: this.#made++, task }
-    push(this.#heap, event)
-    return {
-      cancel: () => {
-        event.task = undefined
-      },
-    }
+    const event = new Event(this.#now + Math.max(0, delayMs), this.#made++, task)
+    this.#events.add(event)
+    return event
   }
 
   /** Runs every event up to `at`, and leaves the clock there. */
   async runUntil(at: number): Promise<void> {
     await settle()
-    while (this.#heap.length > 0 && this.#heap[0]!.at <= at) {
-      const { at: moment } = this.#heap[0]!
-      this.#now = moment
+    for (let first = this.#events.peek(); first !== undefined && first.at <= at; first = this.#events.peek()) {
+      this.#now = first.at
       let ran = false
-      while (this.#heap.length > 0 && this.#heap[0]!.at === moment) {
-        const event = pop(this.#heap)
+      for (let event: Event | undefined = first; event?.at === this.#now; event = this.#events.peek()) {
+        this.#events.take()
         if (event.task === undefined) continue
         this.ran++
         ran = true
@@ -88,37 +78,4 @@ let moments = 0
 function settle(): Promise<void> {
   if (++moments % MOMENTS_PER_TURN === 0) return new Promise((resolve) => setImmediate(resolve))
   return new Promise((resolve) => process.nextTick(resolve))
-}
-
-function before(a: Event, b: Event): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order)
-}
-
-function push(heap: Event[], event: Event): void {
-  let i = heap.length
-  heap.push(event)
-  while (i > 0) {
-    const parent = (i - 1) >> 1
-    if (!before(event, heap[parent]!)) break
-    heap[i] = heap[parent]!
-    i = parent
-  }
-  heap[i] = event
-}
-
-function pop(heap: Event[]): Event {
-  const top = heap[0]!
-  const last = heap.pop()!
-  if (heap.length === 0) return top
-  let i = 0
-  for (;;) {
-    let child = 2 * i + 1
-    if (child >= heap.length) break
-    if (child + 1 < heap.length && before(heap[child + 1]!, heap[child]!)) child++
-    if (!before(heap[child]!, last)) break
-    heap[i] = heap[child]!
-    i = child
-  }
-  heap[i] = last
-  return top
 }

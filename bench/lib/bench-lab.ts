@@ -6,6 +6,7 @@ import { Lab, needLab } from '../../lab/lab.ts'
 import { LAB_PACKAGES } from '../../lab/packages.ts'
 import { ensurePackages } from '../../scripts/lib/apt.ts'
 import { step } from '../../scripts/lib/progress.ts'
+import { withNeighbors } from './neighbor-limit.ts'
 
 /** Memory of one node, with room to spare. */
 const NODE_BYTES = 120 * 2 ** 20
@@ -20,7 +21,7 @@ export async function withLab(target: string, agents: number, use: (lab: Lab) =>
   await ensurePackages(LAB_PACKAGES)
   const lab = await Lab.open()
   try {
-    await use(lab)
+    await withNeighbors(() => use(lab))
   } finally {
     await step('clean up', async () => lab.close())
   }

@@ -1,0 +1,117 @@
+/**
+ * `make bench-fair`: whether many peers of one host share its tunnels fairly, while one of them is dead and one slow.
+ *
+ *   PEERS=50 npx tsx bench/fair.ts
+ *
+ * Real agents in network namespaces. One host sends a TCP stream to each peer at the same time. In the second run the uplink of one peer is
+ * down, and that of another drops what is above 1 Mbit/s. Measured: each peer's share of the first run (Jain's index), and what the other
+ * peers get in the second, of what they got in the first. Writes bench/results/fair.json and .svg.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Host, Lab } from '../lab/lab.ts'
+import { until } from '../lab/until.ts'
+import { ensurePackages } from '../scripts/lib/apt.ts'
+import { run } from '../scripts/lib/main.ts'
+import { say, step } from '../scripts/lib/progress.ts'
+import { columns } from '../scripts/lib/table.ts'
+import { withLab } from './lib/bench-lab.ts'
+import { cdfPlot } from './lib/cdf-plot.ts'
+import { machineFacts, wholeNumber } from './lib/environment.ts'
+import { summarize } from './lib/quantiles.ts'
+import { writeResults } from './lib/results.ts'
+import { atLeast, TARGET_HEADER, targetRow } from './lib/targets.ts'
+
+const STREAM_S = 15
+const AT_ONCE = 5
+/** A second more than a stream for all clients to start and to report. */
+const LIMIT_S = STREAM_S + 30
+
+/** What is above 1 Mbit/s. */
+const SLOW = `table ip slow {
+  chain in {
+    type filter hook input priority 0
+    iifname eth0 meta l4proto udp limit rate over 125 kbytes/second drop
+  }
+}`
+
+interface Peer {
+  readonly host: Host
+  readonly ip: string
+}
+
+await run(async () => {
+  const count = wholeNumber('PEERS', 50, 100, 3)
+  await ensurePackages(['iperf3'])
+  await withLab('bench-fair', count + 2, (lab) => bench(lab, count))
+})
+
+async function bench(lab: Lab, count: number): Promise<void> {
+  const machine = machineFacts()
+  const { hub, peers } = await step(`a host and ${count} peers`, () => openAll(lab, count))
+  const all = await step('a stream to each', () => streams(hub, peers))
+  const [dead, slow] = [peers[0]!, peers[1]!]
+  await dead.host.netns.ip('link', 'set', dead.host.uplink.device, 'down')
+  await slow.host.netns.run('nft', SLOW)
+  const others = await step('the same, one peer dead and one slow', () => streams(hub, peers))
+  const rest = (rates: readonly number[]) => rates.slice(2)
+  const kept = (100 * sum(rest(others))) / sum(rest(all))
+  const targets = [
+    atLeast("fairness: Jain's index", '', 0.9, jain(all)),
+    atLeast("fairness beside a dead and a slow peer: Jain's index", '', 0.9, jain(rest(others))),
+    atLeast('what the others get beside these, of what they got before', '%', 80, kept),
+  ]
+  const figures = { mbps: summarize(all), besideMbps: summarize(rest(others)), sumMbps: sum(all) }
+  const curves = [{ title: 'a stream to each peer', values: all, unit: 'Mbit/s' }]
+  writeResults('fair', { machine, peers: count, targets, ...figures }, cdfPlot(`${count} peers of one host`, curves))
+  process.stdout.write(`\n${columns(TARGET_HEADER, targets.map(targetRow))}\n\n`)
+}
+
+async function openAll(lab: Lab, count: number): Promise<{ hub: Host; peers: Peer[] }> {
+  const bootstrap = await lab.bootstrap()
+  const { token } = await lab.createNamespace(bootstrap, { pool: '10.128.0.0/9' })
+  const hub = await lab.host('hub', { token })
+  await hub.join()
+  const peers: Peer[] = []
+  while (peers.length < count) {
+    const hosts = await Promise.all(
+      Array.from({ length: Math.min(AT_ONCE, count - peers.length) }, (_, i) =>
+        lab.host(`peer${peers.length + i + 1}`, { token }),
+      ),
+    )
+    peers.push(...(await Promise.all(hosts.map(async (host) => ({ host, ip: await host.join() })))))
+    if (peers.length % 10 === 0) say(`    ${peers.length}`)
+  }
+  for (const { host, ip } of peers) {
+    if ((await hub.ping(ip)) === null) throw new Error(`${host.name} does not answer`)
+  }
+  const lanes = async () => (await hub.agent.status()).tunnels.filter(({ carrier }) => carrier === 'udp').length
+  await until('a lane to each peer', async () => (await lanes()) >= count)
+  return { hub, peers }
+}
+
+/** What arrived of a stream to each peer, Mbit/s. */
+async function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
+  const servers = peers.map(({ host }) => host.netns.spawn('iperf3', ['--server', '--one-off']))
+  await sleep(1_000)
+  const rates = await Promise.all(peers.map(({ ip }) => stream(hub, ip)))
+  for (const server of servers) server.kill()
+  return rates
+}
+
+async function stream(hub: Host, ip: string): Promise<number> {
+  const client = ['iperf3', '--json', '--client', ip, '--time', String(STREAM_S), '--connect-timeout', '3000']
+  // It fails with a report, or not at all where a peer is dead.
+  const shown = await hub.netns.run('sh', '-c', 'timeout "$@" || true', 'sh', String(LIMIT_S), ...client)
+  const report = JSON.parse(shown || '{}')
+  return (report.end?.sum_received?.bits_per_second ?? 0) / 1e6
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+/** 1 when all are equal, 1/n when one has all (Jain, Chiu, Hawe 1984). */
+function jain(values: readonly number[]): number {
+  return sum(values) ** 2 / (values.length * sum(values.map((value) => value ** 2)))
+}

@@ -4,7 +4,7 @@ import { SystemClock } from '../../agent/core/clock.ts'
 import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
-import type { Carrier, Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
+import type { Contact, Link } from '../../agent/overlay/link.ts'
 import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
 import { EitherLinks } from '../../agent/transport/either-links.ts'
 import { readEndpoint } from '../../agent/transport/endpoints.ts'
@@ -13,9 +13,9 @@ import { createIdentity } from '../../agent/transport/identity.ts'
 import { createLibp2pLinks } from '../../agent/transport/libp2p/links.ts'
 import { openUdpLinks } from '../../agent/transport/udp/open.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
-import { linkTo } from '../overlay/link-to.ts'
 import { arriving, contactOf, linkLayerSuite } from './link-layer.suite.ts'
 import { RealWorld } from './real-world.ts'
+import { StubLinks } from './stub-links.ts'
 
 class Loopback extends RealWorld<{ udp: boolean; tcp: boolean }, EitherLinks> {
   constructor() {
@@ -83,105 +83,18 @@ describe('a node with UDP and TCP', () => {
 
 const UNREACHABLE = new LinkError('unreachable', 'Refused.')
 
-/** A layer whose every dial takes `ms`, then succeeds or fails. */
-class Stub implements LinkLayer {
-  readonly self = toAddress(1n)
-  readonly dialledAt: number[] = []
-  readonly given: string[] = []
-  calledOff = 0
-  readonly closed: Link[] = []
-  /** `heedless`: goes on when it is called off. */
-  outcome: { afterMs: number; fails?: LinkError; heedless?: true } = { afterMs: 10 }
-  readonly clock: VirtualClock
-  readonly #endpoints: string[]
-  onLink: (link: Link) => void = () => {}
-  onDiscovered: (endpoint: string) => void = () => {}
-  onEndpoints: () => void = () => {}
-
-  constructor(clock: VirtualClock, endpoints: string[]) {
-    this.clock = clock
-    this.#endpoints = endpoints
-  }
-
-  endpoints(): string[] {
-    return this.#endpoints
-  }
-
-  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    this.dialledAt.push(this.clock.now())
-    const { afterMs, fails, heedless } = this.outcome
-    return new Promise((resolve, reject) => {
-      signal?.addEventListener('abort', () => {
-        this.calledOff++
-        if (!heedless) reject(signal.reason)
-      })
-      this.clock.after(afterMs, () => (fails === undefined ? resolve(this.#link(contact)) : reject(fails)))
-    })
-  }
-
-  isImprovable({ relayed }: Link): boolean {
-    return relayed
-  }
-
-  dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
-    return this.dial(contact, signal)
-  }
-
-  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    this.given.push(endpoint)
-    return this.dial({ address: this.self, endpoints: [] }, signal)
-  }
-
-  dialThrough(_relay: unknown, contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.dial(contact, signal)
-  }
-
-  isGuarded(): boolean {
-    return false
-  }
-
-  needs(): boolean {
-    return false
-  }
-
-  prove(nonce: Uint8Array): Uint8Array {
-    return nonce
-  }
-
-  isOwnProof(): boolean {
-    return false
-  }
-
-  async stop(): Promise<void> {}
-
-  #link({ address }: Contact): Link {
-    const remote = this.#endpoints[0] ?? ''
-    const link: Link = {
-      peer: address,
-      outgoing: true,
-      relayed: false,
-      remote,
-      send: () => true,
-      close: () => this.closed.push(link),
-      onFrame: () => {},
-      onClose: () => {},
-    }
-    return link
-  }
-}
-
 describe('the race of UDP and TCP', () => {
   const [udpText, tcpText] = ['/ip4/192.0.2.1/udp/1', '/ip4/192.0.2.1/tcp/1']
   const contact: Contact = { address: toAddress(2n), endpoints: [udpText, tcpText] }
   let clock: VirtualClock
-  let udp: Stub
-  let tcp: Stub
+  let udp: StubLinks
+  let tcp: StubLinks
   let links: EitherLinks
 
   beforeEach(() => {
     clock = new VirtualClock()
-    udp = new Stub(clock, [udpText])
-    tcp = new Stub(clock, [tcpText])
+    udp = new StubLinks(clock, [udpText])
+    tcp = new StubLinks(clock, [tcpText])
     links = new EitherLinks({ udp, tcp, clock })
   })
 
@@ -308,38 +221,6 @@ describe('the race of UDP and TCP', () => {
   })
 })
 
-describe('a better link than the one that stands', () => {
-  const contact: Contact = { address: toAddress(2n), endpoints: ['/ip4/192.0.2.1/udp/1', '/ip4/192.0.2.1/tcp/1'] }
-  const overTcp = contact.endpoints.slice(1)
-  const stands = (carrier: Carrier, relayed = false): Link => linkTo(contact.address, true, { relayed, carrier })
-  let udp: Stub
-  let tcp: Stub
-  let links: EitherLinks
-
-  beforeEach(() => {
-    const clock = new VirtualClock()
-    udp = new Stub(clock, [])
-    tcp = new Stub(clock, [])
-    links = new EitherLinks({ udp, tcp, clock })
-  })
-
-  test('may be had instead of a relayed one, and over UDP instead of TCP where the peer has a UDP endpoint', () => {
-    assert.equal(links.isImprovable(stands('udp', true), overTcp), true)
-    assert.equal(links.isImprovable(stands('tcp'), contact.endpoints), true)
-    assert.equal(links.isImprovable(stands('tcp'), overTcp), false)
-    assert.equal(links.isImprovable(stands('udp'), contact.endpoints), false)
-  })
-
-  test('is sought over UDP only where a direct one over TCP stands, and over both where a relayed one stands', async () => {
-    udp.outcome = tcp.outcome = { afterMs: 10, fails: UNREACHABLE }
-    const seek = (standing: Link) => assert.rejects(udp.clock.complete(links.dialBetter(contact, standing)), LinkError)
-    await seek(stands('tcp'))
-    assert.deepEqual([udp.dialledAt.length, tcp.dialledAt.length], [1, 0])
-    await seek(stands('udp', true))
-    assert.deepEqual([udp.dialledAt.length, tcp.dialledAt.length], [2, 1])
-  })
-})
-
 describe('the endpoints of a node with UDP and TCP', () => {
   test('come in turns, are no more than a contact holds, and the relays stay in', () => {
     const clock = new VirtualClock()
@@ -347,8 +228,8 @@ describe('the endpoints of a node with UDP and TCP', () => {
       Array.from({ length: count }, (_, i) => `/ip4/10.0.0.${i + 1}/${carrier}/4001`)
     const relay = '/ip4/192.0.2.1/tcp/1/p2p/12D3KooWA2t3uqdUsjUx9wgpzFdq5DuKsQgop1oEoCGLQ6ZVPob5'
     const relayed = `${relay}/p2p-circuit/p2p/12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha`
-    const udp = new Stub(clock, many('udp', 8))
-    const tcp = new Stub(clock, [...many('tcp', 6), relayed, '/ip4/127.0.0.1/tcp/4001'])
+    const udp = new StubLinks(clock, many('udp', 8))
+    const tcp = new StubLinks(clock, [...many('tcp', 6), relayed, '/ip4/127.0.0.1/tcp/4001'])
     const endpoints = new EitherLinks({ udp, tcp, clock }).endpoints()
     assert.equal(endpoints.length, 8)
     assert.equal(endpoints.at(-1), relayed)

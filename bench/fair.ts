@@ -8,7 +8,6 @@
  * peers get in the second, of what they got in the first. Writes bench/results/fair.json and .svg.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, Lab } from '../lab/lab.ts'
 import { until } from '../lab/until.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
@@ -21,11 +20,10 @@ import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { summarize } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
 import { atLeast, TARGET_HEADER, targetRow } from './lib/targets.ts'
+import { tcpStream } from './lib/tcp-stream.ts'
 
 const STREAM_S = 15
 const AT_ONCE = 5
-/** A second more than a stream for all clients to start and to report. */
-const LIMIT_S = STREAM_S + 30
 
 /** What is above 1 Mbit/s. */
 const SLOW = `table ip slow {
@@ -90,21 +88,9 @@ async function openAll(lab: Lab, count: number): Promise<{ hub: Host; peers: Pee
   return { hub, peers }
 }
 
-/** What arrived of a stream to each peer, Mbit/s. */
-async function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
-  const servers = peers.map(({ host }) => host.netns.spawn('iperf3', ['--server', '--one-off']))
-  await sleep(1_000)
-  const rates = await Promise.all(peers.map(({ ip }) => stream(hub, ip)))
-  for (const server of servers) server.kill()
-  return rates
-}
-
-async function stream(hub: Host, ip: string): Promise<number> {
-  const client = ['iperf3', '--json', '--client', ip, '--time', String(STREAM_S), '--connect-timeout', '3000']
-  // It fails with a report, or not at all where a peer is dead.
-  const shown = await hub.netns.run('sh', '-c', 'timeout "$@" || true', 'sh', String(LIMIT_S), ...client)
-  const report = JSON.parse(shown || '{}')
-  return (report.end?.sum_received?.bits_per_second ?? 0) / 1e6
+/** What arrived of a stream to each peer, Mbit/s; 0 where none came to its end. */
+function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
+  return Promise.all(peers.map(({ host, ip }) => tcpStream(hub, host, ip, STREAM_S).catch(() => 0)))
 }
 
 function sum(values: readonly number[]): number {

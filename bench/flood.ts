@@ -4,8 +4,9 @@
  *   RATE=50000 npx tsx bench/flood.ts
  *
  * Real agents in network namespaces. The stranger begins handshakes: in a shared ring with the right MAC, as anybody can make
- * it, in a ring of its own with a wrong one. Or it sends records of sessions that there are none. Before the flood and amid it: round trips through the tunnel, a TCP stream, and how
- * long a newcomer takes that knows the flooded host only. Writes bench/results/flood.json and .svg.
+ * it, in a ring of its own with a wrong one. Or it sends records of sessions that there are none. Before the flood and amid
+ * it: round trips through the tunnel, a TCP stream, and how long a newcomer takes that knows the flooded host only. Writes
+ * bench/results/flood.json and .svg.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,6 +24,7 @@ import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { quantile } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
 import { atLeast, atMost, TARGET_HEADER, type Target, targetRow } from './lib/targets.ts'
+import { tcpStream } from './lib/tcp-stream.ts'
 import { cpuSeconds } from './tunnel/processes.ts'
 
 const POOL = '10.128.0.0/9'
@@ -142,7 +144,7 @@ async function look({ lab, token, flooded, other, otherIp }: Pair, newcomer: str
   const [cpuBefore, since] = [cpuSeconds([flooded.agent.pid]), performance.now()]
   const pings = await roundTrips(flooded, otherIp)
   const cpuShare = (cpuSeconds([flooded.agent.pid]) - cpuBefore) / ((performance.now() - since) / 1_000)
-  const streamMbps = await stream(flooded, other, otherIp)
+  const streamMbps = await tcpStream(flooded, other, otherIp, STREAM_S)
   const host = await lab.host(newcomer, {
     token,
     bootstrap: [`/ip4/${flooded.uplink.ip}/udp/${await portOf(flooded)}`],
@@ -164,14 +166,6 @@ async function roundTrips(from: Host, ip: string): Promise<number[]> {
   const argv = ['-n', '-i', '0.05', '-c', String(PINGS), '-W', '1', ip]
   const shown = await from.netns.run('sh', '-c', 'ping "$@" || true', 'ping', ...argv)
   return [...shown.matchAll(/time=([\d.]+) ms/g)].map(([, ms]) => Number(ms))
-}
-
-async function stream(from: Host, to: Host, ip: string): Promise<number> {
-  const server = to.netns.spawn('iperf3', ['--server', '--one-off'])
-  await sleep(500)
-  const report = JSON.parse(await from.netns.run('iperf3', '--json', '--client', ip, '--time', String(STREAM_S)))
-  server.kill()
-  return report.end.sum_received.bits_per_second / 1e6
 }
 
 async function portOf({ agent }: Host): Promise<string> {

@@ -19,8 +19,6 @@ import type { SeededRandom } from './seeded-random.ts'
 const IP4_UDP_HEADERS = 28
 const IP6_UDP_HEADERS = 48
 
-const NOTHING: Partial<DatagramWeather> = {}
-
 /** A datagram on its way. */
 interface Flow {
   readonly host: SimHost
@@ -36,8 +34,8 @@ export class DatagramNetwork {
   readonly counters = new Counters()
   /** Whether what one machine sends reaches another; by default all does. Asked for each datagram when it arrives. */
   canTalk: (from: SimHost, to: SimHost) => boolean = () => true
-  /** What else happens between two machines, besides the weather; by default nothing. Asked for each datagram when it leaves. */
-  between: (from: SimHost, to: SimHost | SimNat) => Partial<DatagramWeather> = () => NOTHING
+  /** The weather between two machines; by default the same everywhere. Asked for each datagram when it leaves. */
+  weatherBetween: (from: SimHost, to: SimHost | SimNat) => DatagramWeather = () => this.weather
   /** Hears of each datagram that is sent, lost ones too. */
   onSent: (from: SimHost, datagram: Uint8Array) => void = () => {}
   readonly #random: SeededRandom
@@ -97,9 +95,7 @@ export class DatagramNetwork {
     const line = this.#line(from, to)
     const flow = { host, source, from, to }
     const arrive = (arrived: Uint8Array) => this.#count(this.#arrive(first, arrived, flow))
-    const special = this.between(host, first)
-    const weather = special === NOTHING ? this.weather : { ...this.weather, ...special }
-    return line.carry(datagram, weather, arrive) ? undefined : 'loss'
+    return line.carry(datagram, this.weatherBetween(host, first), arrive) ? undefined : 'loss'
   }
 
   /** Returns why no socket got the datagram; undefined when one did. */

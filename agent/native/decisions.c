@@ -216,6 +216,6 @@ static napi_value js_statistics(napi_env env, napi_callback_info info) {
 void decisions_export(napi_env env, napi_value exports) {
   EXPORT({"createLanes", js_create_lanes}, {"openLane", js_open_lane}, {"setPath", js_set_path},
          {"closeLane", js_close_lane}, {"sendOn", js_send_on}, {"setRoute", js_set_route}, {"setLocal", js_set_local},
-         {"removeLocal", js_remove_local}, {"permit", js_permit}, {"setGate", js_set_gate}, {"countsOfLane", js_counts_of_lane},
-         {"countsOfRoute", js_counts_of_route}, {"statistics", js_statistics})
+         {"removeLocal", js_remove_local}, {"permit", js_permit}, {"setGate", js_set_gate},
+         {"countsOfLane", js_counts_of_lane}, {"countsOfRoute", js_counts_of_route}, {"statistics", js_statistics})
 }

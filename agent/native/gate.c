@@ -42,6 +42,7 @@ typedef struct {
   const uint8_t *bytes;
   size_t length;
 } piece_t;
+#define NOTHING ((piece_t){NULL, 0})
 
 gate_t *gate_new(void) {
   gate_t *gate = calloc(1, sizeof *gate);
@@ -116,25 +117,27 @@ static rate_t *network(gate_t *gate, const uint8_t *place) {
   return &gate->networks[bits >> 54];
 }
 
+/* Only who receives at the place learns it. */
+static bool make_cookie(gate_t *gate, uint8_t out[DIGEST], const uint8_t secret[GATE_KEY], const uint8_t *place) {
+  return hmac(gate, out, secret, (piece_t){place, PLACE_HEAD}, NOTHING);
+}
+
 static bool is_shown(gate_t *gate, const uint8_t *place, const uint8_t *cookie) {
   static const uint8_t none[COOKIE];
   if (same(cookie, none, COOKIE)) return false;
   uint8_t right[DIGEST];
   for (int i = 0; i < 2; i++)
-    if (hmac(gate, right, gate->cookies[i], (piece_t){place, PLACE_HEAD}, (piece_t){NULL, 0}) &&
-        same(cookie, right, COOKIE))
-      return true;
+    if (make_cookie(gate, right, gate->cookies[i], place) && same(cookie, right, COOKIE)) return true;
   return false;
 }
 
 /* The cookie for a place, readable for who sent the datagram. */
-static bool write_reply(gate_t *gate, const uint8_t *place, const uint8_t *datagram,
-                        uint8_t reply[COOKIE_LENGTH]) {
+static bool write_reply(gate_t *gate, const uint8_t *place, const uint8_t *datagram, uint8_t reply[COOKIE_LENGTH]) {
   uint8_t digest[DIGEST];
   size_t body = COOKIE_LENGTH - MAC;
   reply[0] = COOKIE_KIND;
   memcpy(reply + 1, datagram + INDEX_AT, INDEX);
-  if (!hmac(gate, digest, gate->cookies[0], (piece_t){place, PLACE_HEAD}, (piece_t){NULL, 0})) return false;
+  if (!make_cookie(gate, digest, gate->cookies[0], place)) return false;
   memcpy(reply + 1 + INDEX, digest, COOKIE);
   if (!hmac(gate, digest, gate->mac, (piece_t){reply, body}, (piece_t){datagram + MAC_AT, MAC})) return false;
   memcpy(reply + body, digest, MAC);
@@ -145,7 +148,7 @@ static verdict_t look(gate_t *gate, const uint8_t *place, const uint8_t *datagra
                       uint8_t reply[COOKIE_LENGTH], statistics_t *statistics) {
   if (!gate->has_keys) return GATE_PASS;
   uint8_t mac[DIGEST];
-  if (length != FIRST_LENGTH || !hmac(gate, mac, gate->mac, (piece_t){datagram, MAC_AT}, (piece_t){NULL, 0}) ||
+  if (length != FIRST_LENGTH || !hmac(gate, mac, gate->mac, (piece_t){datagram, MAC_AT}, NOTHING) ||
       !same(mac, datagram + MAC_AT, MAC)) {
     count_add(statistics, FIRST_FORGED, 1);
     return GATE_DROP;

@@ -42,6 +42,14 @@ const STATISTICS = [
   'drop-handshake-without-cookie',
 ] as const
 
+/** What tells nodes from strangers by the first messages of their handshakes. */
+export interface GateKeys {
+  /** The key of their MACs, 32 bytes. */
+  readonly mac: Uint8Array
+  /** The secrets behind cookies, 32 bytes each: the present one, the former one. */
+  readonly cookies: readonly [present: Uint8Array, former: Uint8Array]
+}
+
 /** An endpoint at which a node has proven itself, and the socket that reaches it (a handle of the addon). */
 export interface LanePath {
   readonly socket: object
@@ -133,12 +141,8 @@ export class Lanes {
     this.#addon.permit(this.handle, forMs)
   }
 
-  /**
-   * From now on the threads look at the first messages of handshakes before they come here (gate.h).
-   * @param mac the key of their MACs, 32 bytes
-   * @param cookies the secrets behind cookies, 32 bytes each: the present one, the former one
-   */
-  setGate(mac: Uint8Array, cookies: readonly [Uint8Array, Uint8Array]): void {
+  /** From now on the threads look at the first messages of handshakes before they come here (gate.h). */
+  setGate({ mac, cookies }: GateKeys): void {
     this.#addon.setGate(this.handle, mac, ...cookies)
   }
 

@@ -24,9 +24,8 @@ export class Connector {
   readonly #peers: Pick<Peers, 'get' | 'relaysFor'>
   readonly #givenUp: Pick<GivenUp, 'gaveUpMs'>
   readonly #attempts = new Map<Address, Promise<void>>()
-  readonly #awaited = new Map<Address, () => void>()
-  /** Repeats the questions of `#askBack` that are under way. */
-  readonly #asking = new Set<() => void>()
+  /** Peers that were asked to dial this node, and through whom. */
+  readonly #awaited = new Map<Address, { readonly via: Address | undefined; readonly linked: () => void }>()
   #dialBacks = 0
 
   constructor(parts: {
@@ -88,12 +87,12 @@ export class Connector {
 
   /** This node is reached elsewhere now, such as through a relay that has just taken it in: tells those that are to dial it. */
   askAgain(): void {
-    for (const ask of this.#asking) ask()
+    for (const [peer, { via }] of this.#awaited) void this.#requestDialBack(peer, via).catch(() => {})
   }
 
   /** A link to `peer` came up; either side may have opened it. */
   onLinked(peer: Address): void {
-    this.#awaited.get(peer)?.()
+    this.#awaited.get(peer)?.linked()
   }
 
   async #attempt(peer: Address, via: Address | undefined, known: Contact | undefined): Promise<void> {
@@ -177,10 +176,7 @@ export class Connector {
 
   async #askBack(peer: Address, via: Address | undefined): Promise<boolean> {
     if (this.#links.endpoints().length === 0) return false
-    const came = this.#awaitLink(peer)
-    const again = () => void this.#requestDialBack(peer, via).catch(() => {})
-    this.#asking.add(again)
-    void came.then(() => this.#asking.delete(again))
+    const came = this.#awaitLink(peer, via)
     try {
       await this.#requestDialBack(peer, via)
     } catch (error) {
@@ -201,17 +197,18 @@ export class Connector {
     return this.#peers.get(peer) !== undefined
   }
 
-  #awaitLink(peer: Address): Promise<boolean> {
+  #awaitLink(peer: Address, via: Address | undefined): Promise<boolean> {
     return new Promise((resolve) => {
       const timer = this.#clock.after(DIAL_BACK_TIMEOUT_MS, () => {
         this.#awaited.delete(peer)
         resolve(this.#isLinked(peer))
       })
-      this.#awaited.set(peer, () => {
+      const linked = () => {
         this.#awaited.delete(peer)
         timer.cancel()
         resolve(true)
-      })
+      }
+      this.#awaited.set(peer, { via, linked })
     })
   }
 }

@@ -11,7 +11,7 @@ import type { Random } from '../core/random.ts'
 import { COOKIE_SECRET_MS } from './constants.ts'
 import type { UdpEndpoint } from './datagrams.ts'
 import { COOKIE_BYTES } from './packets.ts'
-import { placeBytes } from './udp-endpoint.ts'
+import { placeBytes } from './place.ts'
 
 const SECRET_BYTES = 32
 

@@ -12,10 +12,9 @@ import {
   MAX_NETWORKS,
 } from './constants.ts'
 import type { UdpEndpoint } from './datagrams.ts'
-import { ipOf, isIp6, placeBytes } from './udp-endpoint.ts'
+import { ADDRESS_AT, placeBytes } from './place.ts'
+import { ipOf, isIp6 } from './udp-endpoint.ts'
 
-/** In the bytes of a place. */
-const ADDRESS_AT = 4
 const NETWORK6_BYTES = 8
 
 export class HandshakeLoad {

@@ -8,6 +8,7 @@ import { addon } from '../native/addon.ts'
 import type { Lanes } from '../native/lanes.ts'
 import { eachMessage, type Mailbox } from '../native/mail.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
+import { PLACE_BYTES, readPlace } from './place.ts'
 import { ipOf, portOf, udpEndpoint } from './udp-endpoint.ts'
 
 interface Opened extends Mailbox {
@@ -29,8 +30,6 @@ interface Addon {
   close(handle: object): void
 }
 
-/** Before each message: family (4 or 6), 0, port (2), address (16); inbound.h. */
-const PLACE_BYTES = 20
 /** Instead of a lane's index: nobody listens at the place; inbound.h. */
 const TAG_REFUSED = 0xffff_ffff
 
@@ -81,8 +80,7 @@ export class LaneSocket implements DatagramSocket {
   }
 
   #take(lanes: Lanes, lane: number, message: Uint8Array): void {
-    const port = (message[2]! << 8) | message[3]!
-    const ip = message[0] === 4 ? message.subarray(4, 8).join('.') : ip6Text(message.subarray(4, 20))
+    const { ip, port } = readPlace(message)
     const body = message.subarray(PLACE_BYTES)
     if (lane !== 0 && lane !== TAG_REFUSED) {
       lanes.deliver(lane, body, { ip, port })
@@ -93,9 +91,4 @@ export class LaneSocket implements DatagramSocket {
     else if (lane === TAG_REFUSED) this.#onRefused(from)
     else this.#handler?.(body.slice(), from)
   }
-}
-
-function ip6Text(bytes: Uint8Array): string {
-  const words = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16))
-  return words.join(':')
 }

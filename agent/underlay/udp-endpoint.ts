@@ -37,28 +37,3 @@ export function ipOf(endpoint: UdpEndpoint): string {
 export function portOf(endpoint: UdpEndpoint): number {
   return Number(endpoint.slice(endpoint.lastIndexOf(':') + 1))
 }
-
-const PLACE_BYTES = 20
-
-/** As the addon writes it: family (4 or 6), 0, port (2), address (16; the first 4 for IPv4). */
-export function placeBytes(endpoint: UdpEndpoint): Uint8Array {
-  const place = new Uint8Array(PLACE_BYTES)
-  const [ip, port] = [ipOf(endpoint), portOf(endpoint)]
-  const address = isIp6(endpoint) ? ip6Bytes(ip) : ip.split('.').map(Number)
-  place.set([isIp6(endpoint) ? 6 : 4, 0, port >>> 8, port & 255, ...address])
-  return place
-}
-
-function ip6Bytes(ip: string): number[] {
-  const [head, tail] = ip.split('::', 2).map((part) => part.split(':').flatMap(groupBytes))
-  const [before, after] = [head ?? [], tail ?? []]
-  return [...before, ...new Array(16 - before.length - after.length).fill(0), ...after]
-}
-
-/** A group of digits, or the four bytes of an IPv4 address at the end. */
-function groupBytes(group: string): number[] {
-  if (group === '') return []
-  if (group.includes('.')) return group.split('.').map(Number)
-  const value = Number.parseInt(group, 16)
-  return [value >>> 8, value & 255]
-}

@@ -200,7 +200,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node that is reached elsewhere now does not say so to those that are to dial it',
     file: 'agent/overlay/connector.ts',
-    from: 'for (const ask of this.#asking) ask()',
+    from: 'for (const [peer, { via }] of this.#awaited) void this.#requestDialBack(peer, via).catch(() => {})',
     to: '',
     tests: ['overlay/connector.test.ts'],
   },

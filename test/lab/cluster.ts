@@ -51,6 +51,11 @@ export async function linkBetween(host: Host, peer: Host): Promise<PeerStatus | 
   return (await host.agent.peers()).find((link) => link.address === address)
 }
 
+/** What carries a host's tunnel to a virtual IP. */
+export async function carrierTo(host: Host, ip: string): Promise<string | undefined> {
+  return (await host.agent.status()).tunnels.find((tunnel) => tunnel.ip === ip)?.carrier
+}
+
 /** `host1`, `host2` and so on. */
 export function hostNames(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `host${i + 1}`)

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { askAgentText } from '../../agent/control/client.ts'
 import { type Host, type Lab, labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
-import { joinedCluster } from './cluster.ts'
+import { carrierTo, joinedCluster } from './cluster.ts'
 
 const BYTES = 50_000_000
 const PORT = 5_001
@@ -41,9 +41,6 @@ async function count({ agent }: Host, outcome: string): Promise<number> {
   const text = await askAgentText(agent.options.state, '/metrics')
   return Number(new RegExp(`outcome="${outcome}"\\} (\\d+)`).exec(text)?.[1] ?? 0)
 }
-
-const carrierTo = async (host: Host, ip: string) =>
-  (await host.agent.status()).tunnels.find((tunnel) => tunnel.ip === ip)?.carrier
 
 describe('two hosts that can reach each other over UDP', { skip: labMissing() }, () => {
   let lab: Lab

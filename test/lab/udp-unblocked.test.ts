@@ -3,7 +3,7 @@ import { after, describe, test } from 'node:test'
 import type { Host, Lab } from '../../lab/lab.ts'
 import { labMissing } from '../../lab/lab.ts'
 import { until } from '../../lab/until.ts'
-import { linkBetween, openCluster } from './cluster.ts'
+import { carrierTo, linkBetween, openCluster } from './cluster.ts'
 
 const BLOCK = `table ip block {
   chain in {
@@ -31,7 +31,6 @@ describe('a host whose network drops UDP for a while', { skip: labMissing() }, (
     }
     await until('a link over UDP', overUdp)
     assert.notEqual(await one.ping(ip), null)
-    const isFast = async () => (await one.agent.status()).tunnels.some(({ carrier }) => carrier === 'udp')
-    await until('a tunnel over UDP', isFast)
+    await until('a tunnel over UDP', async () => (await carrierTo(one, ip)) === 'udp')
   })
 })

@@ -38,7 +38,7 @@ for (const family of ['127.0.0.1', '::1'] as const) {
       answers = []
       socket.onDatagram = (datagram) => arrived.push(Buffer.from(datagram))
       const { macKey } = keysOf(ringKey)
-      cookies = new Cookies(new SystemClock(), random, (...secrets) => lanes.setGate(macKey, secrets))
+      cookies = new Cookies(new SystemClock(), random, (...cookies) => lanes.setGate({ mac: macKey, cookies }))
       peer = createSocket(family === '::1' ? 'udp6' : 'udp4').bind(0, family)
       await once(peer, 'listening')
       peer.on('message', (datagram) => answers.push(datagram))

@@ -15,14 +15,8 @@ import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
-import {
-  ALIVE_PROTOCOL,
-  LINK_PROTOCOL,
-  MAX_LINKS_PER_PEER,
-  MAX_WAITING_LINKS,
-  OPEN_LIMIT_MS,
-  STOP_LIMIT_MS,
-} from '../constants.ts'
+import { Arrivals } from '../arrivals.ts'
+import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, OPEN_LIMIT_MS, STOP_LIMIT_MS } from '../constants.ts'
 import { DialRules } from '../dial-rules.ts'
 import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
 import { LinkError } from '../errors.ts'
@@ -94,13 +88,12 @@ export class Libp2pLinks implements LinkLayer {
   #mapped: readonly Multiaddr[] = []
   readonly #open = new Map<Libp2pLink, Connection>()
   readonly #counters = noLinkCounts()
+  readonly #arrivals = new Arrivals(this.#counters)
   /** Ends every dial when the node stops. */
   readonly #stopping = new AbortController()
   #stopped: Promise<void> | undefined
-  #linkHandler: ((link: Link) => void) | undefined
   #discoveredHandler: ((endpoint: string) => void) | undefined
   #endpointsHandler: () => void = () => {}
-  #waiting: Libp2pLink[] = []
   #lan: Promise<LanDiscovery | undefined> | undefined
 
   /** Use `createLibp2pLinks`. */
@@ -151,10 +144,7 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   set onLink(handler: (link: Link) => void) {
-    this.#linkHandler = handler
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const link of waiting) handler(link)
+    this.#arrivals.onLink = handler
   }
 
   set onEndpoints(handler: () => void) {
@@ -286,7 +276,7 @@ export class Libp2pLinks implements LinkLayer {
     const peer = addressOfPeer(connection.remotePeer)
     const full = this.#dialer.linksTo(peer) >= MAX_LINKS_PER_PEER
     // The overlay must not carry itself.
-    const isLooped = this.#hidden.haveInNetwork(connection.remoteAddr.getComponents()[0]?.value ?? '')
+    const isLooped = this.rules.isInOverlay(connection.remoteAddr.getComponents()[0]?.value ?? '')
     if (peer === undefined || full || isLooped || this.#stopped !== undefined) {
       this.#counters.refused++
       stream.abort(new Error('refused'))
@@ -296,17 +286,8 @@ export class Libp2pLinks implements LinkLayer {
     const timer = this.#clock.after(OPEN_LIMIT_MS, () => link.close())
     void link.opened.then((isOpen) => {
       timer.cancel()
-      if (isOpen) this.#handOver(link)
+      if (isOpen) this.#arrivals.announce(link)
     })
-  }
-
-  #handOver(link: Libp2pLink): void {
-    if (this.#linkHandler !== undefined) this.#linkHandler(link)
-    else if (this.#waiting.length < MAX_WAITING_LINKS) this.#waiting.push(link)
-    else {
-      this.#counters.refused++
-      link.close()
-    }
   }
 
   #adopt(stream: Stream, connection: Connection, peer: Address, outgoing: boolean): Libp2pLink {

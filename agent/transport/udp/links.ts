@@ -17,7 +17,8 @@ import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
 import { ASSUMED, asHeardBy, speakAfterMs } from '../../underlay/silence.ts'
 import { ipOf } from '../../underlay/udp-endpoint.ts'
-import { MAX_PENDING, MAX_WAITING_LINKS, STOP_LIMIT_MS } from '../constants.ts'
+import { Arrivals } from '../arrivals.ts'
+import { MAX_PENDING, STOP_LIMIT_MS } from '../constants.ts'
 import { limitedDial } from '../dial-limit.ts'
 import { resolved } from '../dial-rules.ts'
 import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
@@ -52,11 +53,10 @@ export class UdpLinks implements LinkLayer {
   readonly #open = new Set<UdpLink>()
   #pending = 0
   readonly #counters = noLinkCounts()
+  readonly #arrivals = new Arrivals(this.#counters)
   /** Ends every dial when the node stops. */
   readonly #stopping = new AbortController()
   #stopped: Promise<void> | undefined
-  #linkHandler: ((link: Link) => void) | undefined
-  #waiting: UdpLink[] = []
   #endpointsHandler: () => void = () => {}
 
   constructor(parts: UdpLinksParts) {
@@ -105,10 +105,7 @@ export class UdpLinks implements LinkLayer {
   }
 
   set onLink(handler: (link: Link) => void) {
-    this.#linkHandler = handler
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const link of waiting) handler(link)
+    this.#arrivals.onLink = handler
   }
 
   /** Nothing is discovered over UDP: mDNS is libp2p's. */
@@ -263,18 +260,9 @@ export class UdpLinks implements LinkLayer {
     }
     const link = this.#adopt(session, () => {
       settled()
-      this.#announce(link)
+      this.#arrivals.announce(link)
     })
     void link.released.then(settled)
-  }
-
-  #announce(link: UdpLink): void {
-    if (this.#linkHandler !== undefined) this.#linkHandler(link)
-    else if (this.#waiting.length < MAX_WAITING_LINKS) this.#waiting.push(link)
-    else {
-      this.#counters.refused++
-      link.close()
-    }
   }
 
   #adopt(session: Session, onOpen?: () => void): UdpLink {
@@ -320,7 +308,7 @@ export class UdpLinks implements LinkLayer {
     const isNew = this.#linkOn(session) === undefined
     const link = this.#adopt(session)
     if (!(await link.opened)) return undefined
-    if (isNew) this.#announce(link)
+    if (isNew) this.#arrivals.announce(link)
     return link.isOpen ? link : undefined
   }
 

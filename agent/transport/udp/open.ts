@@ -87,7 +87,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
       random,
       drops,
       socketFor,
-      setGate: options.lanes && (({ mac, cookies }) => options.lanes?.setGate(mac, cookies)),
+      setGate: options.lanes && ((keys) => options.lanes?.setGate(keys)),
       silence,
       sockets: [...sockets].flatMap(([ip, socket]) => factsOf(ip, socket)),
     })

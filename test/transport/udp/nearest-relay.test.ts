@@ -25,9 +25,9 @@ describe('a link through one of several nodes that are linked to both ends', () 
   beforeEach(async () => {
     world = new VirtualUdp()
     delayMs = new Map()
-    world.network.between = (from, to) => {
+    world.network.weatherBetween = (from, to) => {
       const ms = delayMs.get(from) ?? (to instanceof SimHost ? delayMs.get(to) : undefined) ?? 20
-      return { minDelayMs: ms, maxDelayMs: ms }
+      return { ...world.network.weather, minDelayMs: ms, maxDelayMs: ms }
     }
     hosts = Array.from({ length: 3 }, () => world.network.host())
     relays = await Promise.all(hosts.map((host) => world.node(host)))

@@ -14,7 +14,7 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds since an arbitrary start. Monotonic; counts time that the machine slept. */
   now(): number
-  /** Calls `task` once, `delayMs` from now. */
+  /** Calls `task` once, `delayMs` from now at the earliest. */
   after(delayMs: number, task: () => void): Timer
 }
 
@@ -55,8 +55,10 @@ export class SystemClock implements Clock {
   }
 }
 
-/** The longest delay of `setTimeout`, ms; it runs a longer one at once. */
-const LONGEST_MS = 2 ** 31 - 1
+/** Just under the longest delay of `setTimeout`, ms; it runs a longer one at once. */
+const LONGEST_MS = 2 ** 31 - 2
+/** Node's timers drop the fraction of the time and of the delay, so they may run almost so much too early, ms. */
+const FRACTIONS_MS = 1
 
 class SystemTimer {
   readonly dueAt: number
@@ -72,7 +74,9 @@ class SystemTimer {
     this.stop()
     const restMs = delayMs - LONGEST_MS
     this.#handle =
-      restMs > 0 ? setTimeout(() => this.arm(restMs), LONGEST_MS) : setTimeout(this.#task, Math.max(0, delayMs))
+      restMs > 0
+        ? setTimeout(() => this.arm(restMs), LONGEST_MS)
+        : setTimeout(this.#task, Math.ceil(Math.max(0, delayMs)) + FRACTIONS_MS)
   }
 
   stop(): void {

@@ -113,6 +113,14 @@ describe('a reliable stream', () => {
     assert.deepEqual([pair.a.sent + pair.b.sent, pair.clock.ran], [sent, ran])
   })
 
+  test('has no timer for what was acknowledged', async () => {
+    const pair = new StreamPair()
+    pair.a.stream.write(frameOf(1, 100))
+    await pair.clock.runFor(60_000)
+    const arrivals = pair.a.sent + pair.b.sent
+    assert.equal(pair.clock.ran, arrivals + 1, 'one timer ran: the one of the acknowledgement')
+  })
+
   test('packs frames that are written together into few segments', async () => {
     const pair = new StreamPair()
     for (let i = 0; i < 20; i++) pair.a.stream.write(frameOf(i, 50))

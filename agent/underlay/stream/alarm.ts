@@ -1,4 +1,7 @@
-/** One timer that is set again and again: moving it to a later time costs nothing. */
+/**
+ * One timer that is set again and again: moving it to a later time costs nothing. An alarm that is set to no time has no
+ * timer: on an idle machine a wake-up costs more than the timer.
+ */
 
 import type { Clock, Timer } from '../../core/clock.ts'
 
@@ -13,6 +16,7 @@ export class Alarm {
   #timer: Timer | undefined
   /** When the timer fires. */
   #timerAt = 0
+  /** When to ring; not undefined while the timer runs. */
   #at: number | undefined
 
   constructor(clock: Clock, ring: () => void) {
@@ -23,17 +27,16 @@ export class Alarm {
   /** undefined: not at all. */
   set(at: number | undefined): void {
     this.#at = at
-    if (at === undefined || (this.#timer !== undefined && this.#timerAt <= at)) return
-    this.#timer?.cancel()
-    this.#arm(at)
+    if (at === undefined) this.stop()
+    else if (this.#timer === undefined || this.#timerAt > at) this.#arm(at)
   }
 
   #arm(at: number): void {
+    this.#timer?.cancel()
     this.#timerAt = at
     this.#timer = this.#clock.after(at - this.#clock.now(), () => {
       this.#timer = undefined
-      if (this.#at === undefined) return
-      if (this.#at > this.#clock.now()) this.#arm(this.#at)
+      if (this.#at! > this.#clock.now()) this.#arm(this.#at!)
       else this.#ring()
     })
   }

@@ -109,6 +109,10 @@ describe('two copies of one appliance', { skip: siteMissing }, () => {
     assert.match(await answers(one, 'cat /etc/resolv.conf'), /nameserver 127\.0\.0\.53/)
   })
 
+  test('the kernel remembers as many neighbours as a large pool has', async () => {
+    assert.equal((await answers(one, 'cat /proc/sys/net/ipv4/neigh/default/gc_thresh3')).trim(), '32768')
+  })
+
   test('the secret is for root only, and no unit has failed', async () => {
     const { exitCode } = await one.run('cat /etc/wow/appliance.json', COMMAND_MS)
     assert.notEqual(exitCode, 0)

@@ -123,6 +123,7 @@ export class Lane implements LaneEnd {
     this.#path = this.#parts.fast.paths.pathTo(this.peer)
     // What arrived by the former path says nothing about this one.
     this.#longest = SAFE_PACKET
+    this.#lengthsUnanswered = 0
     this.#dead = false
     this.#unansweredSince = undefined
     this.#takePath(this.#current, this.#answered)

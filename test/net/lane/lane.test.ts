@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LANE_KEYS_MS, SAFE_PACKET } from '../../../agent/net/constants.ts'
 import { echoRequest, frameOf, tcpSyn } from '../../packet/frames.ts'
-import { type FastLab, fastPair } from './pair.ts'
+import { type FastHost, type FastLab, fastPair } from './pair.ts'
 
 /** Link datagrams that carry packets. */
 const overLink = (lab: FastLab) => lab.world.sent.filter(({ body }) => body[8] === 0).length
@@ -128,11 +128,17 @@ describe('a path', () => {
     lab.wire.carries = 1_250
     lab.path(a, b)
     for (let i = 0; i < 30; i++) await lab.ping(a, b)
-    a.tap.inject(frameOf(tcpSyn(a.ip, b.ip, [2, 4, 5, 0xb4]), a.mac))
-    await lab.clock.runFor(100)
-    const [frame] = b.tap.take()
-    const mss = frame!.subarray(14 + 20 + 20 + 2, 14 + 20 + 20 + 4)
-    assert.equal((mss[0]! << 8) | mss[1]!, SAFE_PACKET - 40)
+    assert.equal(await segmentSizeTold(lab, a, b), SAFE_PACKET - 40)
+  })
+
+  test('that follows such a one has not proven anything yet: new connections send full segments', async () => {
+    const { lab, a, b } = fastPair()
+    lab.wire.carries = 1_250
+    lab.path(a, b)
+    for (let i = 0; i < 30; i++) await lab.ping(a, b)
+    lab.path(a, b, false)
+    lab.path(a, b)
+    assert.equal(await segmentSizeTold(lab, a, b), a.tap.mtu - 40)
   })
 
   test('that carries less than before is found out while traffic flows', async () => {
@@ -230,3 +236,12 @@ describe('the tables of the fast path', () => {
     assert.deepEqual(a.paths.heard, ['198.51.100.7:9'])
   })
 })
+
+/** The MSS that arrives when `a` begins a connection with one of 1,460. */
+async function segmentSizeTold(lab: FastLab, a: FastHost, b: FastHost): Promise<number> {
+  a.tap.inject(frameOf(tcpSyn(a.ip, b.ip, [2, 4, 5, 0xb4]), a.mac))
+  await lab.clock.runFor(100)
+  const [frame] = b.tap.take()
+  const mss = frame!.subarray(14 + 20 + 20 + 2, 14 + 20 + 20 + 4)
+  return (mss[0]! << 8) | mss[1]!
+}

@@ -58,6 +58,13 @@ export class SimRing<Network extends RingNetwork = SimNetwork> {
 
   /** Starts a node that knows `bootstraps`; by default a few random members of the ring, as a real node would. */
   join(bootstraps = this.someMembers(3), options: NodeOptions = {}): SimNode {
+    const node = this.place(options)
+    this.introduce(node, bootstraps)
+    return node
+  }
+
+  /** Starts a node that answers others, and looks for none before it is introduced to one. */
+  place(options: NodeOptions = {}): SimNode {
     const random = this.random.fork()
     const address = options.address ?? this.network.newAddress(random)
     const clock = new NodeClock(this.clock, options.clockRate)
@@ -74,8 +81,11 @@ export class SimRing<Network extends RingNetwork = SimNetwork> {
     this.nodes.set(address, node)
     if (bent !== undefined) liar?.begin(ring, bent)
     ring.start()
-    void ring.bootstrap(bootstraps.flatMap((known) => this.network.endpointsOf(known)))
     return node
+  }
+
+  introduce({ ring }: SimNode, bootstraps: readonly Address[]): void {
+    void ring.bootstrap(bootstraps.flatMap((known) => this.network.endpointsOf(known)))
   }
 
   /** Up to `count` random open nodes, perhaps one of them twice; correctly connected nodes if there are any. */

@@ -98,8 +98,8 @@ export class Connector {
   async #attempt(peer: Address, via: Address | undefined, known: Contact | undefined): Promise<void> {
     if (this.#isLinked(peer)) return
     const contact = known ?? (await this.#contactOf(peer, via))
-    const relays = via === undefined ? this.#peers.relaysFor(peer, MAX_RELAYS_TRIED) : [via]
-    const ways = [() => this.#dial(contact), () => this.#askBack(peer, via), () => this.#throughAny(relays, contact)]
+    const relays = () => (via === undefined ? this.#peers.relaysFor(peer, MAX_RELAYS_TRIED) : [via])
+    const ways = [() => this.#dial(contact), () => this.#askBack(peer, via), () => this.#throughAny(relays(), contact)]
     // Where a link has just fallen silent, a dial is no more likely to work than the other ways.
     const isInDoubt = this.#links.isGuarded(contact) || this.#givenUp.gaveUpMs(peer) > 0
     if (await this.#firstThatWorks(ways, isInDoubt ? 0 : HEAD_START_MS)) return

@@ -129,12 +129,13 @@ export class NearLinks {
 
   /** A peer sent its view of the ring. `first`: it had sent none before. */
   onStatus(peer: Peer, first: boolean): void {
-    if (first) this.evaluate()
+    // What the others name was looked at when they named it: a new peer makes no other node belong nearer.
+    if (first) this.evaluate([peer])
     else this.#dialMissing([peer])
   }
 
-  /** Recomputes both sides from all peers, and dials nodes that are missing. */
-  evaluate(): void {
+  /** Recomputes both sides from all peers, and dials nodes that are missing: those that `sources` name. */
+  evaluate(sources: Iterable<Peer> = this.#peers.all()): void {
     const linked: Address[] = []
     for (const { address, status } of this.#peers.all()) {
       if (status !== undefined && !this.#peers.isShunned(address)) linked.push(address)
@@ -144,7 +145,7 @@ export class NearLinks {
     const same = isSameSide(left, this.left) && isSameSide(right, this.right)
     this.left = left
     this.right = right
-    this.#dialMissing(this.#peers.all())
+    this.#dialMissing(sources)
     const agreed = this.#agreed
     this.#agreed = this.bothNeighborsAgree
     if (!same || this.#agreed !== agreed) this.#changed()

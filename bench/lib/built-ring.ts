@@ -1,6 +1,6 @@
 /**
- * A large ring that is built whole instead of joined node by node: all nodes start within a second beside their true
- * neighbours.
+ * A large ring that is built whole instead of joined node by node: all nodes start within a second, and then each is
+ * introduced to its true neighbours.
  *
  * The nodes run the agent's own ring. It dials, exchanges statuses, and draws and keeps far links, as in any ring. Only
  * the question "which node is nearest to this point?", which a node asks to draw a far link, is answered at the first
@@ -22,8 +22,8 @@ import { VirtualClock } from '../../sim/virtual-clock.ts'
 
 /** All nodes start within this time, ms: over one tick of their heartbeat, so that they do not beat together. */
 const START_MS = 1_000
-/** Nodes on each side that a node is told of when it starts. */
-const TOLD_PER_SIDE = 2
+/** Neighbours on its left that a node is introduced to; those on its right are introduced to it. */
+const TOLD = 2
 /** A node draws a far link so many times as often while the ring is built: each draw just ends before the next. */
 const HASTE = 20
 /** Draws that lead to a near node or to one that is linked already, as a share of the draws that are needed. */
@@ -38,14 +38,17 @@ export async function buildRing(size: number, seed: number, progress: (what: str
   const addresses = Array.from({ length: size }, () => addressFromBytes(sim.random.bytes(20)))
   addresses.sort((a, b) => (a < b ? -1 : 1))
   sim.network.shortcut = answersDraws(addresses)
-  const beside = (i: number, away: number) => addresses[(i + away + size) % size]!
-  for (const i of shuffled(size, sim)) {
-    const told: Address[] = []
-    for (let away = 1; away <= TOLD_PER_SIDE; away++) told.push(beside(i, away), beside(i, -away))
-    sim.join(told, { address: addresses[i]! })
+  for (const address of addresses) {
+    sim.place({ address })
     await clock.runFor(START_MS / size)
   }
   progress(`${size} nodes started`)
+  for (const i of shuffled(size, sim)) {
+    const told = Array.from({ length: TOLD }, (_, away) => addresses.at(i - 1 - away)!)
+    sim.introduce(sim.nodes.get(addresses[i]!)!, told)
+    await clock.runFor(START_MS / size)
+  }
+  progress('introduced to their neighbours')
   const draws = Math.ceil(wantedFarLinks(size) * (1 + VAIN_DRAWS))
   await clock.runFor((draws * FAR_PERIOD_MS) / HASTE)
   progress('far links drawn')

@@ -8,9 +8,17 @@ import type { Clock } from '../core/clock.ts'
 import { DecodeError, decode, encode } from '../core/codec.ts'
 import { timeLimit } from '../core/deadline.ts'
 import { type Address, formatAddress } from './address.ts'
-import { DIAL_BACK_TIMEOUT_MS, DIAL_TIMEOUT_MS, HEAD_START_MS, MAX_DIAL_BACKS, MAX_RELAYS_TRIED } from './constants.ts'
+import {
+  DIAL_BACK_TIMEOUT_MS,
+  DIAL_TIMEOUT_MS,
+  HEAD_START_MS,
+  MAX_DIAL_BACKS,
+  MAX_DIAL_BACKS_PER_LINK,
+  MAX_RELAYS_TRIED,
+} from './constants.ts'
 import type { GivenUp } from './given-up.ts'
 import type { Contact, Link, LinkLayer } from './link.ts'
+import { LinkShares } from './link-shares.ts'
 import { ringAnswerCodec, ringRequestCodec } from './messages.ts'
 import { DeliveryError, type Overlay, type RequestOptions, SERVICES } from './overlay.ts'
 import type { Peers } from './peers.ts'
@@ -26,7 +34,7 @@ export class Connector {
   readonly #attempts = new Map<Address, Promise<void>>()
   /** Peers that were asked to dial this node, and through whom. */
   readonly #awaited = new Map<Address, { readonly via: Address | undefined; readonly linked: () => void }>()
-  #dialBacks = 0
+  readonly #dialBacks = new LinkShares({ all: MAX_DIAL_BACKS, perLink: MAX_DIAL_BACKS_PER_LINK })
 
   constructor(parts: {
     links: LinkLayer
@@ -61,17 +69,15 @@ export class Connector {
     return this.#attempts.has(peer)
   }
 
-  /** A node that cannot reach us, or not as well as it might, asks to be dialled. */
-  onDialBack(asker: Contact): void {
+  /** A node that cannot reach us, or not as well as it might, asks to be dialled. Its request came over the link to `via`. */
+  onDialBack(asker: Contact, via: Address): void {
     const standing = this.#peers.get(asker.address)?.link
     if (asker.address === this.#links.self) return
     if (standing !== undefined && !this.#links.isImprovable(standing, asker.endpoints)) return
     // The asker names the endpoints: a stranger must not make this node dial the whole world.
-    if (this.#dialBacks >= MAX_DIAL_BACKS) return
-    this.#dialBacks++
-    void (standing === undefined ? this.#dial(asker) : this.#dialBetter(asker, standing)).finally(() => {
-      this.#dialBacks--
-    })
+    if (!this.#dialBacks.take(via)) return
+    const dial = standing === undefined ? this.#dial(asker) : this.#dialBetter(asker, standing)
+    void dial.finally(() => this.#dialBacks.release(via))
   }
 
   /**

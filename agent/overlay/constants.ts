@@ -116,8 +116,9 @@ export const BURST_S = 4
 export const MAX_NAMED_DIALS = 4
 export const MAX_FALSE_NAMES = 16
 export const FALSE_NAMES_WINDOW_MS = 60_000
-/** How many dials requested by others may run at once. */
+/** How many dials requested by others may run at once, in all and of requests that came over one link. */
 export const MAX_DIAL_BACKS = 32
+export const MAX_DIAL_BACKS_PER_LINK = 8
 
 /** Greedy routing needs O(log² n / k) hops (paper section 4): about 10 at n = 10,000. */
 export const HOP_LIMIT = 40

@@ -26,7 +26,7 @@ export function ringService(parts: {
     return peer === undefined || peer.endpoints.length === 0 ? undefined : { address, endpoints: peer.endpoints }
   }
 
-  return ({ source, body }) => {
+  return ({ source, via, body }) => {
     const request = decode(ringRequestCodec, body)
     switch (request.kind) {
       case 'neighbors': {
@@ -38,7 +38,7 @@ export function ringService(parts: {
         return encodeContacts([contactOf(request.of) ?? me()])
       case 'dialBack':
         if (request.asker.address !== source) throw new Refusal('a node asks for itself only')
-        connector.onDialBack(request.asker)
+        connector.onDialBack(request.asker, via)
         return EMPTY
     }
   }

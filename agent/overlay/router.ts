@@ -20,11 +20,13 @@ import {
   HOP_PATIENCE,
   MAX_FORWARDED_ANSWER,
   MAX_FORWARDED_REQUEST,
+  MAX_FORWARDS,
+  MAX_FORWARDS_PER_LINK,
   MAX_PATIENCE_MS,
   REQUEST_TIMEOUT_MS,
 } from './constants.ts'
-import { Forwards } from './forwards.ts'
 import type { Priority } from './link.ts'
+import { LinkShares } from './link-shares.ts'
 import type { Frame, FrameOf } from './messages.ts'
 import { OverdueRequests } from './overdue-requests.ts'
 import {
@@ -58,7 +60,7 @@ export class Router {
   readonly #onFault: (error: unknown) => void
   readonly #handlers = new Map<number, RequestHandler>()
   readonly #waiting = new Map<number, Waiting>()
-  readonly #forwards = new Forwards()
+  readonly #forwards = new LinkShares({ all: MAX_FORWARDS, perLink: MAX_FORWARDS_PER_LINK })
   readonly #overdue: OverdueRequests
   /** Round trips of this node's requests through the ring. */
   readonly #routed = new RoundTrip({ firstMs: FIRST_ROUTED_ROUND_TRIP_MS, longestMs: MAX_PATIENCE_MS })

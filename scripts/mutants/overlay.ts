@@ -60,11 +60,11 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
     tests: ['overlay/forwards.test.ts'],
   },
   {
-    name: 'one link takes all the room for forwarded requests',
-    file: 'agent/overlay/forwards.ts',
-    from: 'if (waiting >= MAX_FORWARDS_PER_LINK || this.#all >= MAX_FORWARDS) return false',
-    to: 'if (this.#all >= MAX_FORWARDS) return false',
-    tests: ['overlay/forwards.test.ts'],
+    name: 'one link takes all the room that there is for what comes over links',
+    file: 'agent/overlay/link-shares.ts',
+    from: 'if (taken >= perLink || this.#all >= all) return false',
+    to: 'if (this.#all >= all) return false',
+    tests: ['overlay/forwards.test.ts', 'overlay/connector.test.ts'],
   },
   {
     name: 'requests behind a link that closed wait until their time is over',

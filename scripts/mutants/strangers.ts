@@ -107,7 +107,7 @@ export const STRANGER_MUTANTS: readonly Mutant[] = [
   {
     name: 'a stranger has any number of nodes dialled back at once',
     file: 'agent/overlay/connector.ts',
-    from: 'if (this.#dialBacks >= MAX_DIAL_BACKS) return',
+    from: 'if (!this.#dialBacks.take(via)) return',
     to: '',
     tests: ['overlay/connector.test.ts'],
   },

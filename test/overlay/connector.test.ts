@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { decode } from '../../agent/core/codec.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import { Connector } from '../../agent/overlay/connector.ts'
-import { MAX_DIAL_BACKS } from '../../agent/overlay/constants.ts'
+import { MAX_DIAL_BACKS, MAX_DIAL_BACKS_PER_LINK } from '../../agent/overlay/constants.ts'
 import type { Contact, Link, LinkLayer } from '../../agent/overlay/link.ts'
 import { ringRequestCodec } from '../../agent/overlay/messages.ts'
 import type { Peer } from '../../agent/overlay/peers.ts'
@@ -14,7 +14,7 @@ import { linkTo } from './link-to.ts'
 const NOBODY = { get: () => undefined, relaysFor: () => [] }
 const NEVER = { gaveUpMs: () => 0 }
 
-test('a stranger who asks to be dialled at made-up addresses has few dialled at a time, and more when those have ended', async () => {
+test('who asks to be dialled at made-up addresses has few dialled at a time, leaves room for others, and has more dialled when those have ended', async () => {
   const clock = new VirtualClock()
   let dials = 0
   const dial = (_contact: unknown, signal?: AbortSignal): Promise<Link> => {
@@ -26,14 +26,18 @@ test('a stranger who asks to be dialled at made-up addresses has few dialled at 
     adopt: () => {},
     peers: NOBODY,
   })
-  const askMany = (from: bigint) => {
-    for (let i = from; i < from + 1_000n; i++) connector.onDialBack({ address: toAddress(i), endpoints: ['somebody'] })
+  const askMany = (from: bigint, via: bigint) => {
+    for (let i = from; i < from + 1_000n; i++) {
+      connector.onDialBack({ address: toAddress(i), endpoints: ['somebody'] }, toAddress(via))
+    }
   }
-  askMany(10n)
+  askMany(10n, 2n)
+  assert.equal(dials, MAX_DIAL_BACKS_PER_LINK)
+  for (let via = 3n; via < 100n; via++) askMany(10n, via)
   assert.equal(dials, MAX_DIAL_BACKS)
   await clock.runFor(60_000)
-  askMany(2_000n)
-  assert.equal(dials, 2 * MAX_DIAL_BACKS)
+  askMany(2_000n, 2n)
+  assert.equal(dials, MAX_DIAL_BACKS + MAX_DIAL_BACKS_PER_LINK)
 })
 
 test('a node dials back a peer to which a better link may be had, and no other that it is linked to', () => {
@@ -51,7 +55,7 @@ test('a node dials back a peer to which a better link may be had, and no other t
       relaysFor: () => [],
     },
   })
-  for (const address of [far, near]) connector.onDialBack({ address, endpoints: ['somewhere'] })
+  for (const address of [far, near]) connector.onDialBack({ address, endpoints: ['somewhere'] }, address)
   assert.deepEqual(dialled, [far])
 })
 

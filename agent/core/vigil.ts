@@ -7,18 +7,21 @@
  * absence (overlay/given-up.ts).
  *
  * Guarantees that all handlers have run when the look that found the gap returns.
+ *
+ * Other work that is due several times a second shares the timer: each wake-up of an idle process costs more than the work.
  */
 
 import type { Clock, Timer } from './clock.ts'
 
 /** The timer looks this often, ms. */
-const LOOK_PERIOD_MS = 350
+export const BEAT_MS = 350
 /** A longer gap is an absence, ms. Peers give up a neighbour after 2 s of silence, of which 0.7 s may precede the gap. */
 export const ABSENT_AFTER_MS = 1_000
 
 export class Vigil {
   readonly #clock: Clock
   readonly #handlers: ((gapMs: number) => void)[] = []
+  readonly #beats: (() => void)[] = []
   #lookedAt: number
   #timer: Timer | undefined
 
@@ -42,6 +45,11 @@ export class Vigil {
     this.#handlers.push(handler)
   }
 
+  /** Calls `task` every `BEAT_MS`, after the look. */
+  onBeat(task: () => void): void {
+    this.#beats.push(task)
+  }
+
   /** Call this before handling any input. */
   look(): void {
     const now = this.#clock.now()
@@ -56,9 +64,10 @@ export class Vigil {
   }
 
   #arm(): void {
-    this.#timer = this.#clock.after(LOOK_PERIOD_MS, () => {
+    this.#timer = this.#clock.after(BEAT_MS, () => {
       this.#arm()
       this.look()
+      for (const task of this.#beats) task()
     })
   }
 }

@@ -19,8 +19,7 @@ export const LINK_ANSWERS_WITHIN_MS = 25_000
 export const MEASURE_AGAIN_PINGS = 40
 /** When an answer is missing on a link, the peer is pinged at once, and is dead after this much more silence, ms. */
 export const SUSPECT_DEAD_AFTER_MS = 2_000
-/** How often links are checked, ms. A check over `STALL_MS` late means that this process stood still, not its peers. */
-export const HEARTBEAT_TICK_MS = 350
+/** Links are checked every `BEAT_MS`. A check so much too late, ms, means that this process stood still, not its peers. */
 export const STALL_MS = 1_000
 
 /**
@@ -81,7 +80,6 @@ export const LOST_KEPT = 8
 export const LOST_KEPT_MS = 900_000
 export const LOST_RETRY_MIN_MS = 1_000
 export const LOST_RETRY_MAX_MS = 6_000
-export const LOST_TICK_MS = 1_000
 
 /**
  * Mean pause between a node's probes for another ring in a ring of up to 15 nodes, ms, and the rate of probes by all

@@ -7,10 +7,10 @@
  * no peer counts as dead before it was pinged.
  */
 
-import type { Clock, Timer } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
+import { BEAT_MS } from '../core/vigil.ts'
 import type { Address } from './address.ts'
 import {
-  HEARTBEAT_TICK_MS,
   LINK_ANSWERS_WITHIN_MS,
   MEASURE_AGAIN_PINGS,
   NEIGHBOR_ANSWERS_WITHIN_MS,
@@ -30,8 +30,7 @@ export class Liveness {
   readonly #isNeighbor: (address: Address) => boolean
   readonly #ping: (peer: Peer) => void
   readonly #dead: (peer: Peer) => void
-  #timer: Timer | undefined
-  #tickedAt = 0
+  #checkedAt = 0
 
   constructor(parts: {
     self: Address
@@ -50,8 +49,7 @@ export class Liveness {
   }
 
   start(): void {
-    this.#tickedAt = this.#clock.now()
-    this.#arm()
+    this.#checkedAt = this.#clock.now()
   }
 
   /** No answer came over the link to this peer: the peer may be dead, or a node behind it. A ping will tell. */
@@ -62,21 +60,11 @@ export class Liveness {
     this.#ping(peer)
   }
 
-  stop(): void {
-    this.#timer?.cancel()
-  }
-
-  #arm(): void {
-    this.#timer = this.#clock.after(HEARTBEAT_TICK_MS, () => {
-      this.#arm()
-      this.#tick()
-    })
-  }
-
-  #tick(): void {
+  /** Looks after all peers; called every `BEAT_MS`. */
+  check(): void {
     const now = this.#clock.now()
-    const stalledMs = now - this.#tickedAt - HEARTBEAT_TICK_MS
-    this.#tickedAt = now
+    const stalledMs = now - this.#checkedAt - BEAT_MS
+    this.#checkedAt = now
     for (const peer of [...this.#peers.all()]) {
       if (stalledMs > STALL_MS) forgive(peer, now, stalledMs)
       if (this.#isDead(peer, now)) this.#dead(peer)
@@ -108,7 +96,7 @@ export class Liveness {
 
   /** How much longer than the peer this node waits before it asks, ms. */
   #waitMs(peer: Address): number {
-    return this.#self < peer ? 0 : HEARTBEAT_TICK_MS
+    return this.#self < peer ? 0 : BEAT_MS
   }
 }
 

@@ -39,7 +39,7 @@ export class LostNeighbors {
     setLatest(this.#lost, contact.address, lost, LOST_KEPT)
   }
 
-  /** Dials every lost neighbour that is due; called about every second. */
+  /** Dials every lost neighbour that is due; called every `BEAT_MS`. */
   retry(): void {
     const now = this.#clock.now()
     for (const [address, lost] of this.#lost) {

@@ -54,12 +54,12 @@ export class Ring implements Overlay {
   readonly #connectivity: Connectivity
   readonly vigil: Vigil
   readonly #admission: Admission
+  readonly #liveness: Liveness
   readonly #routine: Routine
   readonly #selfLookup: SelfLookup
   readonly #upgrades: Upgrades
   readonly #lost: LostNeighbors
   readonly #statuses: StatusExchange
-  readonly #liveness: Liveness
   readonly #givenUp: GivenUp
   readonly #onDemand: OnDemandLinks
   readonly #bootstrap: Bootstrap
@@ -140,7 +140,8 @@ export class Ring implements Overlay {
       onTwin: () => this.onTwin(),
     })
     this.#routine = new Routine({
-      ...{ clock, random, near, far: new FarLinks({ self, peers, router, connector, random }) },
+      ...{ vigil: this.vigil, clock, random, liveness: this.#liveness, near },
+      far: new FarLinks({ self, peers, router, connector, random }),
       upkeep: new LinkUpkeep({ links, clock, peers, near, upgrades: this.#upgrades }),
       ...{ connectivity: this.#connectivity, statuses: this.#statuses, lost: this.#lost, selfLookup: this.#selfLookup },
     })
@@ -170,7 +171,6 @@ export class Ring implements Overlay {
     this.#links.onDiscovered = (endpoint) =>
       void (this.#connectivity.joined ? this.#merge : this.#bootstrap).meet(endpoint)
     this.vigil.start()
-    this.#liveness.start()
     this.#merge.start()
     this.#routine.start()
   }
@@ -258,7 +258,6 @@ export class Ring implements Overlay {
     this.#bootstrap.stop()
     this.#merge.stop()
     this.vigil.stop()
-    this.#liveness.stop()
     this.#routine.stop()
     this.#router.stop()
     for (const { link } of [...this.#peers.all()]) link.close()

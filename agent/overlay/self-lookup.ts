@@ -24,7 +24,8 @@ export class SelfLookup {
   readonly #clock: Clock
   readonly #random: Random
   readonly #joined: () => boolean
-  #timers: readonly Timer[] = []
+  #timer: Timer | undefined
+  #soughtAt = 0
 
   constructor(parts: {
     self: Address
@@ -48,16 +49,20 @@ export class SelfLookup {
   }
 
   start(): void {
-    this.#timers = [
-      every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.ask()),
-      every(this.#clock, this.#random, JOIN_LOOKUP_PERIOD_MS, () => {
-        if (!this.#joined()) void this.ask()
-      }),
-    ]
+    this.#soughtAt = this.#clock.now()
+    this.#timer = every(this.#clock, this.#random, SELF_LOOKUP_PERIOD_MS, () => void this.ask())
   }
 
   stop(): void {
-    for (const timer of this.#timers) timer.cancel()
+    this.#timer?.cancel()
+  }
+
+  /** Asks when that is due for a node that is still looking for its place; called every `BEAT_MS`. */
+  seek(): void {
+    const now = this.#clock.now()
+    if (this.#joined() || now - this.#soughtAt < JOIN_LOOKUP_PERIOD_MS) return
+    this.#soughtAt = now
+    void this.ask()
   }
 
   /**

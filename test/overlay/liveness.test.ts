@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { BEAT_MS, Vigil } from '../../agent/core/vigil.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import {
-  HEARTBEAT_TICK_MS,
   LINK_ANSWERS_WITHIN_MS,
   NEIGHBOR_ANSWERS_WITHIN_MS,
   NEIGHBOR_DEAD_AFTER_MS,
@@ -43,6 +43,9 @@ function setUp(self = toAddress(0n)) {
       peers.remove(link)
     },
   })
+  const vigil = new Vigil(clock)
+  vigil.onBeat(() => liveness.check())
+  vigil.start()
   liveness.start()
   return { clock: world, process: clock, peers, answering, died, pinged, liveness }
 }
@@ -53,7 +56,7 @@ describe('liveness', () => {
     await clock.runFor(60_000)
     assert.deepEqual(died, [])
     answering.delete(NEIGHBOR)
-    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * BEAT_MS)
     assert.deepEqual(
       died.map(({ address }) => address),
       [NEIGHBOR],
@@ -69,7 +72,7 @@ describe('liveness', () => {
     const asked = ({ pinged }: typeof first) => pinged.filter((address) => address === NEIGHBOR).length
     assert.ok(asked(second) < 0.8 * asked(first))
     for (const { clock, died } of [first, second]) {
-      await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+      await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * BEAT_MS)
       assert.equal(died.length, 1)
     }
   })
@@ -77,7 +80,7 @@ describe('liveness', () => {
   test('a spare that becomes the neighbour is asked first, however long it has been silent', async () => {
     const { clock, answering, died, pinged } = setUp()
     answering.delete(NEIGHBOR)
-    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    await clock.runFor(NEIGHBOR_DEAD_AFTER_MS + 2 * BEAT_MS)
     assert.equal(pinged.at(-1), SPARE, 'in the same look in which the neighbour was found dead')
     await clock.runFor(60_000)
     assert.equal(died.length, 1)
@@ -90,7 +93,7 @@ describe('liveness', () => {
     const [first, second] = died
     assert.deepEqual([first?.address, second?.address], [NEIGHBOR, SPARE])
     const between = second!.at - first!.at
-    assert.ok(between >= NEIGHBOR_ANSWERS_WITHIN_MS && between < NEIGHBOR_ANSWERS_WITHIN_MS + 2 * HEARTBEAT_TICK_MS)
+    assert.ok(between >= NEIGHBOR_ANSWERS_WITHIN_MS && between < NEIGHBOR_ANSWERS_WITHIN_MS + 2 * BEAT_MS)
   })
 
   test('a spare that stays one is looked after lazily, and soon when an answer over its link did not come', async () => {
@@ -106,7 +109,7 @@ describe('liveness', () => {
     const suspected = setUp()
     suspected.answering.delete(SPARE)
     suspected.liveness.suspect(SPARE)
-    await suspected.clock.runFor(SUSPECT_DEAD_AFTER_MS + 2 * HEARTBEAT_TICK_MS)
+    await suspected.clock.runFor(SUSPECT_DEAD_AFTER_MS + 2 * BEAT_MS)
     assert.deepEqual(
       suspected.died.map(({ address }) => address),
       [SPARE],
@@ -147,7 +150,7 @@ describe('liveness', () => {
     liveness.suspect(SPARE)
     await clock.runFor(6_000)
     assert.deepEqual(died, [])
-    await clock.runFor(1_000 + 2 * HEARTBEAT_TICK_MS)
+    await clock.runFor(1_000 + 2 * BEAT_MS)
     assert.deepEqual(
       died.map(({ address }) => address),
       [SPARE],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BEAT_MS } from '../../agent/core/vigil.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { Connector } from '../../agent/overlay/connector.ts'
-import { LOST_KEPT_MS, LOST_RETRY_MAX_MS, LOST_TICK_MS } from '../../agent/overlay/constants.ts'
+import { LOST_KEPT_MS, LOST_RETRY_MAX_MS } from '../../agent/overlay/constants.ts'
 import { LostNeighbors } from '../../agent/overlay/lost-neighbors.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 
@@ -25,7 +26,7 @@ function setUp() {
   }
   const pass = async (ms: number) => {
     for (const end = clock.now() + ms; clock.now() < end; ) {
-      await clock.runFor(LOST_TICK_MS)
+      await clock.runFor(BEAT_MS)
       lost.retry()
     }
   }
@@ -37,7 +38,7 @@ test('a neighbour that went silent is dialled again and again for a quarter of a
   lost.remember(NEIGHBOR)
   await pass(2 * LOST_KEPT_MS)
   const pauses = dialledAt.map((at, i) => at - (dialledAt[i - 1] ?? 0))
-  assert.ok(Math.max(...pauses) <= LOST_RETRY_MAX_MS * 1.5 + LOST_TICK_MS)
+  assert.ok(Math.max(...pauses) <= LOST_RETRY_MAX_MS * 1.5 + BEAT_MS)
   assert.ok(dialledAt.at(-1)! > LOST_KEPT_MS - 2 * LOST_RETRY_MAX_MS && dialledAt.at(-1)! <= LOST_KEPT_MS)
 })
 

@@ -4,10 +4,13 @@
  *   PEERS=50 npx tsx bench/fair.ts
  *
  * Real agents in network namespaces. One host sends a TCP stream to each peer at the same time. In the second run the uplink of one peer is
- * down, and that of another drops what is above 1 Mbit/s. Measured: each peer's share of the first run (Jain's index), and what the other
- * peers get in the second, of what they got in the first. Writes bench/results/fair.json and .svg.
+ * down, and that of another drops what is above 1 Mbit/s. Measured, in the seconds in which all streams run: each peer's share of the
+ * first run (Jain's index), and what the other peers get in the second, of what they got in the first. Writes bench/results/fair.json
+ * and .svg.
  */
 
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host, Lab } from '../lab/lab.ts'
 import { until } from '../lab/until.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
@@ -22,8 +25,13 @@ import { writeResults } from './lib/results.ts'
 import { atLeast, TARGET_HEADER, targetRow } from './lib/targets.ts'
 import { tcpStream } from './lib/tcp-stream.ts'
 
-const STREAM_S = 15
+/** So many streams start one after the other; then all of them run for the time in which they are compared, s. */
+const START_S = 15
+const COMPARED_S = 15
+const STREAM_S = START_S + COMPARED_S + 5
 const AT_ONCE = 5
+/** The agent's default. */
+const TAP = 'wow0'
 
 /** What is above 1 Mbit/s. */
 const SLOW = `table ip slow {
@@ -88,9 +96,26 @@ async function openAll(lab: Lab, count: number): Promise<{ hub: Host; peers: Pee
   return { hub, peers }
 }
 
-/** What arrived of a stream to each peer, Mbit/s; 0 where none came to its end. */
-function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
-  return Promise.all(peers.map(({ host, ip }) => tcpStream(hub, host, ip, STREAM_S).catch(() => 0)))
+/** What arrives at each peer while a stream goes to each, Mbit/s. */
+async function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
+  // A stream to the dead peer does not begin.
+  const running = peers.map(({ host, ip }) => tcpStream(hub, host, ip, STREAM_S).catch(() => 0))
+  await sleep(START_S * 1_000)
+  const received = () => peers.map(({ host }) => receivedBytes(host.agent.pid, TAP))
+  const [from, before] = [performance.now(), received()]
+  await sleep(COMPARED_S * 1_000)
+  const [to, after] = [performance.now(), received()]
+  await Promise.all(running)
+  return after.map((bytes, i) => ((bytes - before[i]!) * 8) / 1e3 / (to - from))
+}
+
+/** What came in by an interface in the network namespace of a process (proc(5), net/dev). */
+function receivedBytes(pid: number, device: string): number {
+  const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').split('\n')
+  const [, bytes] =
+    lines.map((line) => /^\s*(\S+):\s*(\d+)/.exec(line)?.slice(1) ?? []).find(([name]) => name === device) ?? []
+  if (bytes === undefined) throw new Error(`process ${pid} sees no interface ${device}`)
+  return Number(bytes)
 }
 
 function sum(values: readonly number[]): number {

@@ -1,5 +1,6 @@
 /** miniupnpd on a site's router, as many home routers have it: maps ports for hosts that ask by PCP, NAT-PMP or UPnP. */
 
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { NatSite } from './nat-site.ts'
@@ -25,7 +26,8 @@ const TABLES = `
 
 export class PortMapper {
   readonly #site: NatSite
-  readonly #child: NamespaceChild
+  readonly #file: string
+  #child: NamespaceChild
   readonly log: string[] = []
 
   /** `file`: for its configuration. Resolves when it listens. */
@@ -46,16 +48,38 @@ export class PortMapper {
     const lines = Object.entries(options).map(([name, value]) => `${name}=${value}`)
     writeFileSync(file, `${lines.join('\n')}\nallow 1024-65535 0.0.0.0/0 1024-65535\n`)
     const mapper = new PortMapper(site, file)
-    await until('miniupnpd listens', async () => mapper.log.some((line) => /listening (on|for) /i.test(line)))
+    await mapper.#listens()
     return mapper
   }
 
   private constructor(site: NatSite, file: string) {
     this.#site = site
-    this.#child = site.router.spawn('/usr/sbin/miniupnpd', ['-d', '-f', file, '-P', `${file}.pid`])
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+    this.#file = file
+    this.#child = this.#spawn()
+  }
+
+  /** The power of the router fails for a moment: it has forgotten what it mapped. */
+  async restart(): Promise<void> {
+    const over = once(this.#child, 'close')
+    this.#child.kill('SIGKILL')
+    await over
+    await this.#site.router.run('nft', 'delete', 'table', 'inet', TABLE)
+    await this.#site.router.run('nft', TABLES)
+    this.log.length = 0
+    this.#child = this.#spawn()
+    await this.#listens()
+  }
+
+  #spawn(): NamespaceChild {
+    const child = this.#site.router.spawn('/usr/sbin/miniupnpd', ['-d', '-f', this.#file, '-P', `${this.#file}.pid`])
+    for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => this.log.push(line))
     }
+    return child
+  }
+
+  async #listens(): Promise<void> {
+    await until('miniupnpd listens', async () => this.log.some((line) => /listening (on|for) /i.test(line)))
   }
 
   /** Its rules, one a port outside. */

@@ -56,6 +56,13 @@ for (const protocols of ['pcp-and-nat-pmp', 'upnp'] satisfies MapperProtocols[])
       })
     })
 
+    if (protocols === 'pcp-and-nat-pmp') {
+      test('have it again when the router has started anew and forgotten it', async () => {
+        await mapper.restart()
+        await until('a port mapping', async () => (await mapper.mappings()).length === 2)
+      })
+    }
+
     test('have no port of the router any more when the agent has stopped', async () => {
       assert.equal(await mapped.agent.stop(), 0)
       assert.deepEqual(await mapper.mappings(), [])

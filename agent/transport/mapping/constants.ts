@@ -2,6 +2,11 @@
 
 /** Where a router listens for PCP and NAT-PMP (RFC 6887 section 19, RFC 6886 section 3.1). */
 export const CONTROL_PORT = 5351
+/** Where it sends its announcements (RFC 6887 section 19). It repeats each for some minutes. */
+export const ANNOUNCEMENT_PORT = 5350
+/** How rarely at most an announcement makes this node ask, ms, and up to how much later, so that not all ask at once. */
+export const ANNOUNCED_SPACING_MS = 30_000
+export const ANNOUNCED_SPREAD_MS = 2_000
 /** Where and at which port UPnP devices listen for searches (UPnP Device Architecture 1.1, section 1.3.2). */
 export const SSDP_GROUP = '239.255.255.250'
 export const SSDP_PORT = 1900

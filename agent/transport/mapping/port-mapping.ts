@@ -1,6 +1,6 @@
 /**
- * Has the router let others in at this node's port: asks for it in the background, renews it, asks another router after a
- * move, and gives it back at the end.
+ * Has the router let others in at this node's port: asks for it in the background, renews it, asks again when the router has
+ * started anew, asks another router after a move, and gives it back at the end.
  *
  * PCP comes first, then NAT-PMP, then UPnP. A router that says that its owner does not want it is not asked by another way. Where no
  * way works, all is quiet for `AGAIN_MS` or more.
@@ -15,8 +15,16 @@ import type { Log } from '../../core/log.ts'
 import type { Random } from '../../core/random.ts'
 import type { Carrier } from '../../overlay/link.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
-import { udpEndpoint } from '../../underlay/udp-endpoint.ts'
-import { AGAIN_MS, LEAST_RENEWAL_MS, LIFETIME_S, RELEASE_LIMIT_MS, UPLINK_PERIOD_MS } from './constants.ts'
+import { ipOf, udpEndpoint } from '../../underlay/udp-endpoint.ts'
+import { Announcements } from './announcements.ts'
+import {
+  AGAIN_MS,
+  ANNOUNCED_SPREAD_MS,
+  LEAST_RENEWAL_MS,
+  LIFETIME_S,
+  RELEASE_LIMIT_MS,
+  UPLINK_PERIOD_MS,
+} from './constants.ts'
 import { PortControl, type WayParts } from './port-control.ts'
 import { Upnp } from './upnp.ts'
 import {
@@ -70,6 +78,8 @@ export class PortMapping {
   readonly #parts: PortMappingParts
   /** Names the router that was asked last. */
   #behind = ''
+  #uplink: Uplink | undefined
+  readonly #announcements: Announcements
   #held: Held | undefined
   #told: Mapped | undefined
   #round = new AbortController()
@@ -79,12 +89,19 @@ export class PortMapping {
 
   constructor(parts: PortMappingParts) {
     this.#parts = parts
+    this.#announcements = new Announcements({
+      ...parts,
+      isRouter: (from) => this.#uplink !== undefined && ipOf(from) === formatIp4(this.#uplink.gateway),
+      onAnnounced: () => this.#askSoon(),
+    })
   }
 
   start(): void {
+    void this.#announcements.start()
     const look = () => {
       this.#watch = this.#parts.clock.after(UPLINK_PERIOD_MS, look)
       const uplink = this.#parts.uplink()
+      this.#uplink = uplink
       const behind = uplink === undefined ? '' : `${uplink.device} ${uplink.gateway} ${uplink.own}`
       if (behind === this.#behind) return
       this.#behind = behind
@@ -114,6 +131,7 @@ export class PortMapping {
 
   async #release(): Promise<void> {
     this.#watch?.cancel()
+    this.#announcements.stop()
     this.#next?.cancel()
     this.#round.abort(new Error('the node stops'))
     const { clock, log } = this.#parts
@@ -141,6 +159,16 @@ export class PortMapping {
     this.#held?.way.close()
     this.#held = undefined
     this.#tell()
+  }
+
+  /** Asks the router again, although nothing is due. */
+  #askSoon(): void {
+    const { clock, random } = this.#parts
+    this.#next?.cancel()
+    this.#next = clock.after(random.float() * ANNOUNCED_SPREAD_MS, () => {
+      this.#round.abort(new Error('the router is asked anew'))
+      if (this.#uplink !== undefined) void this.#ask(this.#uplink, false)
+    })
   }
 
   /** Asks for the mapping, or for it to go on, and sees to it that this is done again in time. */

@@ -8,7 +8,7 @@ import { codeOf } from '../../core/errors.ts'
 import { formatIp4, type Ip4 } from '../../core/ip.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
 import { ipOf, portOf, udpEndpoint } from '../../underlay/udp-endpoint.ts'
-import { MAX_HTTP_BYTES } from './constants.ts'
+import { ANNOUNCEMENT_PORT, MAX_HTTP_BYTES } from './constants.ts'
 import type { GatewaySocket, HttpAnswer, HttpRequest, MappingNet } from './ways.ts'
 
 /** A search stays on the network and those next to it (UPnP Device Architecture 1.1, section 1.2.1). */
@@ -34,6 +34,20 @@ export class RealMappingNet implements MappingNet {
         socket.setMulticastTTL(MULTICAST_HOPS)
       }
       return new NodeGatewaySocket(socket, to !== undefined, this.#counters)
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+  }
+
+  /** Other programs of this machine may listen there, too. */
+  async openEar(): Promise<GatewaySocket> {
+    const socket = createSocket({ type: 'udp4', reuseAddr: true })
+    try {
+      const ready = once(socket, 'listening')
+      socket.bind(ANNOUNCEMENT_PORT)
+      await ready
+      return new NodeGatewaySocket(socket, false, this.#counters)
     } catch (error) {
       socket.close()
       throw error

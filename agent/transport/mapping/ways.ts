@@ -66,6 +66,8 @@ export interface HttpAnswer {
 export interface MappingNet {
   /** A socket of this node's address `own`. To one endpoint only, if `to` is given. @throws the system's error */
   openSocket(own: Ip4, to?: { readonly ip: Ip4; readonly port: number }): Promise<GatewaySocket>
+  /** A socket that hears what routers announce to all. @throws the system's error */
+  openEar(): Promise<GatewaySocket>
   /** From this node's address `own`. @throws an error when there is no answer, or one that is too long */
   exchange(own: Ip4, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer>
 }

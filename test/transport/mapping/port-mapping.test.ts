@@ -61,6 +61,34 @@ describe('a node behind a router that speaks PCP', () => {
     assert.equal(home.counters.get('router-restarts'), 1)
   })
 
+  test('has its mappings again two seconds after the router said that it started anew', async () => {
+    const home = new Home()
+    await home.started()
+    await home.clock.runFor(5 * MINUTE)
+    home.router.restart()
+    for (let i = 0; i < 10; i++) home.announce()
+    await home.clock.runFor(2_100)
+    assert.equal(home.router.mappings.size, 2)
+    assert.equal(home.router.asked.length, 4, 'it asks once')
+    assert.equal(home.counters.get('router-restarts'), 1)
+    assert.deepEqual(home.told, [OUTER])
+    await home.clock.runFor(29 * MINUTE)
+    assert.equal(home.router.asked.length, 4)
+  })
+
+  test('asks nobody because of what others announce, nor more often than twice a minute', async () => {
+    const home = new Home()
+    await home.started()
+    for (let i = 0; i < 50; i++) home.announce(udpEndpoint('192.168.1.77', 5351))
+    await home.clock.runFor(MINUTE)
+    assert.equal(home.router.asked.length, 2)
+    for (let i = 0; i < 60; i++) {
+      home.announce()
+      await home.clock.runFor(1_000)
+    }
+    assert.ok(home.router.asked.length <= 2 + 2 * 2, `${home.router.asked.length} questions`)
+  })
+
   test('says so when the router is elsewhere after a renewal', async () => {
     const home = new Home()
     await home.started()

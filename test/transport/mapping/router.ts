@@ -12,6 +12,7 @@ import type {
   Uplink,
 } from '../../../agent/transport/mapping/ways.ts'
 import type { UdpEndpoint } from '../../../agent/underlay/datagrams.ts'
+import { udpEndpoint } from '../../../agent/underlay/udp-endpoint.ts'
 import { DatagramNetwork } from '../../../sim/datagram-network.ts'
 import { SeededRandom } from '../../../sim/seeded-random.ts'
 import { VirtualClock } from '../../../sim/virtual-clock.ts'
@@ -115,6 +116,7 @@ export class Home {
   readonly machine = this.network.host(undefined, formatIp4(GATEWAY))
   readonly #control = this.machine.socket(5351)
   #asker: UdpEndpoint | undefined
+  #onAnnouncement: (datagram: Uint8Array, from: UdpEndpoint) => void = () => {}
 
   constructor() {
     this.#control.onDatagram = (request, from) => {
@@ -130,8 +132,23 @@ export class Home {
     if (this.#asker !== undefined) this.#control.send(datagram, this.#asker)
   }
 
+  /** The router says to all that it has started anew; `from`: or somebody else does. */
+  announce(from = udpEndpoint(formatIp4(GATEWAY), 5351)!): void {
+    this.#onAnnouncement(Uint8Array.of(0, 128, 0, 0, 0, 0, 0, 0, ...ip4Bytes(OUTSIDE)), from)
+  }
+
   get net(): MappingNet {
     return {
+      openEar: async () => {
+        const ear: GatewaySocket = {
+          send: () => {},
+          onDatagram: () => {},
+          onRefused: () => {},
+          close: () => {},
+        }
+        this.#onAnnouncement = (datagram, from) => ear.onDatagram(datagram, from)
+        return ear
+      },
       openSocket: async () => {
         const socket = this.#node.socket()
         const open: GatewaySocket = {

@@ -46,7 +46,7 @@ bench-churn: ensure ## leases while nodes die and join, and when all ask at once
 # Bundled, because that runs a third faster. LARGE=50000 nodes need 8 GB of memory, 100,000 twice as much.
 bench-ring: ensure ## large rings in virtual time: hops, idle traffic, repair, a boot storm, churn; writes bench/results/ring-*.json [PARTS=…] [SIZES=…] [LARGE=50000] [CHURN=10000]
 	@npx esbuild bench/ring.ts --bundle --platform=node --format=esm --packages=external --log-level=error --outfile=build/bench/ring.mjs
-	@node --max-old-space-size=16000 --max-semi-space-size=128 build/bench/ring.mjs
+	@node --max-old-space-size=18000 --min-semi-space-size=1024 --max-semi-space-size=1024 --no-incremental-marking build/bench/ring.mjs
 
 bench-bake: ensure ## how fast images are made, how large they are, how they boot; writes bench/results/bake.json
 	@node --import tsx bench/bake.ts

@@ -29,18 +29,23 @@ export class Announcements {
   readonly #parts: AnnouncementsParts
   readonly #spacing: Throttle
   #socket: GatewaySocket | undefined
-  #stopped = false
+  /** Ends what `start` began; undefined: it did not. */
+  #listening: { wanted: boolean } | undefined
 
   constructor(parts: AnnouncementsParts) {
     this.#parts = parts
     this.#spacing = new Throttle(parts.clock, ANNOUNCED_SPACING_MS)
   }
 
+  /** Listens from now on, if it can. */
   async start(): Promise<void> {
+    if (this.#listening !== undefined) return
     const { net, log } = this.#parts
+    const listening = { wanted: true }
+    this.#listening = listening
     try {
       const socket = await net.openEar()
-      if (this.#stopped) return socket.close()
+      if (!listening.wanted) return socket.close()
       this.#socket = socket
       socket.onDatagram = (_, from) => this.#hear(from)
     } catch (error) {
@@ -49,7 +54,8 @@ export class Announcements {
   }
 
   stop(): void {
-    this.#stopped = true
+    if (this.#listening !== undefined) this.#listening.wanted = false
+    this.#listening = undefined
     this.#socket?.close()
     this.#socket = undefined
   }

@@ -97,7 +97,6 @@ export class PortMapping {
   }
 
   start(): void {
-    void this.#announcements.start()
     const look = () => {
       this.#watch = this.#parts.clock.after(UPLINK_PERIOD_MS, look)
       const uplink = this.#parts.uplink()
@@ -107,7 +106,9 @@ export class PortMapping {
       this.#behind = behind
       // What the former router holds ends by itself: it would not hear of it from this address.
       this.#abandon()
-      if (uplink !== undefined) void this.#ask(uplink, true)
+      if (uplink === undefined) return this.#announcements.stop()
+      void this.#announcements.start()
+      void this.#ask(uplink, true)
     }
     look()
   }

@@ -97,12 +97,12 @@ describe('a node behind a router that speaks PCP', () => {
     assert.deepEqual(home.told, [OUTER, '203.0.113.77:4001'])
   })
 
-  test('gives both ports back when it stops, and closes its socket', async () => {
+  test('gives both ports back when it stops, and closes its sockets', async () => {
     const home = new Home()
     const mapping = await home.started()
     await home.clock.complete(mapping.stop())
     assert.equal(home.router.mappings.size, 0)
-    assert.equal(home.sockets.length, 0)
+    assert.deepEqual([home.sockets.length, home.ears], [0, 0])
     await home.clock.runFor(120 * MINUTE)
     assert.equal(home.router.asked.length, 4, 'and asks for nothing more')
   })
@@ -140,6 +140,7 @@ describe('a node behind a router that speaks PCP', () => {
     home.router.speaks = 'both'
     await home.clock.runFor(21 * MINUTE)
     assert.deepEqual(home.told, [OUTER, undefined, OUTER])
+    assert.equal(home.ears, 1)
   })
 
   test('asks again at once behind another router, and is silent without one', async () => {
@@ -148,7 +149,7 @@ describe('a node behind a router that speaks PCP', () => {
     home.uplink = undefined
     await home.clock.runFor(11_000)
     assert.deepEqual(home.told, [OUTER, undefined])
-    assert.equal(home.sockets.length, 0)
+    assert.deepEqual([home.sockets.length, home.ears], [0, 0])
     await home.clock.runFor(120 * MINUTE)
     assert.equal(home.router.asked.length, 2)
     home.uplink = { device: 'eth1', gateway: GATEWAY, own: OWN }

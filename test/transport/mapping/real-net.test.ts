@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, describe, test } from 'node:test'
 import { Counters } from '../../../agent/core/counters.ts'
 import { parseIp4 } from '../../../agent/core/ip.ts'
+import { ANNOUNCEMENT_PORT } from '../../../agent/transport/mapping/constants.ts'
 import { RealMappingNet } from '../../../agent/transport/mapping/real-net.ts'
 import { udpEndpoint } from '../../../agent/underlay/udp-endpoint.ts'
 
@@ -40,6 +41,18 @@ describe('a real socket to a router', () => {
     await new Promise((resolve) => setTimeout(resolve, 50))
     router.send('answer', from.port, from.address)
     assert.equal(await heard, `answer from 127.0.0.1:${port}`)
+  })
+
+  test('that hears what routers announce is opened beside one of another program', async () => {
+    const net = new RealMappingNet(new Counters())
+    const ears = [await net.openEar(), await net.openEar()]
+    closers.push(...ears.map((ear) => () => ear.close()))
+    const heard = new Promise<string>((resolve) => {
+      for (const ear of ears) ear.onDatagram = (datagram, from) => resolve(`${Buffer.from(datagram)} from ${from}`)
+    })
+    const router = await bound('127.0.0.1')
+    router.send('news', ANNOUNCEMENT_PORT, '127.0.0.1')
+    assert.equal(await heard, `news from 127.0.0.1:${router.address().port}`)
   })
 
   test('is none when the machine does not have that address any more', async () => {

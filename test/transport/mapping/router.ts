@@ -107,6 +107,8 @@ export class Home {
   readonly logged: string[] = []
   /** Sockets of the node that are open. */
   readonly sockets: GatewaySocket[] = []
+  /** Those that hear announcements. */
+  ears = 0
   /** The router that the node sees. */
   uplink: Uplink | undefined = { device: 'eth0', gateway: GATEWAY, own: OWN }
   http: (request: HttpRequest) => HttpAnswer | undefined = () => undefined
@@ -144,8 +146,11 @@ export class Home {
           send: () => {},
           onDatagram: () => {},
           onRefused: () => {},
-          close: () => {},
+          close: () => {
+            this.ears--
+          },
         }
+        this.ears++
         this.#onAnnouncement = (datagram, from) => ear.onDatagram(datagram, from)
         return ear
       },

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Address } from '../../agent/overlay/address.ts'
+import { ASSUMED_SILENCE_MS } from '../../agent/underlay/constants.ts'
 import type { SimNat } from '../../sim/datagram-host.ts'
 import { CARRIER_GRADE_NAT, HOME_NAT, type NatBehavior, SYMMETRIC_NAT } from '../../sim/datagram-nat.ts'
 import { type UdpRing, udpRing } from '../../sim/udp-ring.ts'
@@ -78,12 +79,16 @@ describe('a ring over UDP', () => {
       await sim.clock.runFor(60_000)
       assert.ok(sim.isWhole(), `broken ${i + 1} min later`)
     }
+    let measured = 0
     for (const address of sim.nodes.keys()) {
       const silence = sim.network.silenceOf(address)!
-      assert.equal(silence.isProven, true)
       assert.ok(silence.allowedMs < (behind.get(address)?.timeoutMs ?? Number.POSITIVE_INFINITY))
-      assert.ok(silence.allowedMs >= 40_000)
+      if (silence.isProven) measured++
+      // Where links to nodes that others can dial come and go, nothing is measured.
+      if (silence.isProven) assert.ok(silence.allowedMs >= 40_000)
+      else assert.equal(silence.allowedMs, ASSUMED_SILENCE_MS)
     }
+    assert.ok(measured >= 15, `${measured} nodes`)
   })
 
   test('forms of nodes behind NATs of every kind, and stays whole', async () => {

@@ -60,4 +60,18 @@ export const MAPPING_MUTANTS: readonly Mutant[] = [
     to: "ip !== ''",
     tests: ['transport/udp/outer-endpoints.test.ts'],
   },
+  {
+    name: 'whoever announces something has the router asked',
+    file: `${FOLDER}/announcements.ts`,
+    from: "if (!isRouter(from)) counters.drop('foreign')",
+    to: "if (false as boolean) counters.drop('foreign')",
+    tests: [KEEPER_TEST],
+  },
+  {
+    name: 'the router is asked as often as it announces something',
+    file: `${FOLDER}/announcements.ts`,
+    from: 'else if (this.#spacing.admits())',
+    to: 'else',
+    tests: [KEEPER_TEST],
+  },
 ]

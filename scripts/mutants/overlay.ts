@@ -4,6 +4,13 @@ const RING = ['sim/ring.test.ts']
 
 export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
+    name: 'what a new peer names is not looked at',
+    file: 'agent/overlay/near-links.ts',
+    from: 'if (first) this.evaluate([peer])',
+    to: 'if (first) this.evaluate([])',
+    tests: ['overlay/near-links.test.ts', ...RING],
+  },
+  {
     name: 'a link over TCP stays when there is one over UDP',
     file: 'agent/overlay/peers.ts',
     from: "return carrier === 'tcp' ? 1 : 2",
@@ -167,7 +174,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'two neighbours ask each other at once',
     file: 'agent/overlay/liveness.ts',
-    from: 'return this.#self < peer ? 0 : HEARTBEAT_TICK_MS',
+    from: 'return this.#self < peer ? 0 : BEAT_MS',
     to: 'return 0',
     tests: ['overlay/liveness.test.ts'],
   },

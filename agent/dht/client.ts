@@ -6,6 +6,9 @@
  * signed change until the deadline (all changes are idempotent per password). It asks nothing before this node is
  * correctly connected (paper section 4). An operation ends as soon as its outcome can no longer change. No password
  * leaves this node, only signatures by the key derived from it.
+ *
+ * What a majority has taken goes on to the sub-keys that have not answered, for a while: some votes may be as old as the operation
+ * is long, and the replicas behind them gone.
  */
 
 import { Backoff } from '../core/backoff.ts'
@@ -25,6 +28,8 @@ import {
   MAX_SIGNINGS,
   OPERATION_DEADLINE_MS,
   REPAIR_MIN_TTL_MS,
+  SPREAD_MS,
+  SPREAD_PAUSE_MS,
 } from './constants.ts'
 import { type Dht, type Found, type Key, MAJORITY, type Outcome, REMAP, type SubKey, type Vote } from './dht.ts'
 import type { Direct } from './direct.ts'
@@ -92,13 +97,8 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   }
 
   async create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome> {
-    const wish: Wish = {
-      kind: 'create',
-      key,
-      value,
-      ttlMs: Math.min(ttlMs, CLAIM_TTL_MS),
-      holder: holderOf(key, password),
-    }
+    const what = { key, value, ttlMs: Math.min(ttlMs, CLAIM_TTL_MS), holder: holderOf(key, password) }
+    const wish: Wish = { kind: 'create', ...what }
     const operation = this.#begin(wish)
     const outcome = await this.#run(operation)
     // What goes beyond a claim needs answered challenges, which came with the claim.
@@ -218,6 +218,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
         if (votes.push(vote) === REMAP && this.#latest.get(name) === operation) this.#latest.delete(name)
       },
       () => accepted() >= MAJORITY || refused() >= MAJORITY,
+      () => wish.kind !== 'delete' && accepted() >= MAJORITY,
     )
     const outcome = { accepted: accepted(), won: accepted() >= MAJORITY, lost: refused() >= MAJORITY }
     return { votes: [...votes, ...Array<Vote>(REMAP - votes.length).fill('no-answer')], ...outcome }
@@ -261,12 +262,16 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return answer.body
   }
 
-  /** Asks every sub-key; resolves when all have answered, the deadline has passed, or `decided` is true. */
+  /**
+   * Asks every sub-key; resolves when all have answered, the deadline has passed, or `decided` is true. While `spreads` is true,
+   * sub-keys that have not answered are asked beyond the deadline.
+   */
   #poll(
     subKeys: readonly SubKey[],
     ask: (subKey: SubKey, place: number) => Promise<Reading | undefined>,
     take: (reading: Reading) => void,
     decided: () => boolean,
+    spreads = () => false,
   ): Promise<void> {
     // Some attempts must fit in, however long one takes.
     const patienceMs = Math.max(OPERATION_DEADLINE_MS, ATTEMPTS * this.#overlay.routedTimeoutMs)
@@ -274,7 +279,7 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     return new Promise((resolve, reject) => {
       let open = subKeys.length
       for (const [place, subKey] of subKeys.entries()) {
-        this.#persist(subKey, () => ask(subKey, place), deadline).then((reading) => {
+        this.#persist(subKey, () => ask(subKey, place), { deadline, spreads }).then((reading) => {
           open--
           take(reading)
           if (open === 0 || decided()) resolve()
@@ -283,8 +288,12 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
     })
   }
 
-  /** Asks one sub-key until it gives a reading or the deadline is near. */
-  async #persist(subKey: SubKey, ask: () => Promise<Reading | undefined>, deadline: number): Promise<Reading> {
+  /** Asks one sub-key until it gives a reading, or the deadline is near and nothing is to be spread. */
+  async #persist(
+    subKey: SubKey,
+    ask: () => Promise<Reading | undefined>,
+    { deadline, spreads }: { readonly deadline: number; readonly spreads: () => boolean },
+  ): Promise<Reading> {
     const backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS })
     for (;;) {
       try {
@@ -294,8 +303,11 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       }
-      if (this.#stopped || this.#clock.now() + backoff.pauseMs >= deadline) return { subKey, vote: 'no-answer' }
-      await sleep(this.#clock, backoff.next() * (0.5 + this.#random.float()))
+      const leftMs = deadline - this.#clock.now()
+      const isOver = backoff.pauseMs >= leftMs && !(spreads() && leftMs > -SPREAD_MS)
+      if (this.#stopped || isOver) return { subKey, vote: 'no-answer' }
+      const pauseMs = backoff.pauseMs < leftMs ? backoff.next() : SPREAD_PAUSE_MS
+      await sleep(this.#clock, pauseMs * (0.5 + this.#random.float()))
     }
   }
 

@@ -89,6 +89,12 @@ export const BESIDE_LINK_MS = 2_000
 /** How long a client waits for one attempt and for the whole operation, ms. */
 export const ATTEMPT_TIMEOUT_MS = 1_500
 export const OPERATION_DEADLINE_MS = 10_000
+/**
+ * How much longer a change that a majority took is repeated to sub-keys that have not answered, and the pause between two
+ * attempts, ms. Their arcs have new replicas by then. A lease that just three sub-keys have is lost with one of them.
+ */
+export const SPREAD_MS = 60_000
+export const SPREAD_PAUSE_MS = 3_000
 /** Attempts that an operation has time for where answers are slow. */
 export const ATTEMPTS = 5
 /** First and longest pause between a client's attempts, ms. */

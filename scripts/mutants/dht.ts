@@ -9,6 +9,13 @@ const CUSTODY = 'agent/dht/custody.ts'
 
 export const DHT_MUTANTS: readonly Mutant[] = [
   {
+    name: 'a change that a majority took goes to no sub-key that answers late',
+    file: 'agent/dht/client.ts',
+    from: ' && !(spreads() && leftMs > -SPREAD_MS)',
+    to: '',
+    tests: ['dht/client.test.ts'],
+  },
+  {
     name: 'two votes of five win',
     file: 'agent/dht/dht.ts',
     from: 'MAJORITY = 3',

@@ -11,6 +11,7 @@
 
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inBatches, newHosts } from '../lab/churn.ts'
 import type { Host, Lab } from '../lab/lab.ts'
 import { until } from '../lab/until.ts'
 import { ensurePackages } from '../scripts/lib/apt.ts'
@@ -29,7 +30,6 @@ import { tcpStream } from './lib/tcp-stream.ts'
 const START_S = 15
 const COMPARED_S = 15
 const STREAM_S = START_S + COMPARED_S + 5
-const AT_ONCE = 5
 /** The agent's default. */
 const TAP = 'wow0'
 
@@ -79,15 +79,10 @@ async function openAll(lab: Lab, count: number): Promise<{ hub: Host; peers: Pee
   const hub = await lab.host('hub', { token })
   await hub.join()
   const peers: Peer[] = []
-  while (peers.length < count) {
-    const hosts = await Promise.all(
-      Array.from({ length: Math.min(AT_ONCE, count - peers.length) }, (_, i) =>
-        lab.host(`peer${peers.length + i + 1}`, { token }),
-      ),
-    )
-    peers.push(...(await Promise.all(hosts.map(async (host) => ({ host, ip: await host.join() })))))
+  await inBatches(await newHosts(lab, token, 'peer', count), async (host) => {
+    peers.push({ host, ip: await host.join() })
     if (peers.length % 10 === 0) say(`    ${peers.length}`)
-  }
+  })
   for (const { host, ip } of peers) {
     if ((await hub.ping(ip)) === null) throw new Error(`${host.name} does not answer`)
   }

@@ -97,8 +97,8 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
   }
 
   async create(key: Key, password: Uint8Array, value: Uint8Array, ttlMs: number): Promise<Outcome> {
-    const what = { key, value, ttlMs: Math.min(ttlMs, CLAIM_TTL_MS), holder: holderOf(key, password) }
-    const wish: Wish = { kind: 'create', ...what }
+    const holder = holderOf(key, password)
+    const wish: Wish = { kind: 'create', key, value, ttlMs: Math.min(ttlMs, CLAIM_TTL_MS), holder }
     const operation = this.#begin(wish)
     const outcome = await this.#run(operation)
     // What goes beyond a claim needs answered challenges, which came with the claim.
@@ -303,10 +303,11 @@ export class DhtClient implements Omit<Dht, 'onContested'> {
       } catch (error) {
         if (!(error instanceof DeliveryError || error instanceof DecodeError)) throw error
       }
-      const leftMs = deadline - this.#clock.now()
-      const isOver = backoff.pauseMs >= leftMs && !(spreads() && leftMs > -SPREAD_MS)
+      const now = this.#clock.now()
+      const isLate = now + backoff.pauseMs >= deadline
+      const isOver = isLate && !(spreads() && now < deadline + SPREAD_MS)
       if (this.#stopped || isOver) return { subKey, vote: 'no-answer' }
-      const pauseMs = backoff.pauseMs < leftMs ? backoff.next() : SPREAD_PAUSE_MS
+      const pauseMs = isLate ? SPREAD_PAUSE_MS : backoff.next()
       await sleep(this.#clock, pauseMs * (0.5 + this.#random.float()))
     }
   }

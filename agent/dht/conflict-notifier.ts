@@ -9,6 +9,7 @@
 import { type Clock, sleep } from '../core/clock.ts'
 import { encode } from '../core/codec.ts'
 import type { Address } from '../overlay/address.ts'
+import { LinkShares } from '../overlay/link-shares.ts'
 import { DeliveryError, type Overlay, SERVICES } from '../overlay/overlay.ts'
 import { TELL_LOSER_PAUSE_MS, TELL_LOSER_TRIES, TELL_LOSERS_AGAIN, TELL_LOSERS_PER_LINK } from './constants.ts'
 import { dhtRequestCodec } from './messages.ts'
@@ -17,8 +18,8 @@ import type { Proven } from './proof.ts'
 export class ConflictNotifier {
   readonly #ring: Overlay
   readonly #clock: Clock
-  /** How many owners are being told, by the link that brought the entry. */
-  readonly #telling = new Map<Address, number>()
+  /** The owners that are being told, by the link that brought the entry. */
+  readonly #telling = new LinkShares({ all: Number.POSITIVE_INFINITY, perLink: TELL_LOSERS_PER_LINK })
   #retrying = 0
   #stopped = false
 
@@ -29,17 +30,13 @@ export class ConflictNotifier {
 
   /** `broughtBy`: the linked node that brought the other entry. */
   async tell({ subKey, change }: Proven, broughtBy: Address): Promise<void> {
-    const telling = this.#telling.get(broughtBy) ?? 0
-    if (telling >= TELL_LOSERS_PER_LINK) return
-    this.#telling.set(broughtBy, telling + 1)
+    if (!this.#telling.take(broughtBy)) return
     const body = encode(dhtRequestCodec, { kind: 'contested', key: subKey })
     const { publisher } = change.statement
     try {
       if (!(await this.#reaches(publisher, body))) await this.#retry(publisher, body)
     } finally {
-      const left = this.#telling.get(broughtBy)! - 1
-      if (left > 0) this.#telling.set(broughtBy, left)
-      else this.#telling.delete(broughtBy)
+      this.#telling.release(broughtBy)
     }
   }
 

@@ -20,7 +20,7 @@ import { endpointOf } from '../../sim/sim-link.ts'
 import { SimRing } from '../../sim/sim-ring.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 
-/** All nodes start within this time, ms: over one tick of their heartbeat, so that they do not beat together. */
+/** All nodes start, and then are introduced, within this time each, ms: over one beat, so that they do not beat together. */
 const START_MS = 1_000
 /** Neighbours on its left that a node is introduced to; those on its right are introduced to it. */
 const TOLD = 2

@@ -11,7 +11,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a change that a majority took goes to no sub-key that answers late',
     file: 'agent/dht/client.ts',
-    from: ' && !(spreads() && leftMs > -SPREAD_MS)',
+    from: ' && !(spreads() && now < deadline + SPREAD_MS)',
     to: '',
     tests: ['dht/client.test.ts'],
   },
@@ -235,7 +235,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   {
     name: 'a stranger makes a node tell any number of owners',
     file: 'agent/dht/conflict-notifier.ts',
-    from: 'if (telling >= TELL_LOSERS_PER_LINK) return',
+    from: 'if (!this.#telling.take(broughtBy)) return',
     to: '',
     tests: ['dht/conflict-notifier.test.ts'],
   },

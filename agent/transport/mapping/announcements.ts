@@ -28,9 +28,8 @@ export interface AnnouncementsParts {
 export class Announcements {
   readonly #parts: AnnouncementsParts
   readonly #spacing: Throttle
-  #socket: GatewaySocket | undefined
-  /** Ends what `start` began; undefined: it did not. */
-  #listening: { wanted: boolean } | undefined
+  /** Resolves with undefined where there can be none. */
+  #socket: Promise<GatewaySocket | undefined> | undefined
 
   constructor(parts: AnnouncementsParts) {
     this.#parts = parts
@@ -38,26 +37,25 @@ export class Announcements {
   }
 
   /** Listens from now on, if it can. */
-  async start(): Promise<void> {
-    if (this.#listening !== undefined) return
-    const { net, log } = this.#parts
-    const listening = { wanted: true }
-    this.#listening = listening
-    try {
-      const socket = await net.openEar()
-      if (!listening.wanted) return socket.close()
-      this.#socket = socket
-      socket.onDatagram = (_, from) => this.#hear(from)
-    } catch (error) {
-      log.debug('announcements of routers are not heard', { reason: messageOf(error) })
-    }
+  start(): void {
+    this.#socket ??= this.#open()
   }
 
   stop(): void {
-    if (this.#listening !== undefined) this.#listening.wanted = false
-    this.#listening = undefined
-    this.#socket?.close()
+    void this.#socket?.then((socket) => socket?.close())
     this.#socket = undefined
+  }
+
+  async #open(): Promise<GatewaySocket | undefined> {
+    const { net, log } = this.#parts
+    try {
+      const socket = await net.openEar()
+      socket.onDatagram = (_, from) => this.#hear(from)
+      return socket
+    } catch (error) {
+      log.debug('announcements of routers are not heard', { reason: messageOf(error) })
+      return undefined
+    }
   }
 
   #hear(from: UdpEndpoint): void {

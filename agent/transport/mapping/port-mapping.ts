@@ -76,8 +76,7 @@ interface Held {
 
 export class PortMapping {
   readonly #parts: PortMappingParts
-  /** Names the router that was asked last. */
-  #behind = ''
+  /** To the router that was asked last. */
   #uplink: Uplink | undefined
   readonly #announcements: Announcements
   #held: Held | undefined
@@ -100,14 +99,12 @@ export class PortMapping {
     const look = () => {
       this.#watch = this.#parts.clock.after(UPLINK_PERIOD_MS, look)
       const uplink = this.#parts.uplink()
+      if (isSame(uplink, this.#uplink)) return
       this.#uplink = uplink
-      const behind = uplink === undefined ? '' : `${uplink.device} ${uplink.gateway} ${uplink.own}`
-      if (behind === this.#behind) return
-      this.#behind = behind
       // What the former router holds ends by itself: it would not hear of it from this address.
       this.#abandon()
       if (uplink === undefined) return this.#announcements.stop()
-      void this.#announcements.start()
+      this.#announcements.start()
       void this.#ask(uplink, true)
     }
     look()
@@ -261,6 +258,10 @@ export class PortMapping {
 
 function endpointOf(grant: Grant | undefined): UdpEndpoint | undefined {
   return grant && udpEndpoint(formatIp4(grant.ip), grant.port)
+}
+
+function isSame(a: Uplink | undefined, b: Uplink | undefined): boolean {
+  return a?.device === b?.device && a?.gateway === b?.gateway && a?.own === b?.own
 }
 
 /** The router spoke, and said no. */

@@ -11,7 +11,7 @@ import { SEED_BYTES } from '../agent/core/ed25519.ts'
 import type { Random } from '../agent/core/random.ts'
 import type { Address } from '../agent/overlay/address.ts'
 import { DialRules } from '../agent/transport/dial-rules.ts'
-import { HiddenAddresses } from '../agent/transport/endpoints.ts'
+import { HiddenNetworks } from '../agent/transport/hidden-networks.ts'
 import { type Identity, identityFromSeed } from '../agent/transport/identity.ts'
 import { UdpLinks } from '../agent/transport/udp/links.ts'
 import type { UdpLinksParts } from '../agent/transport/udp/parts.ts'
@@ -127,7 +127,7 @@ export class UdpNetwork implements RingNetwork {
     parts: Pick<UdpLinksParts, 'clock' | 'random' | 'silence' | 'opener' | 'identity'> & { readonly socket: SimSocket },
   ): UdpLinks {
     const { clock, socket } = parts
-    const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
+    const rules = new DialRules({ hidden: new HiddenNetworks([], () => clock.now()), listening: () => [], clock })
     const drops = new Counters()
     const listening = () => [socket.endpoint]
     const ringKey = this.#ringKey

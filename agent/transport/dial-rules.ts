@@ -11,7 +11,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
 import { MAX_PORTS_PER_HOST, MAX_RESOLVED, NAME_LIMIT_MS } from './constants.ts'
-import { type Endpoint, type HiddenAddresses, reachOf, readEndpoint } from './endpoints.ts'
+import { type Endpoint, reachOf, readEndpoint } from './endpoints.ts'
+import type { HiddenNetworks } from './hidden-networks.ts'
 import { Networks } from './networks.ts'
 
 /** No single host: "this network", multicast, reserved, the unspecified address, link-local without a zone, discard. */
@@ -32,7 +33,7 @@ const LOOPBACK = new Networks([
 
 export interface DialRulesParts {
   /** The overlay's own taps. */
-  readonly hidden: HiddenAddresses
+  readonly hidden: HiddenNetworks
   /** Where this node listens: when it is only on the loopback, all nodes live on this machine. */
   readonly listening: () => readonly string[]
   readonly clock: Clock

@@ -7,7 +7,6 @@
  * the peer of a direct endpoint.
  */
 
-import { networkInterfaces } from 'node:os'
 import type { PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -16,9 +15,8 @@ import { type Address, addressOfPublicKey, formatAddress } from '../overlay/addr
 import type { Carrier, Contact } from '../overlay/link.ts'
 import type { UdpEndpoint } from '../underlay/datagrams.ts'
 import { ipOf, portOf, udpEndpoint } from '../underlay/udp-endpoint.ts'
-import { HIDDEN_FOR_MS, MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
+import { MAX_DIRECT_ENDPOINTS, MAX_ENDPOINTS } from './constants.ts'
 import { LinkError } from './errors.ts'
-import { Networks } from './networks.ts'
 
 export interface Endpoint {
   readonly text: string
@@ -156,43 +154,4 @@ export function orderEndpoints(announced: string[], listening: Multiaddr[], rela
   if (direct.length === 0) direct.push(...own('loopback').map((text) => `${text}/p2p/${self}`))
   const room = relayed.length > 0 ? MAX_DIRECT_ENDPOINTS : MAX_ENDPOINTS
   return [...new Set([...direct.slice(0, room), ...relayed])].slice(0, MAX_ENDPOINTS)
-}
-
-/** The addresses of hidden interfaces: the overlay's own taps, which must never carry the overlay. */
-export class HiddenAddresses {
-  readonly #hidden: ReadonlySet<string>
-  readonly #now: () => number
-  readonly #interfaces: typeof networkInterfaces
-  #known: ReadonlySet<string> = new Set()
-  #networks = new Networks([])
-  #readAt = Number.NEGATIVE_INFINITY
-
-  constructor(interfaceNames: readonly string[], now: () => number, interfaces = networkInterfaces) {
-    this.#hidden = new Set(interfaceNames)
-    this.#now = now
-    this.#interfaces = interfaces
-  }
-
-  /** The other ones of this machine's addresses: read now, as a tap may have got an address since the last reading. */
-  without(addresses: readonly Multiaddr[]): Multiaddr[] {
-    this.#read()
-    return addresses.filter((address) => !this.#known.has(address.getComponents()[0]?.value ?? ''))
-  }
-
-  /** Whether the way to `ip` is through a hidden interface. */
-  haveInNetwork(ip: string): boolean {
-    if (this.#now() - this.#readAt > HIDDEN_FOR_MS) this.#read()
-    return this.#networks.include(ip)
-  }
-
-  #read(): void {
-    if (this.#hidden.size === 0) return
-    const hidden = Object.entries(this.#interfaces()).filter(([name]) => this.#hidden.has(name))
-    const addresses = hidden.flatMap(([, all]) => all ?? [])
-    this.#known = new Set(addresses.map(({ address }) => address))
-    this.#networks = new Networks(
-      addresses.flatMap(({ address, cidr }) => (cidr === null ? [] : [[address, Number(cidr.split('/')[1])] as const])),
-    )
-    this.#readAt = this.#now()
-  }
 }

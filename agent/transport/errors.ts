@@ -1,6 +1,7 @@
 /** Why a link could not be opened; the code is stable. */
 
 import { WowError } from '../core/errors.ts'
+import { type Address, formatAddress } from '../overlay/address.ts'
 
 /**
  * `unreachable`: no endpoint answered in time. `wrong-peer`: another node answered. `self`: the endpoint leads to this
@@ -25,4 +26,8 @@ export class LinkError extends WowError {
     super(`LINK_${failure.toUpperCase().replace('-', '_')}`, message, HINTS[failure], options)
     this.failure = failure
   }
+}
+
+export function noLinkTo(relay: Address): LinkError {
+  return new LinkError('unreachable', `No direct link to the relay ${formatAddress(relay)}.`)
 }

@@ -4,12 +4,13 @@ import { describe, test } from 'node:test'
 import { SystemClock } from '../../agent/core/clock.ts'
 import { MAX_PORTS_PER_HOST } from '../../agent/transport/constants.ts'
 import { DialRules } from '../../agent/transport/dial-rules.ts'
-import { HiddenAddresses, readEndpoint } from '../../agent/transport/endpoints.ts'
+import { readEndpoint } from '../../agent/transport/endpoints.ts'
+import { HiddenNetworks } from '../../agent/transport/hidden-networks.ts'
 
 const PEER = '12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha'
 
 function rulesOf({ hidden = [] as string[], listening = ['/ip4/192.0.2.1/tcp/4001'] } = {}): DialRules {
-  const addresses = new HiddenAddresses(hidden, () => 0)
+  const addresses = new HiddenNetworks(hidden, () => 0)
   return new DialRules({ hidden: addresses, listening: () => listening, clock: new SystemClock() })
 }
 

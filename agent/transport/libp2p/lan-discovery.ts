@@ -1,13 +1,16 @@
 /** Finds nodes on the same LAN by multicast DNS. Its library is loaded here, so it does not delay the first link. */
 
-import type { ComponentLogger, PeerInfo } from '@libp2p/interface'
+import './polyfill.ts'
+import type { PeerInfo } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Log } from '../../core/log.ts'
+import { quietLogger } from './quiet-logger.ts'
 import { ringTag } from './ring-gate.ts'
 
 export interface LanDiscoveryParts {
   readonly endpoints: () => string[]
   readonly onFound: (endpoint: string) => void
-  readonly logger: ComponentLogger
+  readonly log: Log
   /** undefined: a shared ring. */
   readonly ringKey: Uint8Array | undefined
 }
@@ -36,7 +39,7 @@ export async function startLanDiscovery(parts: LanDiscoveryParts): Promise<LanDi
   const addressManager = { getAddresses } as MdnsComponents['addressManager']
   const service = mdns({ serviceTag: serviceOf(parts.ringKey), interval: ASK_PERIOD })({
     addressManager,
-    logger: parts.logger,
+    logger: quietLogger(parts.log),
   })
   service.addEventListener('peer', (event: CustomEvent<PeerInfo>) => {
     for (const address of event.detail.multiaddrs) parts.onFound(`${address}/p2p/${event.detail.id}`)

@@ -15,7 +15,7 @@ import { LINK_PROTOCOL, MAX_LINKS_PER_PEER, REUSE_LIMIT_MS } from '../constants.
 import { type DialLimits, limitedDial } from '../dial-limit.ts'
 import type { DialRules } from '../dial-rules.ts'
 import { addressOfPeer, type Endpoint, endpointsOn, parseEndpoint, readEndpoint } from '../endpoints.ts'
-import { LinkError } from '../errors.ts'
+import { LinkError, noLinkTo } from '../errors.ts'
 import { isDirect } from './connections.ts'
 import { Dialer } from './dialer.ts'
 import type { Libp2pLink } from './link.ts'
@@ -69,7 +69,7 @@ export class LinkDialer {
   /** @throws LinkError */
   async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
     const over = [...this.#parts.open].find(([link]) => link.peer === relay && !link.relayed)?.[1]
-    if (over === undefined) throw new LinkError('unreachable', `No direct link to the relay ${formatAddress(relay)}.`)
+    if (over === undefined) throw noLinkTo(relay)
     const peer = contact.endpoints
       .map((text) => readEndpoint(text)?.peer)
       .find((one) => one !== undefined && addressOfPeer(one) === contact.address)

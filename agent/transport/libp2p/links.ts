@@ -1,36 +1,32 @@
 /**
- * The agent's link layer: `LinkLayer` over libp2p.
+ * The agent's link layer over TCP: `LinkLayer` over libp2p.
  *
- * A link is one stream. Several links may share a connection, which stays open as long as a link, a relayed connection
- * or a relay slot lives on it. The ring decides which nodes are linked and which of two links to one peer stays;
- * `LinkDialer` dials.
+ * A link is one stream (`StreamLinks`). The ring decides which nodes are linked and which of two links to one peer stays. libp2p
+ * is loaded at the first connection, in or out: a node whose links all run over UDP never pays for it.
  */
 
 import { setMaxListeners } from 'node:events'
-import type { Connection, Stream } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type Clock, SystemClock } from '../../core/clock.ts'
-import { doneWithin } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
+import { SystemRandom } from '../../core/random.ts'
 import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import { Arrivals } from '../arrivals.ts'
-import { ALIVE_PROTOCOL, LINK_PROTOCOL, MAX_LINKS_PER_PEER, OPEN_LIMIT_MS, STOP_LIMIT_MS } from '../constants.ts'
 import { DialRules } from '../dial-rules.ts'
-import { addressOfPeer, HiddenAddresses, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
-import { LinkError } from '../errors.ts'
+import { endpointsOn, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
+import { LinkError, noLinkTo } from '../errors.ts'
+import { HiddenNetworks } from '../hidden-networks.ts'
 import type { Identity } from '../identity.ts'
 import { type LinkCounters, noLinkCounts } from '../link-counters.ts'
+import { MachineAddresses } from '../machine-addresses.ts'
 import { TwinProof } from '../twin-proof.ts'
-import { Connections, isDirect } from './connections.ts'
 import { type LanDiscovery, startLanDiscovery } from './lan-discovery.ts'
-import { Libp2pLink } from './link.ts'
-import { LinkDialer } from './link-dialer.ts'
-import { listenOn } from './listening.ts'
-import { type Libp2pNode, startLibp2pNode } from './node.ts'
-import { RelayGrants } from './relay-grants.ts'
-import { RelaySlots } from './relay-slots.ts'
+import type { LinkDialer } from './link-dialer.ts'
+import { RingGate } from './ring-gate.ts'
+import type { StreamLinks } from './stream-links.ts'
+import { TcpPort } from './tcp-port.ts'
 
 export interface Libp2pLinksOptions {
   readonly identity: Identity
@@ -48,16 +44,17 @@ export interface Libp2pLinksOptions {
   readonly hiddenInterfaces?: readonly string[]
 }
 
+const loadLibp2p = () => import('./stream-links.ts')
+
 /**
- * Starts a node and listens.
+ * Listens.
+ * @param load for tests, which look whether it is called
  * @throws InputError when an address in `listen` or `announce` is malformed, or cannot be listened on
  */
-export async function createLibp2pLinks(options: Libp2pLinksOptions): Promise<Libp2pLinks> {
+export async function createLibp2pLinks(options: Libp2pLinksOptions, load = loadLibp2p): Promise<Libp2pLinks> {
   const listen = options.listen.map((text) => parseListen(text, 'listen'))
   const announce = options.announce.map((text) => parseListen(text, 'announce').toString())
-  const { identity, ringKey, log, clock = new SystemClock() } = options
-  const node = await startLibp2pNode({ privateKey: identity.privateKey, ringKey, clock, log })
-  const links = new Libp2pLinks(node, { ...options, clock, announce })
+  const links = new Libp2pLinks({ clock: new SystemClock(), ...options, announce }, load)
   try {
     await links.start(listen)
   } catch (error) {
@@ -72,75 +69,36 @@ export class Libp2pLinks implements LinkLayer {
   readonly peerId: string
   readonly rules: DialRules
 
+  readonly #options: Libp2pLinksOptions & { readonly clock: Clock }
   readonly #twin: TwinProof
-  readonly #node: Libp2pNode
-  readonly #announce: string[]
-  readonly #wantsLan: boolean
-  readonly #ringKey: Uint8Array | undefined
-  readonly #log: Log
-  readonly #clock: Clock
-  readonly #hidden: HiddenAddresses
-  readonly #dialer: LinkDialer
-  readonly #connections: Connections
-  readonly #grants: RelayGrants
-  readonly #slots: RelaySlots
-  readonly #listening: Multiaddr[] = []
+  readonly #machine: MachineAddresses
+  readonly #ports: TcpPort[] = []
   #mapped: readonly Multiaddr[] = []
-  readonly #open = new Map<Libp2pLink, Connection>()
   readonly #counters = noLinkCounts()
   readonly #arrivals = new Arrivals(this.#counters)
   /** Ends every dial when the node stops. */
   readonly #stopping = new AbortController()
+  readonly #loadLibp2p: typeof loadLibp2p
+  #loading: Promise<StreamLinks> | undefined
+  #streams: StreamLinks | undefined
   #stopped: Promise<void> | undefined
   #discoveredHandler: ((endpoint: string) => void) | undefined
   #endpointsHandler: () => void = () => {}
   #lan: Promise<LanDiscovery | undefined> | undefined
 
   /** Use `createLibp2pLinks`. */
-  constructor(node: Libp2pNode, options: Libp2pLinksOptions & { readonly clock: Clock }) {
-    this.self = options.identity.address
+  constructor(options: Libp2pLinksOptions & { readonly clock: Clock }, load: typeof loadLibp2p) {
+    this.#loadLibp2p = load
+    const { identity, clock, hiddenInterfaces = [] } = options
+    this.self = identity.address
+    this.peerId = identity.peerId
+    this.#options = options
     // One for each dial under way.
     setMaxListeners(0, this.#stopping.signal)
-    this.peerId = options.identity.peerId
-    this.#twin = new TwinProof(options.identity)
-    this.#node = node
-    this.#announce = [...options.announce]
-    this.#wantsLan = options.mdns
-    this.#ringKey = options.ringKey
-    this.#log = options.log
-    this.#clock = options.clock
-    this.#hidden = new HiddenAddresses(options.hiddenInterfaces ?? [], () => this.#clock.now())
-    this.rules = new DialRules({
-      hidden: this.#hidden,
-      listening: () => node.transports.getAddrs().map(String),
-      clock: this.#clock,
-    })
-    const common = { clock: this.#clock, log: this.#log, self: this.peerId }
-    this.#grants = new RelayGrants(node.granted)
-    this.#slots = new RelaySlots({
-      ...common,
-      store: node.reserved,
-      candidates: () => this.#relayCandidates(),
-      changed: () => this.#endpointsHandler(),
-    })
-    this.#connections = new Connections({
-      ...common,
-      libp2p: node.libp2p,
-      holdsSlot: (connection) =>
-        this.#slots.holds(connection) || (isDirect(connection) && this.#grants.reservedBy(connection.remotePeer)),
-    })
-    this.#dialer = new LinkDialer({
-      node,
-      clock: this.#clock,
-      log: this.#log,
-      self: this.self,
-      open: this.#open,
-      stopping: this.#stopping.signal,
-      rules: this.rules,
-      counters: this.#counters,
-      release: this.#connections.release,
-      adopt: (stream, connection, peer) => this.#adopt(stream, connection, peer, true),
-    })
+    this.#twin = new TwinProof(identity)
+    const hidden = new HiddenNetworks(hiddenInterfaces, () => clock.now())
+    this.#machine = new MachineAddresses(hiddenInterfaces, clock)
+    this.rules = new DialRules({ hidden, listening: () => this.#reached().map(String), clock })
   }
 
   set onLink(handler: (link: Link) => void) {
@@ -167,21 +125,18 @@ export class Libp2pLinks implements LinkLayer {
 
   /** Called once, by `createLibp2pLinks`. @throws InputError when an address cannot be listened on */
   async start(listen: readonly Multiaddr[]): Promise<void> {
-    const { libp2p } = this.#node
-    const limits = { runOnLimitedConnection: true, maxInboundStreams: MAX_LINKS_PER_PEER }
-    await libp2p.handle(LINK_PROTOCOL, (stream, connection) => this.#accept(stream, connection), limits)
-    await libp2p.handle(ALIVE_PROTOCOL, (stream) => void stream.close().catch(() => stream.abort(CLOSED)), limits)
-    libp2p.addEventListener('peer:disconnect', (event) => this.#grants.forget(event.detail))
+    const { ringKey, clock, log, mdns } = this.#options
+    const gate = ringKey && new RingGate({ ringKey, clock, random: new SystemRandom() })
     for (const address of listen) {
-      const bound = await listenOn(this.#node.transports, address, this.#log)
-      if (bound !== undefined) this.#listening.push(bound)
+      const port = await TcpPort.open(address, { gate, onWaiting: () => this.#loadForOthers(), log })
+      if (port !== undefined) this.#ports.push(port)
     }
-    if (this.#wantsLan) this.#lan = this.#discoverLan()
+    if (mdns) this.#lan = this.#discoverLan()
   }
 
   /** The addresses to listen on as they were given, with the ports that they got in the place of 0. */
   get listening(): readonly Multiaddr[] {
-    return this.#listening
+    return this.#ports.map(({ address }) => address)
   }
 
   /** Where a router lets others in to this node; undefined: nowhere. */
@@ -191,8 +146,8 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   endpoints(): string[] {
-    const listening = this.#hidden.without(this.#node.transports.getAddrs())
-    return orderEndpoints(this.#announce, [...this.#mapped, ...listening], this.#slots.endpoints(), this.peerId)
+    const relayed = this.#streams?.endpoints() ?? []
+    return orderEndpoints([...this.#options.announce], [...this.#mapped, ...this.#reached()], relayed, this.peerId)
   }
 
   counters(): Readonly<LinkCounters> {
@@ -208,8 +163,9 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   /** @throws LinkError */
-  dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.#dialer.dial(contact, signal)
+  async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
+    const dialer = await this.#dialerFor(contact)
+    return await dialer.dial(contact, signal)
   }
 
   isImprovable({ relayed }: Link): boolean {
@@ -217,18 +173,21 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   /** @throws LinkError */
-  dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
-    return this.#dialer.dialDirect(contact, signal)
+  async dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
+    const dialer = await this.#dialerFor(contact)
+    return await dialer.dialDirect(contact, signal)
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
-  dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    return this.#dialer.dialEndpoint(endpoint, signal)
+  async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    const { dialer } = await this.#load()
+    return await dialer.dialEndpoint(endpoint, signal)
   }
 
   /** @throws LinkError */
-  dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
-    return this.#dialer.dialThrough(relay, contact, signal)
+  async dialThrough(relay: Address, contact: Contact, signal?: AbortSignal): Promise<Link> {
+    if (this.#streams === undefined) throw noLinkTo(relay)
+    return await this.#streams.dialer.dialThrough(relay, contact, signal)
   }
 
   /** Closes everything; frames sent before reach peers that still answer. Takes about 1.5 `STOP_LIMIT_MS` at most. */
@@ -238,29 +197,76 @@ export class Libp2pLinks implements LinkLayer {
   }
 
   async #stop(): Promise<void> {
-    this.#stopping.abort(new LinkError('stopped', 'The node is stopping.'))
-    this.#slots.stop()
-    this.#connections.stop()
-    const open = [...this.#open.keys()]
-    for (const link of open) link.close()
-    await doneWithin(this.#clock, STOP_LIMIT_MS / 2, Promise.all(open.map((link) => link.released)))
+    this.#stopping.abort(STOPPING)
+    for (const port of this.#ports) port.close()
     await (await this.#lan)?.stop()
-    const stopped = Promise.resolve(this.#node.libp2p.stop())
-    if (await doneWithin(this.#clock, STOP_LIMIT_MS, stopped)) return
-    for (const connection of this.#node.libp2p.getConnections()) connection.abort(CLOSED)
-    await stopped
+    // Why it could not be loaded is told where it was needed.
+    const streams = await this.#loading?.catch(() => undefined)
+    await streams?.stop()
+  }
+
+  /** What dials the contact. libp2p is not loaded for one that has no endpoint over TCP. @throws LinkError */
+  async #dialerFor(contact: Contact): Promise<LinkDialer> {
+    if (this.#loading === undefined && endpointsOn('tcp', contact).length === 0) {
+      throw new LinkError('unreachable', 'The node has no endpoint over TCP.')
+    }
+    const { dialer } = await this.#load()
+    return dialer
+  }
+
+  /** @throws LinkError when the node is stopping */
+  async #load(): Promise<StreamLinks> {
+    if (this.#stopped !== undefined) throw STOPPING
+    this.#loading ??= this.#loadNow()
+    return await this.#loading
+  }
+
+  async #loadNow(): Promise<StreamLinks> {
+    const { startStreamLinks } = await this.#loadLibp2p()
+    const { identity, ringKey, clock, log } = this.#options
+    this.#streams = await startStreamLinks({
+      identity,
+      ringKey,
+      ports: this.#ports,
+      rules: this.rules,
+      arrivals: this.#arrivals,
+      counters: this.#counters,
+      changed: () => this.#endpointsHandler(),
+      stopping: this.#stopping.signal,
+      clock,
+      log,
+    })
+    return this.#streams
+  }
+
+  /** A connection waits at a port. */
+  #loadForOthers(): void {
+    this.#load().catch((error: unknown) => {
+      if (this.#stopped !== undefined) return
+      this.#options.log.error('libp2p cannot be started: no links over TCP', { reason: messageOf(error) })
+    })
+  }
+
+  /** The open ports at each of the machine's addresses at which they are reached. */
+  #reached(): Multiaddr[] {
+    return this.listening.flatMap((address) => {
+      const [host, port] = address.getComponents()
+      const ips = this.#machine.reachedBy(host?.value ?? '')
+      return ips.map((ip) => multiaddr(`/${host?.name}/${ip}/tcp/${port?.value}`))
+    })
   }
 
   async #discoverLan(): Promise<LanDiscovery | undefined> {
+    const { log, ringKey } = this.#options
     try {
       return await startLanDiscovery({
         endpoints: () => this.endpoints(),
         onFound: (endpoint) => void this.#onDiscovered(endpoint),
-        logger: this.#node.libp2p.logger,
-        ringKey: this.#ringKey,
+        ringKey,
+        log,
       })
     } catch (error) {
-      this.#log.warn('nodes on the LAN cannot be looked for', { reason: messageOf(error) })
+      log.warn('nodes on the LAN cannot be looked for', { reason: messageOf(error) })
       return undefined
     }
   }
@@ -271,54 +277,6 @@ export class Libp2pLinks implements LinkLayer {
     const [found] = endpoint === undefined ? [] : await this.rules.select([endpoint])
     if (found !== undefined) this.#discoveredHandler?.(found.text)
   }
-
-  #accept(stream: Stream, connection: Connection): void {
-    const peer = addressOfPeer(connection.remotePeer)
-    const full = this.#dialer.linksTo(peer) >= MAX_LINKS_PER_PEER
-    // The overlay must not carry itself.
-    const isLooped = this.rules.isInOverlay(connection.remoteAddr.getComponents()[0]?.value ?? '')
-    if (peer === undefined || full || isLooped || this.#stopped !== undefined) {
-      this.#counters.refused++
-      stream.abort(new Error('refused'))
-      return
-    }
-    const link = this.#adopt(stream, connection, peer, false)
-    const timer = this.#clock.after(OPEN_LIMIT_MS, () => link.close())
-    void link.opened.then((isOpen) => {
-      timer.cancel()
-      if (isOpen) this.#arrivals.announce(link)
-    })
-  }
-
-  #adopt(stream: Stream, connection: Connection, peer: Address, outgoing: boolean): Libp2pLink {
-    const relayed = !isDirect(connection)
-    const link = new Libp2pLink({
-      peer,
-      stream,
-      outgoing,
-      relayed,
-      remote: connection.remoteAddr.toString(),
-      clock: this.#clock,
-      counters: this.#counters,
-    })
-    this.#open.set(link, connection)
-    void link.released.then(() => this.#released(link, connection))
-    if (!relayed) this.#grants.give(connection)
-    if (!relayed && connection.direction === 'outbound') this.#slots.linkOpened()
-    return link
-  }
-
-  #released(link: Libp2pLink, connection: Connection): void {
-    this.#open.delete(link)
-    const others = [...this.#open.keys()].some((other) => other.peer === link.peer && !other.relayed)
-    if (!others) this.#grants.take(connection.remotePeer)
-    if (this.#stopped === undefined) this.#connections.release(connection)
-  }
-
-  #relayCandidates(): Connection[] {
-    const dialled = [...this.#open.values()].filter((one) => one.direction === 'outbound' && isDirect(one))
-    return [...new Set(dialled)]
-  }
 }
 
-const CLOSED = new Error('the node is stopping')
+const STOPPING = new LinkError('stopped', 'The node is stopping.')

@@ -8,17 +8,19 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type CircuitRelayService, circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
-import type { ComponentLogger, Libp2p, Logger, PeerId, PrivateKey, Transport } from '@libp2p/interface'
+import type { Libp2p, PeerId, PrivateKey, Transport } from '@libp2p/interface'
 import { createLibp2p } from 'libp2p'
 import type { Clock } from '../../core/clock.ts'
 import type { Log } from '../../core/log.ts'
 import { SystemRandom } from '../../core/random.ts'
 import { INBOUND_PER_HOST, MAX_CONNECTIONS, MAX_PENDING, MAX_RELAY_STREAMS, MAX_RESERVATIONS } from '../constants.ts'
 import { corkedTcp } from './corked-tcp.ts'
-import { gatedTcp } from './gated-tcp.ts'
+import { keyShowingTcp } from './key-showing-tcp.ts'
+import { onOpenPorts } from './open-ports.ts'
+import { quietLogger } from './quiet-logger.ts'
 import { noisePrologue, RingGate } from './ring-gate.ts'
+import { SOCKET, type TcpPort } from './tcp-port.ts'
 
-const SOCKET = { noDelay: true, keepAlive: true }
 const TCP = corkedTcp({ dialOpts: SOCKET, listenOpts: SOCKET })
 
 type RelayComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0]
@@ -44,12 +46,17 @@ export interface Libp2pNodeOptions {
   readonly privateKey: PrivateKey
   /** The key of a ring of its own: nobody is connected who does not have it. undefined: a shared ring. */
   readonly ringKey: Uint8Array | undefined
+  /** Ports that are open already and that it takes over when it is told to listen there. */
+  readonly ports?: readonly TcpPort[]
   readonly clock: Clock
   readonly log: Log
 }
 
 /** A started node that listens nowhere yet. */
-export async function startLibp2pNode({ privateKey, ringKey, clock, log }: Libp2pNodeOptions): Promise<Libp2pNode> {
+export async function startLibp2pNode(options: Libp2pNodeOptions): Promise<Libp2pNode> {
+  const { privateKey, ringKey, ports = [], clock, log } = options
+  const dialled =
+    ringKey === undefined ? TCP : keyShowingTcp(TCP, new RingGate({ ringKey, clock, random: new SystemRandom() }))
   let relayTransport: Transport | undefined
   let transports: TransportManager | undefined
   const libp2p = await createLibp2p({
@@ -57,7 +64,7 @@ export async function startLibp2pNode({ privateKey, ringKey, clock, log }: Libp2
     logger: quietLogger(log),
     addresses: { listen: [] },
     transports: [
-      ringKey === undefined ? TCP : gatedTcp(TCP, new RingGate({ ringKey, clock, random: new SystemRandom() })),
+      onOpenPorts(dialled, ports),
       (components: RelayComponents) => {
         transports = components.transportManager
         relayTransport = createRelayTransport(components)
@@ -130,20 +137,4 @@ function hasReservations(transport: Transport): transport is Transport & { reser
   if (!('reservationStore' in transport)) return false
   const store = transport.reservationStore
   return typeof store === 'object' && store !== null && 'addRelay' in store && typeof store.addRelay === 'function'
-}
-
-/** libp2p reports every refused dial as an error; for us that is debug detail. */
-function quietLogger(log: Log): ComponentLogger {
-  const quiet = (name: string): Logger => {
-    const logger = (): void => {}
-    return Object.assign(logger, {
-      enabled: false,
-      trace() {},
-      error(format: unknown, ...parts: unknown[]) {
-        log.debug(`${name}: ${String(format)}`, { parts: parts.map(String) })
-      },
-      newScope: (scope: string) => quiet(`${name}:${scope}`),
-    })
-  }
-  return { forComponent: quiet }
 }

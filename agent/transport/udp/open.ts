@@ -12,13 +12,14 @@ import { LaneSocket } from '../../underlay/lane-socket.ts'
 import { isIp6, udpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { BothFamilies, openUdpSocket, type UdpSocket } from '../../underlay/udp-socket.ts'
 import { DialRules } from '../dial-rules.ts'
-import { HiddenAddresses, parseListen, udpMultiaddr } from '../endpoints.ts'
+import { parseListen, udpMultiaddr } from '../endpoints.ts'
+import { HiddenNetworks } from '../hidden-networks.ts'
 import type { Identity } from '../identity.ts'
 import { listenFailure } from '../listen-failure.ts'
+import { MachineAddresses } from '../machine-addresses.ts'
 import type { SocketFacts } from './facts.ts'
 import type { SideOpener } from './hard-nats.ts'
 import { UdpLinks } from './links.ts'
-import { MachineAddresses } from './machine-addresses.ts'
 
 export interface UdpLinksOptions {
   readonly identity: Identity
@@ -67,7 +68,7 @@ export async function openUdpLinks(options: UdpLinksOptions): Promise<UdpLinks> 
     const socketFor = (to: UdpEndpoint) => socketOf(to)?.handle
     const ownRules = () =>
       new DialRules({
-        hidden: new HiddenAddresses(options.hiddenInterfaces ?? [], () => clock.now()),
+        hidden: new HiddenNetworks(options.hiddenInterfaces ?? [], () => clock.now()),
         listening: () => listening().map((endpoint) => udpMultiaddr(endpoint).toString()),
         clock,
       })

@@ -6,7 +6,7 @@ import { Counters } from '../../../agent/core/counters.ts'
 import { SILENT } from '../../../agent/core/log.ts'
 import { SystemRandom } from '../../../agent/core/random.ts'
 import { DialRules } from '../../../agent/transport/dial-rules.ts'
-import { HiddenAddresses } from '../../../agent/transport/endpoints.ts'
+import { HiddenNetworks } from '../../../agent/transport/hidden-networks.ts'
 import { createIdentity, keyPairOfNode } from '../../../agent/transport/identity.ts'
 import { UdpLinks } from '../../../agent/transport/udp/links.ts'
 import { openUdpLinks, type UdpLinksOptions } from '../../../agent/transport/udp/open.ts'
@@ -37,7 +37,7 @@ export class VirtualUdp implements LinkWorld {
     const random = this.#random.fork()
     const socket = host.socket()
     const listening = () => [socket.endpoint]
-    const rules = new DialRules({ hidden: new HiddenAddresses([], () => clock.now()), listening: () => [], clock })
+    const rules = new DialRules({ hidden: new HiddenNetworks([], () => clock.now()), listening: () => [], clock })
     const rest = { listening, announce: [], rules, drops: new Counters(), opener: host.opener }
     return new UdpLinks({ identity, socket, ringKey: RING_KEY, clock, random, ...rest })
   }

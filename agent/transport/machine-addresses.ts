@@ -1,8 +1,8 @@
 /** The machine's IP addresses, without those of hidden interfaces: the overlay's own taps must never carry the overlay. */
 
 import { networkInterfaces } from 'node:os'
-import type { Clock } from '../../core/clock.ts'
-import { INTERFACES_FOR_MS } from '../constants.ts'
+import type { Clock } from '../core/clock.ts'
+import { INTERFACES_FOR_MS } from './constants.ts'
 
 export class MachineAddresses {
   readonly #hidden: ReadonlySet<string>

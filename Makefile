@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help namespace appliance custom verify demo test test-images mutants sim-long bench bench-join bench-churn bench-ring bench-strangers bench-flood bench-links bench-fair bench-tunnel bench-nat bench-natted bench-bake bench-condor check clean ensure
+.PHONY: help namespace appliance custom verify demo test test-images mutants sim-long bench bench-join bench-churn bench-ring bench-strangers bench-flood bench-links bench-idle bench-fair bench-tunnel bench-nat bench-natted bench-bake bench-condor check clean ensure
 
 help: ## this list
 	@echo 'make <target> [VARIABLE=value]…'
@@ -35,9 +35,9 @@ mutants: ensure ## break the product in one place after the other, and see which
 sim-long: ensure ## random stories of faults for [HOURS=2], [SEED=…]: others each time; [UDP=1] all over real UDP sessions and NATs
 	@npx wow sim --hours $(or $(HOURS),2) --seed $(or $(SEED),$$(date +%s)) $(if $(UDP),--udp)
 
-bench: bench-join bench-churn bench-ring bench-strangers bench-flood bench-links bench-fair bench-tunnel bench-nat bench-natted bench-bake bench-condor ## all benchmarks
+bench: bench-join bench-churn bench-ring bench-strangers bench-flood bench-links bench-idle bench-fair bench-tunnel bench-nat bench-natted bench-bake bench-condor ## all benchmarks
 
-bench-join: ensure ## how fast a node joins and gets its address; writes bench/results/join.json
+bench-join: ensure ## how fast a node joins and gets its address: [NODES=100]; writes bench/results/join.json
 	@node --import tsx bench/join.ts
 
 bench-churn: ensure ## leases while nodes die and join, and when all ask at once; writes bench/results/churn.json
@@ -60,6 +60,9 @@ bench-flood: ensure ## what two hosts notice of a stranger that floods one of th
 
 bench-links: ensure ## the memory that a link costs a node: [LINKS=200]; writes bench/results/links.json
 	@node --import tsx bench/links.ts
+
+bench-idle: ensure ## what idle members send, and their processor time: [RINGS=6,12] [SECONDS=240]; writes bench/results/idle.json
+	@node --import tsx bench/idle.ts
 
 bench-fair: ensure ## whether many peers of one host share its tunnels fairly: [PEERS=50]; writes bench/results/fair.json
 	@node --import tsx bench/fair.ts

@@ -81,14 +81,14 @@ await run(async () => {
 
 async function measureChurn(lab: Lab, agents: number, changes: number): Promise<Churn> {
   const count = Math.ceil(agents / MEMBERS)
-  const ring = await step(`${agents - count} overlay nodes`, () => startRing(lab, agents - count, () => {}))
-  const bootstrap = { agent: ring.nodes[0] ?? fail('no ring'), endpoint: ring.endpoint }
+  const ring = await step(`${agents - count} overlay nodes`, () => startRing(lab, agents - count))
+  const bootstrap = { agent: ring.first, endpoint: ring.endpoint }
   const { token } = await lab.createNamespace(bootstrap, { name: 'churn', pool: CHURN_POOL })
   const members = await newHosts(lab, token, 'member', count)
   await step(`${count} members`, () => inBatches(members, boot))
   await step('let the ring come to rest', () => sleep(SETTLE_MS))
   // Newcomers find the ring through the bootstrap node, so it lives.
-  const candidates = [...ring.nodes.slice(1), ...members.map(({ agent }) => agent)]
+  const candidates = [...ring.others, ...members.map(({ agent }) => agent)]
   const victims = shuffled(candidates).slice(0, changes)
   const newcomers = await newHosts(lab, token, 'newcomer', changes)
   const joins = await step(`${changes} boot while ${victims.length} are killed`, () =>
@@ -182,8 +182,4 @@ function timesRow([name, values]: readonly [string, readonly number[]]): string[
 
 function show(text: string): void {
   process.stdout.write(`\n${text}\n\n`)
-}
-
-function fail(what: string): never {
-  throw new TypeError(what)
 }

@@ -9,7 +9,6 @@
  * and .svg.
  */
 
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inBatches, newHosts } from '../lab/churn.ts'
 import type { Host, Lab } from '../lab/lab.ts'
@@ -20,6 +19,7 @@ import { say, step } from '../scripts/lib/progress.ts'
 import { columns } from '../scripts/lib/table.ts'
 import { withLab } from './lib/bench-lab.ts'
 import { cdfPlot } from './lib/cdf-plot.ts'
+import { deviceCounts } from './lib/device-counts.ts'
 import { machineFacts, wholeNumber } from './lib/environment.ts'
 import { summarize } from './lib/quantiles.ts'
 import { writeResults } from './lib/results.ts'
@@ -96,21 +96,12 @@ async function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
   // A stream to the dead peer does not begin.
   const running = peers.map(({ host, ip }) => tcpStream(hub, host, ip, STREAM_S).catch(() => 0))
   await sleep(START_S * 1_000)
-  const received = () => peers.map(({ host }) => receivedBytes(host.agent.pid, TAP))
+  const received = () => peers.map(({ host }) => deviceCounts(host.agent.pid, TAP).received.bytes)
   const [from, before] = [performance.now(), received()]
   await sleep(COMPARED_S * 1_000)
   const [to, after] = [performance.now(), received()]
   await Promise.all(running)
   return after.map((bytes, i) => ((bytes - before[i]!) * 8) / 1e3 / (to - from))
-}
-
-/** What came in by an interface in the network namespace of a process (proc(5), net/dev). */
-function receivedBytes(pid: number, device: string): number {
-  const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').split('\n')
-  const [, bytes] =
-    lines.map((line) => /^\s*(\S+):\s*(\d+)/.exec(line)?.slice(1) ?? []).find(([name]) => name === device) ?? []
-  if (bytes === undefined) throw new Error(`process ${pid} sees no interface ${device}`)
-  return Number(bytes)
 }
 
 function sum(values: readonly number[]): number {

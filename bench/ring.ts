@@ -14,6 +14,7 @@
  * machine, but for memory and real time. Each part writes bench/results/ring-PART.json and .svg; a table comes last.
  */
 
+import { readFileSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 import { InputError } from '../agent/core/errors.ts'
 import { wantedFarLinks } from '../agent/overlay/far-links.ts'
@@ -45,6 +46,8 @@ const PARTED_MS = 30_000
 const CHURN = { meanSessionMs: 1_800_000, forMs: 180_000 }
 /** What the simulator keeps for one node of a large ring, bytes: see bench/results/ring-large.json. */
 const HEAP_PER_NODE = 140_000
+/** V8's heap consists of pages of this size, each a mapping of its own, bytes. */
+const HEAP_PAGE = 256 * 1024
 const STORM = { hosts: 1_000, pool: '10.9.0.0/21', loss: 0.1 }
 
 /** A part's measurements, for the table, the JSON and the plot. */
@@ -172,6 +175,14 @@ async function large(): Promise<Part> {
       'HEAP_TOO_SMALL',
       `LARGE=${size} needs ${Math.ceil((size * HEAP_PER_NODE) / 1e9)} GB of heap; this process may use ${(limit / 1e9).toFixed(1)} GB.`,
       'Run it with `make bench-ring`, or give node a larger --max-old-space-size.',
+    )
+  }
+  const maps = Math.ceil((size * HEAP_PER_NODE * 1.25) / HEAP_PAGE)
+  if (Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')) < maps) {
+    throw new InputError(
+      'TOO_FEW_MAPPINGS',
+      `LARGE=${size}: the heap needs ${maps} mappings of memory; the kernel gives a process fewer.`,
+      `Allow more: sysctl -w vm.max_map_count=${maps}`,
     )
   }
   const measured = await step(`a ring of ${size} nodes, built whole`, () => measureLarge(size, SEED, tell))

@@ -1,13 +1,16 @@
 /** The measurements of `make bench-join`, one per function; the caller owns the lab. */
 
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentProcess } from '../../lab/agent-process.ts'
 import type { Host, Lab } from '../../lab/lab.ts'
 import type { NetworkNamespace } from '../../lab/network-namespace.ts'
-import { until } from '../../lab/until.ts'
+import { inRoot } from '../../scripts/lib/paths.ts'
 
-/** Nodes that start at the same time: few, because two processors must run them. */
-const BATCH = 5
+/** The largest ring that has a process for each node: one takes some 60 MB. */
+const MOST_PROCESSES = 120
+/** Nodes in one process of a larger ring. */
+const NODES_PER_PROCESS = 30
 const FIRST_PORT = 4001
 /** In this time a join's garbage is collected, while links stay, ms. */
 const REST_MS = 20_000
@@ -34,8 +37,13 @@ export interface Memory {
 
 export interface Ring {
   readonly netns: NetworkNamespace
+  readonly first: AgentProcess
   readonly endpoint: string
-  readonly nodes: readonly AgentProcess[]
+  readonly isProcessEach: boolean
+  /** The other nodes, where each has a process of its own; else none. */
+  readonly others: readonly AgentProcess[]
+  /** From just before the first process was started until all nodes were correctly connected, ms. */
+  readonly formedMs: number
 }
 
 /** Time from exec to listening for a node that is given no bootstrap, on an otherwise idle machine, ms. */
@@ -50,28 +58,43 @@ export async function measureStart(lab: Lab, runs: number): Promise<number[]> {
   return samples
 }
 
-/** Starts plain overlay nodes, one process each, on one underlay host; `progress` gets the number that is ready. */
-export async function startRing(lab: Lab, count: number, progress: (nodes: number) => void): Promise<Ring> {
+/** How much memory a ring takes, in processes of one node. */
+export function processesOf(nodes: number): number {
+  return nodes <= MOST_PROCESSES ? nodes : 2 * Math.ceil(nodes / NODES_PER_PROCESS)
+}
+
+/** Starts plain overlay nodes on one underlay host, all at once: a process each, or many in one where they are too many for that. */
+export async function startRing(lab: Lab, count: number): Promise<Ring> {
   const netns = await lab.netns('ring')
   const { ip } = await lab.internet.attach(netns)
-  const listenOf = (index: number) => `/ip4/${ip}/tcp/${FIRST_PORT + index}`
-  const endpoint = listenOf(0)
-  const nodes: AgentProcess[] = []
-  while (nodes.length < count) {
-    const batch: AgentProcess[] = []
-    const size = nodes.length === 0 ? 1 : Math.min(BATCH, count - nodes.length)
-    for (let index = nodes.length; batch.length < size; index++) {
-      const bootstrap = index === 0 ? [] : [endpoint]
-      batch.push(new AgentProcess({ netns, state: lab.file(`node${index}`), listen: listenOf(index), bootstrap }))
-    }
-    await Promise.all(batch.map((node) => node.phase('ready')))
-    nodes.push(...batch)
-    progress(nodes.length)
-  }
-  for (const node of nodes) {
-    await until('every node is correctly connected', async () => (await node.status()).ring.correctlyConnected)
-  }
-  return { netns, endpoint, nodes }
+  const [endpoint = '', ...listen] = Array.from({ length: count }, (_, i) => `/ip4/${ip}/tcp/${FIRST_PORT + i}`)
+  const startedAt = performance.now()
+  const first = new AgentProcess({ netns, state: lab.file('node0'), listen: endpoint })
+  await first.phase('listening')
+  const isProcessEach = count <= MOST_PROCESSES
+  const others = isProcessEach
+    ? listen.map((at, i) => {
+        const state = lab.file(`node${i + 1}`)
+        return new AgentProcess({ netns, state, listen: at, bootstrap: [endpoint] })
+      })
+    : []
+  await Promise.all(isProcessEach ? others.map((one) => one.phase('connected')) : startParts(netns, endpoint, listen))
+  return { netns, first, endpoint, isProcessEach, others, formedMs: performance.now() - startedAt }
+}
+
+/** Nodes in few processes. Each promise resolves when those of one are correctly connected. */
+function startParts(netns: NetworkNamespace, endpoint: string, listen: readonly string[]): Promise<void>[] {
+  const parts = Array.from({ length: Math.ceil(listen.length / NODES_PER_PROCESS) }, (_, part) =>
+    listen.slice(part * NODES_PER_PROCESS, (part + 1) * NODES_PER_PROCESS),
+  )
+  const program = ['--import', 'tsx', inRoot('bench', 'lib', 'ring-part.ts'), endpoint]
+  return parts.map(async (part) => {
+    const child = netns.spawn(process.execPath, [...program, ...part])
+    const errors: string[] = []
+    child.stderr.on('data', (text) => errors.push(String(text)))
+    for await (const line of createInterface({ input: child.stdout })) if (line === 'connected') return
+    throw new Error(`a part of the ring ended: ${errors.join('')}`)
+  })
 }
 
 /** Lets one machine join: starts the agent, then dhclient as soon as the tap is up. */

@@ -15,10 +15,12 @@
         "mailbox.c",
         "memory.c",
         "outbound.c",
+        "pace.c",
         "packet.c",
         "reader.c",
         "record.c",
         "segment.c",
+        "standing-queue.c",
         "tap.c",
         "train.c",
         "udp.c"

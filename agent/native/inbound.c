@@ -22,6 +22,7 @@
 
 typedef struct {
   joiner_t joiner;
+  standing_queue_t queue;
   uint8_t bytes[DATAGRAM_MAX];
 } inbound_t;
 
@@ -124,7 +125,8 @@ static void take_half(const arrival_t *arrival, joiner_t *joiner, lane_t *lane, 
   lane->half = NULL;
 }
 
-static void take_record(const arrival_t *arrival, joiner_t *joiner, uint8_t *record, size_t length) {
+static void take_record(const arrival_t *arrival, inbound_t *in, uint8_t *record, size_t length) {
+  joiner_t *joiner = &in->joiner;
   lanes_t *lanes = joiner->lanes;
   if (length <= RECORD_OVERHEAD) {
     count_add(&lanes->statistics, SHORT_RECORD, 1);
@@ -154,6 +156,8 @@ static void take_record(const arrival_t *arrival, joiner_t *joiner, uint8_t *rec
     leave(arrival, lane->index, probe, sizeof probe);
   } else if ((flags & (FLAG_FIRST_HALF | FLAG_SECOND_HALF)) != 0) {
     take_half(arrival, joiner, lane, flags, record_counter(record), packet, size);
+  } else if (queue_took(&in->queue, &lane->in, size, arrival->now)) {
+    count_add(&lanes->statistics, QUEUE_FULL, 1);
   } else {
     take_packet(arrival, joiner, lane, flags, packet, size);
   }
@@ -218,6 +222,7 @@ static void drain_errors(reader_t *socket) {
                              .msg_controllen = sizeof control};
     if (recvmsg(socket->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
     if (!is_refusal(&message) || message.msg_namelen == 0) continue;
+    socket->pace.taken++;
     arrival_t arrival = {.socket = socket, .from = &to};
     write_place(arrival.place, &to);
     leave(&arrival, TAG_REFUSED, NULL, 0);
@@ -234,6 +239,8 @@ int inbound_drain(reader_t *socket) {
     size_t segment;
     ssize_t length = receive(socket, in->bytes, &from, &segment);
     if (length < 0 && errno == EINTR) continue;
+    if (length < 0) queue_empty(&in->queue);
+    socket->pace.empty = length < 0;
     /* Errors of the network (an ICMP message) are those of one datagram, and are in the queue of errors. */
     if (length < 0) return errno == EBADF || errno == ENOTSOCK ? errno : 0;
     arrival_t arrival = {.socket = socket, .from = &from, .now = now_ns()};
@@ -243,7 +250,7 @@ int inbound_drain(reader_t *socket) {
     for (size_t at = 0; at < (size_t)length; at += step) {
       size_t rest = (size_t)length - at, size = rest < step ? rest : step;
       uint8_t *datagram = in->bytes + at;
-      if (datagram[0] == RECORD_KIND) take_record(&arrival, &in->joiner, datagram, size);
+      if (datagram[0] == RECORD_KIND) take_record(&arrival, in, datagram, size);
       else if (datagram[0] == FIRST_KIND) take_first(&arrival, datagram, size);
       else leave(&arrival, 0, datagram, size);
     }

@@ -14,6 +14,7 @@
 #include "gate.h"
 #include "ip-table.h"
 #include "record.h"
+#include "standing-queue.h"
 #include "statistics.h"
 
 #include <pthread.h>
@@ -39,6 +40,8 @@ typedef struct lane {
   uint64_t half_counter;
   uint8_t *half; /* the first half of a packet, `half_length` bytes */
   size_t half_length;
+  share_t out; /* of the tap's queue; its thread's own */
+  share_t in;  /* of a socket's queue; under `opening` */
 } lane_t;
 
 typedef struct {

@@ -35,6 +35,7 @@ const STATISTICS = [
   'drop-record-odd',
   'drop-fast-tap-full',
   'drop-fast-udp-full',
+  'drop-fast-queue-full',
   'drop-bad-offload',
   'drop-looped',
   'drop-wrong-mac',

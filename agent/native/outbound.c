@@ -1,6 +1,7 @@
 #include "outbound.h"
 
 #include "segment.h"
+#include "standing-queue.h"
 #include "train.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 typedef struct {
   train_t train;
+  standing_queue_t queue;
   uint8_t frame[sizeof(struct virtio_net_hdr) + FRAME_MAX];
   uint8_t segment[FRAME_MAX];
 } outbound_t;
@@ -45,11 +47,17 @@ static lane_t *lane_for(const lanes_t *lanes, const burst_t *burst, int64_t now,
   return lane == NULL || lane->socket == NULL ? NULL : lane;
 }
 
-static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, lane_t *lane) {
+static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, lane_t *lane, int64_t now) {
   uint8_t flags = burst->partial ? FLAG_PARTIAL : 0;
   bool in_halves = burst->longest > lane->longest;
   if (in_halves) train_flush(&out->train);
-  for (size_t n = 0; n < burst->count; n++) {
+  size_t first = 0;
+  if (queue_took(&out->queue, &lane->out, burst->packet.length, now)) {
+    /* One segment is as good as all: the sender slows down. */
+    count_add(&lanes->statistics, QUEUE_FULL, 1);
+    first = 1;
+  }
+  for (size_t n = first; n < burst->count; n++) {
     if (in_halves) {
       size_t length = burst_segment(burst, n, out->segment);
       (void)lane_send(lanes, lane, flags, out->segment, length);
@@ -58,7 +66,7 @@ static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, la
       train_seal(&out->train, flags, burst_segment(burst, n, room));
     }
   }
-  count_add(&lanes->statistics, FAST_OUT, burst->count);
+  count_add(&lanes->statistics, FAST_OUT, burst->count - first);
 }
 
 /* A datagram of our own sockets: the tap must not carry what carries it, whatever the kernel's routes say. */
@@ -97,7 +105,7 @@ static void sort(reader_t *tap, outbound_t *out, size_t size, int64_t now) {
     leave_packet(tap, out, &burst, ethernet);
     return;
   }
-  send_burst(lanes, out, &burst, lane);
+  send_burst(lanes, out, &burst, lane, now);
   __atomic_fetch_add(&route->sent_bytes, burst.packet.length, __ATOMIC_RELAXED);
 }
 
@@ -106,6 +114,7 @@ int outbound_drain(reader_t *tap) {
   lanes_t *lanes = tap->lanes;
   out->train.lanes = lanes;
   int error = 0, count = 0;
+  tap->pace.empty = false;
   pthread_rwlock_rdlock(&lanes->lock);
   int64_t now = now_ns();
   while (count < BATCH) {
@@ -113,6 +122,8 @@ int outbound_drain(reader_t *tap) {
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
       error = size < 0 ? errno : 0;
+      queue_empty(&out->queue);
+      tap->pace.empty = true;
       break;
     }
     count++;
@@ -120,6 +131,7 @@ int outbound_drain(reader_t *tap) {
   }
   train_flush(&out->train);
   pthread_rwlock_unlock(&lanes->lock);
+  tap->pace.taken += (uint32_t)count;
   /* EIO: the interface is down, which passes. */
   return count > 0 || error == EAGAIN || error == EIO ? 0 : error;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ static void *run(void *data) {
   reader_t *reader = data;
   pthread_setname_np(pthread_self(), reader->name);
   (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
+  (void)prctl(PR_SET_TIMERSLACK, 1);
   struct pollfd polled[2] = {{.fd = reader->fd, .events = POLLIN}, {.fd = reader->stop, .events = POLLIN}};
   for (;;) {
     if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
@@ -37,6 +39,7 @@ static void *run(void *data) {
       uv_async_send(reader->bell);
       break;
     }
+    if (pace_gathers(&reader->pace, now_ns())) pace_wait();
   }
   return NULL;
 }

@@ -13,6 +13,7 @@
 
 #include "lanes.h"
 #include "mailbox.h"
+#include "pace.h"
 
 #include <node_api.h>
 
@@ -23,8 +24,9 @@ typedef struct reader {
   const char *name; /* of the thread, up to 15 characters */
   lanes_t *lanes;
   mailbox_t mail;
-  /* Reads what the kernel has, up to a batch. Returns 0, or an errno that makes the descriptor useless. */
+  /* Reads what the kernel has, up to a batch, and says so in `pace`. Returns 0, or an errno that makes the descriptor useless. */
   int (*drain)(struct reader *reader);
+  pace_t pace;
   void *scratch;   /* memory of `drain` */
   int gone;        /* the errno, once */
   bool told_gone;

@@ -16,6 +16,7 @@ typedef enum {
   ODD_RECORD,       /* authentic, but with no packet of IPv4 in it */
   TAP_FULL,         /* the kernel did not take a frame */
   UDP_FULL,         /* the kernel did not take a datagram */
+  QUEUE_FULL,       /* packets dropped to keep a queue short */
   BAD_OFFLOAD,      /* a frame of the tap whose offload header does not fit it */
   LOOPED,           /* datagrams of our own sockets that the kernel sent into the tap */
   FIRST_FORGED,     /* first messages of handshakes with a wrong MAC or length */

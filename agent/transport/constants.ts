@@ -32,8 +32,8 @@ export const UDP_ALONE_MS = 1500
 export const GIVEN_UDP_ALONE_MS = 400
 /** Ports that are tried when one that is free over TCP is taken over UDP. */
 export const MAX_PORT_PAIRS = 5
-/** Head start of direct endpoints before relays are tried; relays start at once when all direct ones have failed. */
-export const RELAY_HEAD_START_MS = 600
+/** Head start of direct endpoints before relays are tried: a node that names relays is often behind a NAT, where they are silent. Relays start at once when all have failed. */
+export const RELAY_HEAD_START_MS = 150
 /** The same over UDP: a node that names relays is behind a NAT, which lets in few by themselves. */
 export const UDP_RELAY_HEAD_START_MS = 50
 

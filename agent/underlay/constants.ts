@@ -77,8 +77,13 @@ export const LATER_MAX_S = 600
 export const LATER_SPACING_MS = 1_000
 /** How long a session stays beside the one that its peer opened elsewhere: longer than a witness needs to tell two nodes apart. */
 export const BESIDE_MS = 2_000
-/** A peer that is said to be gone (ICMP) has so long to answer: longer than a round trip over an ocean. */
+/**
+ * A peer that is said to be gone (ICMP) is asked so often, and has so long to answer, ms, or as many round trips where those take
+ * longer. Anybody may say so: it is heard once in the spacing, ms.
+ */
+export const REFUSAL_TRIES = 3
 export const REFUSAL_LIMIT_MS = 400
+export const REFUSAL_SPACING_MS = 2_000
 /** For so long after its end a session answers each record with one that says so, not more often than the spacing. */
 export const LINGER_MS = 10_000
 export const FAREWELL_SPACING_MS = 200

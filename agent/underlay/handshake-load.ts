@@ -42,9 +42,8 @@ export class HandshakeLoad {
     return halfOpen < FREE_HALF_OPEN && this.#free.take()
   }
 
-  /** Whether one more first message with a right cookie is taken. */
-  admits(from: UdpEndpoint): boolean {
-    const network = networkOf(from)
+  /** Whether one more first message with a right cookie is taken. @param network who sent it, see `networkOf` */
+  admits(network: string): boolean {
     const bucket = this.#networks.get(network) ?? new TokenBucket(this.#clock, HANDSHAKES_PER_NETWORK_PER_S)
     setLatest(this.#networks, network, bucket, MAX_NETWORKS)
     return bucket.take() && this.#all.take()
@@ -76,6 +75,6 @@ class TokenBucket {
 }
 
 /** An IPv4 address, or the first 64 bits of an IPv6 address: whoever has one of these has them all. */
-function networkOf(endpoint: UdpEndpoint): string {
+export function networkOf(endpoint: UdpEndpoint): string {
   return isIp6(endpoint) ? hex(placeBytes(endpoint).subarray(ADDRESS_AT, ADDRESS_AT + NETWORK6_BYTES)) : ipOf(endpoint)
 }

@@ -101,10 +101,13 @@ export class Initiator {
 
   /** Who answered; undefined when `noise` is no answer to this handshake. */
   readSecond(noise: Uint8Array): Address | undefined {
-    const payload = this.#noise.read(noise)
-    if (payload === undefined) return undefined
-    this.#remote = uint32At(payload, 0)
-    return provenBy(payload.subarray(INDEX_BYTES), this.#noise.remoteStatic)
+    let peer: Address | undefined
+    const payload = this.#noise.read(noise, (bytes, staticKey) => {
+      peer = provenBy(bytes.subarray(INDEX_BYTES), staticKey)
+      return peer !== undefined
+    })
+    if (payload !== undefined) this.#remote = uint32At(payload, 0)
+    return payload === undefined ? undefined : peer
   }
 
   /** The third datagram, after the second was read; undefined when the peer's keys are no good. */
@@ -144,12 +147,17 @@ export class Responder {
 
   /** Who asks for what; undefined when `noise` does not end this handshake. */
   readThird(noise: Uint8Array): { peer: Address; purpose: Purpose } | undefined {
-    const payload = this.#noise.read(noise)
-    const kind = PURPOSES[payload?.[0] ?? PURPOSES.length]
-    if (payload === undefined || kind === undefined) return undefined
     const proofAt = 1 + SESSION_ID_BYTES
-    const peer = provenBy(payload.subarray(proofAt), this.#noise.remoteStatic)
-    return peer === undefined ? undefined : { peer, purpose: { kind, session: payload.slice(1, proofAt) } }
+    let asked: { peer: Address; purpose: Purpose } | undefined
+    const payload = this.#noise.read(noise, (bytes, staticKey) => {
+      const kind = PURPOSES[bytes[0] ?? PURPOSES.length]
+      const peer = provenBy(bytes.subarray(proofAt), staticKey)
+      if (kind !== undefined && peer !== undefined) {
+        asked = { peer, purpose: { kind, session: bytes.slice(1, proofAt) } }
+      }
+      return asked !== undefined
+    })
+    return payload === undefined ? undefined : asked
   }
 
   /** undefined before the third message was read. */

@@ -67,7 +67,8 @@ export class IncomingHandshakes {
       return undefined
     }
     const shown = !equal(packet.cookie, NO_COOKIE) && this.#cookies.isRight(from, packet.cookie)
-    if (shown) return this.#load.admits(from) ? this.#begin(name, packet.noise, from) : 'handshake-rate'
+    if (shown)
+      return this.#load.admits(this.#ground.networkOf(from)) ? this.#begin(name, packet.noise, from) : 'handshake-rate'
     if (this.#load.admitsStranger(this.#halfOpen.size)) return this.#begin(name, packet.noise, from)
     this.#ground.socket.send(this.#cookieReply(packet, from), from)
     return 'handshake-without-cookie'

@@ -23,6 +23,8 @@ export interface TransportKeys {
   readonly receive: Uint8Array
 }
 
+type IsGood = (payload: Uint8Array, remoteStatic: Uint8Array) => boolean
+
 export class NoiseXX {
   readonly #initiator: boolean
   readonly #static: DhKeyPair
@@ -39,11 +41,6 @@ export class NoiseXX {
     this.#ephemeral = parts.ephemeral
     this.#symmetric = new SymmetricState(PROTOCOL_NAME, PROTOCOL_NAME)
     this.#symmetric.mixHash(parts.prologue)
-  }
-
-  /** The peer's static key, once a message has brought it. */
-  get remoteStatic(): Uint8Array {
-    return this.#remoteStatic
   }
 
   /** Names this handshake; both sides have the same at its end (section 11.2). */
@@ -70,8 +67,11 @@ export class NoiseXX {
     return concat(...parts)
   }
 
-  /** The payload of the peer's next message; undefined when `message` is not that. */
-  read(message: Uint8Array): Uint8Array | undefined {
+  /**
+   * The payload of the peer's next message; undefined when `message` is not that, which changes nothing.
+   * @param isGood whether the payload is what the owner wants, from a peer with this static key
+   */
+  read(message: Uint8Array, isGood: IsGood = () => true): Uint8Array | undefined {
     const tokens = this.#turn(false)
     if (tokens === undefined) return undefined
     const symmetric = this.#symmetric.copy()
@@ -92,7 +92,7 @@ export class NoiseXX {
       } else if (!this.#mixShared(symmetric, token, remoteStatic, remoteEphemeral)) return undefined
     }
     const payload = symmetric.decryptAndHash(rest)
-    if (payload === undefined) return undefined
+    if (payload === undefined || !isGood(payload, remoteStatic)) return undefined
     this.#symmetric = symmetric
     this.#remoteStatic = remoteStatic
     this.#remoteEphemeral = remoteEphemeral

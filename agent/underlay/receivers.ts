@@ -27,6 +27,8 @@ export interface SessionGround {
   readonly silence: Silence
   /** Whether the side that opened a session alone says where it runs, as through relays: two that both follow swap for ever. */
   readonly openerLeads: boolean
+  /** Whom a stranger's rate of handshakes counts for. */
+  readonly networkOf: (from: UdpEndpoint) => string
   /** When the keys of a session are renewed: by their age, or by the records sealed or opened with them. */
   readonly renewal: { readonly afterMs: number; readonly afterRecords: number }
 }

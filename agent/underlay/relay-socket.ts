@@ -14,6 +14,7 @@ import { Budget } from '../core/budget.ts'
 import { concat } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/counters.ts'
+import { setLatest } from '../core/latest.ts'
 import { ADDRESS_BYTES, type Address, addressBytes, addressFromBytes } from '../overlay/address.ts'
 import { RELAY_BURST_S, RELAY_BYTES_PER_S, RELAY_LINK_BYTES_PER_S } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
@@ -30,8 +31,12 @@ const HEADER_BYTES = 1 + ADDRESS_BYTES
 
 /** What a relayed datagram costs of the relay's sessions: our header, and the seal of the session within. */
 export const RELAY_ROOM = 96
-/** Peers behind relays that have an endpoint; above this the one unused for longest loses it. A linked peer can name any. */
-const MAX_PLACES = 1_024
+/** Peers behind one relay that have an endpoint; above this the one unused for longest loses it. The relay can name any. */
+const MAX_PLACES = 256
+/** Relays with such peers; above this one goes that there is no session with, or else the one that came first. */
+const MAX_RELAYS = 1_024
+/** Endpoints that can be told apart: see `discardEndpoint`. */
+const ENDPOINTS = 2 ** 32
 
 interface Place {
   readonly relay: Address
@@ -45,9 +50,9 @@ export class RelaySocket implements DatagramSocket {
   readonly #all: Budget
   /** By the session on which the datagrams came. */
   readonly #bySession = new WeakMap<Session, Budget>()
-  /** The one unused for longest first. */
   readonly #places = new Map<UdpEndpoint, Place>()
-  readonly #endpoints = new Map<string, UdpEndpoint>()
+  /** By the relay and the peer, the peer unused for longest first. */
+  readonly #behind = new Map<Address, Map<Address, UdpEndpoint>>()
   #made = 0
   #handler: ((datagram: Uint8Array, from: UdpEndpoint) => void) | undefined
   #refusedHandler: ((endpoint: UdpEndpoint) => void) | undefined
@@ -71,16 +76,12 @@ export class RelaySocket implements DatagramSocket {
 
   /** The endpoint of `peer` behind `relay`. */
   endpointOf(relay: Address, peer: Address): UdpEndpoint {
-    const key = `${relay} ${peer}`
-    const endpoint = this.#endpoints.get(key) ?? discardEndpoint(++this.#made)
-    this.#endpoints.set(key, endpoint)
-    this.#places.delete(endpoint)
-    this.#places.set(endpoint, { relay, peer })
-    if (this.#places.size > MAX_PLACES) {
-      const [oldest, place] = this.#places.entries().next().value!
-      this.#places.delete(oldest)
-      this.#endpoints.delete(`${place.relay} ${place.peer}`)
-    }
+    const behind = this.#behindRelay(relay)
+    const known = behind.get(peer)
+    const endpoint = known ?? this.#freeEndpoint()
+    const dropped = setLatest(behind, peer, endpoint, MAX_PLACES)
+    if (dropped !== undefined) this.#places.delete(dropped)
+    if (known === undefined) this.#places.set(endpoint, { relay, peer })
     return endpoint
   }
 
@@ -92,8 +93,12 @@ export class RelaySocket implements DatagramSocket {
   send(datagram: Uint8Array, to: UdpEndpoint): void {
     const place = this.#places.get(to)
     const session = place && this.#sessionWith(place.relay)
-    if (place === undefined || session === undefined) this.#counters.drop('relay-lost')
-    else this.#pass(session, CARRY, place.peer, datagram)
+    if (place === undefined || session === undefined) {
+      this.#counters.drop('relay-lost')
+      return
+    }
+    this.endpointOf(place.relay, place.peer)
+    this.#pass(session, CARRY, place.peer, datagram)
   }
 
   /** Takes a payload of kind `datagram` of the session with `from`, for this node or to be carried. Never throws. */
@@ -113,14 +118,39 @@ export class RelaySocket implements DatagramSocket {
   close(): void {
     this.#handler = undefined
     this.#places.clear()
-    this.#endpoints.clear()
+    this.#behind.clear()
+  }
+
+  #behindRelay(relay: Address): Map<Address, UdpEndpoint> {
+    const known = this.#behind.get(relay)
+    if (known !== undefined) return known
+    const behind = new Map<Address, UdpEndpoint>()
+    if (this.#behind.size === MAX_RELAYS) this.#forgetRelay()
+    this.#behind.set(relay, behind)
+    return behind
+  }
+
+  #forgetRelay(): void {
+    const relays = [...this.#behind.keys()]
+    const gone = relays.find((relay) => this.#sessionWith(relay) === undefined) ?? relays[0]!
+    for (const endpoint of this.#behind.get(gone)!.values()) this.#places.delete(endpoint)
+    this.#behind.delete(gone)
+  }
+
+  #freeEndpoint(): UdpEndpoint {
+    let endpoint: UdpEndpoint
+    do {
+      this.#made = (this.#made + 1) % ENDPOINTS
+      endpoint = discardEndpoint(this.#made)
+    } while (this.#places.has(endpoint))
+    return endpoint
   }
 
   #carry(from: Address, to: Address, datagram: Uint8Array): void {
     const session = this.#sessionWith(to)
     const back = this.#sessionWith(from)
     if (back === undefined) return
-    if (!this.#affords(back, datagram.length)) this.#counters.drop('relay-quota')
+    if (!this.#affords(back, datagram.length + RELAY_ROOM)) this.#counters.drop('relay-quota')
     else if (session === undefined) this.#pass(back, REFUSED, to, new Uint8Array(0))
     else this.#pass(session, CARRIED, from, datagram)
   }
@@ -138,6 +168,11 @@ export class RelaySocket implements DatagramSocket {
     }
     session.send('datagram', concat(Uint8Array.of(kind), addressBytes(other), datagram))
   }
+}
+
+/** Whether an endpoint stands for a peer behind a relay. */
+export function isBehindRelay(endpoint: UdpEndpoint): boolean {
+  return endpoint.startsWith('[100::')
 }
 
 function discardEndpoint(n: number): UdpEndpoint {

@@ -85,6 +85,11 @@ export class ReliableStream {
     return this.#sender.lossShare
   }
 
+  /** undefined: not measured yet. */
+  get roundTripMs(): number | undefined {
+    return this.#sender.roundTripMs
+  }
+
   /** Takes a segment of the peer and keeps it: its bytes must not change any more. */
   receive(bytes: Uint8Array): void {
     if (this.#closed) return

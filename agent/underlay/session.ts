@@ -12,6 +12,7 @@ import {
   EARLY_PAYLOADS,
   FAREWELL_SPACING_MS,
   FORMER_KEYS_MS,
+  HANDSHAKE_LIMIT_MS,
   KEEP_ALIVE_SHARES,
   KEYS_END_AFTER_MS,
   KEYS_END_AFTER_RECORDS,
@@ -19,6 +20,8 @@ import {
   LOOK_MS,
   MAX_DATAGRAM,
   REFUSAL_LIMIT_MS,
+  REFUSAL_SPACING_MS,
+  REFUSAL_TRIES,
   REKEY_AGAIN_AFTER_MS,
   SILENCE_LIMIT_MS,
 } from './constants.ts'
@@ -47,6 +50,8 @@ export interface Session {
   /** Asks the peer for answers to where `socket` is seen, which the owner of the silence gets; see late-answers.ts. */
   askLater(socket: Pick<DatagramSocket, 'send'>, question: Uint8Array): void
   close(): void
+  /** Where the owner's measurement of the round trip is read, ms. */
+  set roundTripMs(read: () => number | undefined)
   set onPayload(handler: (kind: PayloadKind, payload: Uint8Array) => void)
   /** `remote` changed. */
   set onMoved(handler: () => void)
@@ -74,6 +79,9 @@ export class NodeSession implements Session {
   #heardAt: number
   /** Ends the session if the peer, said to be gone, is not heard until then. */
   #refusal: Timer | undefined
+  /** When somebody may say so next. */
+  #refusableAt = 0
+  #roundTripMs: () => number | undefined = () => undefined
   #timer: Timer | undefined
   #ended = false
   #onPayload: ((kind: PayloadKind, payload: Uint8Array) => void) | undefined
@@ -154,16 +162,30 @@ export class NodeSession implements Session {
 
   /** Somebody says that the peer is gone: asks the peer, and ends the session if it says nothing. */
   refused(): void {
-    if (this.#ended || this.#refusal !== undefined) return
+    const now = this.#ground.clock.now()
+    if (this.#ended || this.#refusal !== undefined || now < this.#refusableAt) return
+    this.#refusableAt = now + REFUSAL_SPACING_MS
+    const limitMs = Math.max(REFUSAL_LIMIT_MS, REFUSAL_TRIES * (this.#roundTripMs() ?? 0))
+    this.#askWhetherGone(now, limitMs / REFUSAL_TRIES, REFUSAL_TRIES)
+  }
+
+  #askWhetherGone(since: number, waitMs: number, tries: number): void {
     const { clock, random, socket, counters } = this.#ground
-    const askedAt = clock.now()
     socket.send(this.#keys.seal('challenge', random.bytes(CHALLENGE_BYTES)), this.remote)
-    this.#refusal = clock.after(REFUSAL_LIMIT_MS, () => {
+    this.#refusal = clock.after(waitMs, () => {
       this.#refusal = undefined
-      if (this.#heardAt > askedAt) return
+      if (this.#heardAt > since) return
+      if (tries > 1) {
+        this.#askWhetherGone(since, waitMs, tries - 1)
+        return
+      }
       counters.add('sessions-refused')
       this.close(false)
     })
+  }
+
+  set roundTripMs(read: () => number | undefined) {
+    this.#roundTripMs = read
   }
 
   /** Tells the peer that the keys of the last handshake are in use. */
@@ -262,7 +284,7 @@ export class NodeSession implements Session {
   #startRenewal(): void {
     this.#renewAgainAt = this.#ground.clock.now() + REKEY_AGAIN_AFTER_MS
     this.#renewal?.close()
-    this.#renewal = new OutgoingHandshake(this.#ground, this.remote, {
+    const renewal = new OutgoingHandshake(this.#ground, this.remote, {
       onPeer: (peer) => (peer === this.peer ? { kind: 'rekey', session: this.id } : undefined),
       onFirstRecord: (heard) => {
         this.#renewal = undefined
@@ -271,6 +293,10 @@ export class NodeSession implements Session {
         else this.#ground.receivers.release(heard.keys.local)
         this.take(heard)
       },
+    })
+    this.#renewal = renewal
+    this.#ground.clock.after(HANDSHAKE_LIMIT_MS, () => {
+      if (this.#renewal === renewal) renewal.close()
     })
   }
 

@@ -15,6 +15,7 @@ import type { Address } from '../overlay/address.ts'
 import { BESIDE_MS, MAX_INCOMING_SESSIONS, REKEY_AFTER_MS, REKEY_AFTER_RECORDS } from './constants.ts'
 import type { DatagramSocket, UdpEndpoint } from './datagrams.ts'
 import { NO_SESSION, NodeKeys, type Purpose } from './handshake.ts'
+import { networkOf } from './handshake-load.ts'
 import { IncomingHandshakes, type Proven } from './incoming-handshakes.ts'
 import { type Heard, OutgoingHandshake } from './outgoing-handshake.ts'
 import { type Packet, parsePacket } from './packets.ts'
@@ -71,6 +72,8 @@ export class Sessions {
     renewal?: SessionGround['renewal']
     setGate?: SessionGround['setGate']
     openerLeads?: boolean
+    /** Whom a stranger's rate of handshakes counts for; undefined: his network. */
+    networkOf?: SessionGround['networkOf']
   }) {
     const { socket, clock, random } = parts
     this.#ground = {
@@ -82,6 +85,7 @@ export class Sessions {
       receivers: new Receivers(random),
       setGate: parts.setGate,
       openerLeads: parts.openerLeads ?? false,
+      networkOf: parts.networkOf ?? networkOf,
       silence: parts.silence ?? ASSUMED,
       renewal: parts.renewal ?? { afterMs: REKEY_AFTER_MS, afterRecords: REKEY_AFTER_RECORDS },
     }
@@ -237,6 +241,8 @@ export class Sessions {
       if (standing === undefined || standing.outgoing || !equal(standing.id, purpose.session)) return 'unknown'
       standing.renew(keys)
       standing.confirm()
+      // The peer may have moved since it last sent a record; the first answer to the new keys would go astray.
+      standing.heardFrom(remote)
       return undefined
     }
     if (known !== undefined && this.#isDuplicate(known, peer, purpose, heardAs)) return 'duplicate'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Cookies } from '../../agent/underlay/cookies.ts'
 import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
-import { HandshakeLoad } from '../../agent/underlay/handshake-load.ts'
+import { HandshakeLoad, networkOf } from '../../agent/underlay/handshake-load.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 
@@ -35,7 +35,7 @@ describe('the load of handshakes', () => {
   /** How many of 1,000 first messages with cookies are taken within a second. */
   const taken = (sources: (i: number) => string) => {
     const load = new HandshakeLoad(new VirtualClock())
-    return Array.from({ length: 1_000 }, (_, i) => load.admits(at(sources(i)))).filter((is) => is).length
+    return Array.from({ length: 1_000 }, (_, i) => load.admits(networkOf(at(sources(i))))).filter((is) => is).length
   }
 
   test('from one network leaves room for others', () => {

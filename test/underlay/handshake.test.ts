@@ -46,6 +46,18 @@ describe('the handshake', () => {
     assert.equal(responder.readThird(noiseOf(third)), undefined)
   })
 
+  test('goes on with the true answer after a false one', () => {
+    const initiator = new Initiator(new NodeKeys(keyPairOf(random.bytes(32)), undefined, random), 7)
+    const first = noiseOf(initiator.first())
+    const answers = [liar, honest].map((key) => Responder.answer(new NodeKeys(key, undefined, random), first, 8)!)
+    assert.deepEqual(
+      answers.map(({ second }) => initiator.readSecond(noiseOf(second))),
+      [undefined, addressOfPublicKey(honest.publicKey)],
+    )
+    const third = initiator.third({ kind: 'open', session: NO_SESSION })!
+    assert.ok(answers[1]!.readThird(noiseOf(third)) !== undefined)
+  })
+
   test('does not begin between nodes of two rings', () => {
     const [one, another] = [random.bytes(32), random.bytes(32)]
     assert.notEqual(begun(honest, honest, [one, one]).peer, undefined)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
 import { inbox, type Node, type NodeParts, SessionLab } from './session-lab.ts'
 
 /** Numbered payloads both ways for `durationMs`, one each millisecond. Returns what arrived at each end. */
@@ -81,6 +82,20 @@ describe('keys are renewed', () => {
     ab.send('control', new Uint8Array(1))
     await lab.clock.runFor(100)
     assert.equal(got.length, 1)
+  })
+
+  test('at the new place of a peer that has moved since it last spoke', async () => {
+    const lab = new SessionLab(8)
+    const [a, b] = lab.pair({ renewal: { afterMs: 5_000, afterRecords: 2 ** 26 } })
+    const [ab, ba] = await lab.session(a, b)
+    await lab.clock.runFor(4_900)
+    lab.net.rebind(a.socket, '10.9.9.9:4444' as UdpEndpoint)
+    await lab.clock.runFor(60_000)
+    const [atA, atB] = [inbox(ab), inbox(ba)]
+    ab.send('control', new Uint8Array(1))
+    ba.send('control', new Uint8Array(1))
+    await lab.clock.runFor(100)
+    assert.deepEqual([atA.length, atB.length], [1, 1])
   })
 
   test('with the former ones forgotten after ten seconds', async () => {

@@ -5,7 +5,7 @@ import { Counters } from '../../agent/core/counters.ts'
 import { type Address, toAddress } from '../../agent/overlay/address.ts'
 import { RELAY_LINK_BYTES_PER_S } from '../../agent/underlay/constants.ts'
 import type { UdpEndpoint } from '../../agent/underlay/datagrams.ts'
-import { RelaySocket } from '../../agent/underlay/relay-socket.ts'
+import { RELAY_ROOM, RelaySocket } from '../../agent/underlay/relay-socket.ts'
 import type { PayloadKind, Session } from '../../agent/underlay/sessions.ts'
 import { udpEndpoint } from '../../agent/underlay/udp-endpoint.ts'
 import { SeededRandom } from '../../sim/seeded-random.ts'
@@ -48,6 +48,7 @@ function sessionTo(node: Node, from: Address): Session {
       node.socket.receive(from, payload)
     },
     heardFrom: () => {},
+    roundTripMs: () => undefined,
     close: () => {},
     onPayload: () => {},
     onMoved: () => {},
@@ -104,29 +105,46 @@ describe('a socket through relays', () => {
     assert.deepEqual(a.counters.snapshot(), { 'drop-relay-lost': 2, 'drop-relay-oversized': 1 })
   })
 
-  test('forgets the endpoints unused for longest when a peer names many senders', () => {
-    const mine = a.socket.endpointOf(RELAY, B)
+  /** Datagrams that `relay` says it carried, of so many senders. */
+  const nameSenders = (by: Address, count: number) => {
     const random = new SeededRandom(3)
-    for (let i = 0; i < 2_000; i++) a.socket.receive(RELAY, Uint8Array.of(2, ...random.bytes(20), 1))
+    for (let i = 0; i < count; i++) a.socket.receive(by, Uint8Array.of(2, ...random.bytes(20), 1))
+  }
+
+  test('forgets the endpoints unused for longest when a relay names many senders', () => {
+    const mine = a.socket.endpointOf(RELAY, B)
+    nameSenders(RELAY, 2_000)
     assert.equal(a.socket.relayOf(mine), undefined)
     assert.notEqual(a.socket.endpointOf(RELAY, B), mine)
   })
 
+  test('forgets none behind another relay, and none that is in use', () => {
+    const mine = a.socket.endpointOf(RELAY, B)
+    nameSenders(STRANGER, 2_000)
+    assert.equal(a.socket.relayOf(mine), RELAY)
+    for (let i = 0; i < 20; i++) {
+      nameSenders(RELAY, 200)
+      a.socket.send(Uint8Array.of(1), mine)
+    }
+    assert.equal(a.socket.relayOf(mine), RELAY)
+    assert.equal(b.heard.length, 20)
+  })
+
   test('carries no more for one link than its rate, and for another one all the same', async () => {
     const datagram = new Uint8Array(150)
-    const flood = () => {
+    const flood = (bytes: number) => {
       const before = b.heard.length
-      for (let bytes = 0; bytes < 2 * RELAY_LINK_BYTES_PER_S; bytes += datagram.length) {
-        a.socket.send(datagram, a.socket.endpointOf(RELAY, B))
+      for (let sent = 0; sent < 2 * RELAY_LINK_BYTES_PER_S; sent += bytes + RELAY_ROOM) {
+        a.socket.send(new Uint8Array(bytes), a.socket.endpointOf(RELAY, B))
       }
-      return (b.heard.length - before) * datagram.length
+      return Math.round(((b.heard.length - before) * (bytes + RELAY_ROOM)) / 10_000) * 10_000
     }
-    assert.equal(flood(), RELAY_LINK_BYTES_PER_S)
+    assert.equal(flood(150), RELAY_LINK_BYTES_PER_S)
     assert.ok(relay.counters.get('drop-relay-quota') > 0)
     b.socket.send(datagram, b.socket.endpointOf(RELAY, A))
     assert.equal(a.heard.length, 1)
     await clock.runFor(500)
-    assert.equal(flood(), RELAY_LINK_BYTES_PER_S / 2)
+    assert.equal(flood(1), RELAY_LINK_BYTES_PER_S / 2)
   })
 
   test('survives any payload', () => {

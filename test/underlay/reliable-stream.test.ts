@@ -146,6 +146,21 @@ describe('a reliable stream', () => {
     assert.deepEqual(pair.b.broken, [], 'an idle stream expects no answer')
   })
 
+  for (const everyMs of [60, 1_000, 1_900]) {
+    test(`breaks as soon when something is written every ${everyMs} ms`, async () => {
+      const pair = new StreamPair()
+      await pair.transfer(4_000_000)
+      pair.meddle = () => []
+      const start = pair.clock.now()
+      while (pair.a.broken.length === 0 && pair.clock.now() - start < 60_000) {
+        pair.a.stream.write(frameOf(1, 40))
+        await pair.clock.runFor(everyMs)
+      }
+      const tookMs = pair.clock.now() - start
+      assert.ok(tookMs >= 15_000 && tookMs < 20_000, `${tookMs} ms`)
+    })
+  }
+
   test('survives an outage that is shorter, and goes on within 2 s of its end', async () => {
     const pair = new StreamPair()
     const through = pair.meddle

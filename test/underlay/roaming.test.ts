@@ -133,6 +133,25 @@ describe('a peer that is said to be gone', () => {
     assert.equal(a.sessions.counters.get('sessions-refused'), 1)
   })
 
+  test('keeps its session on a line that loses, whatever is said', async () => {
+    const { lab, a, ab, isClosed } = await watched()
+    lab.net.loss = 0.1
+    for (let i = 0; i < 240; i++) {
+      a.sessions.refused(ab.remote)
+      await lab.clock.runFor(500)
+    }
+    assert.ok(!isClosed())
+  })
+
+  test('has as long to answer as its round trips take', async () => {
+    const { lab, a, ab, isClosed } = await watched()
+    Object.assign(lab.net, { minDelayMs: 300, maxDelayMs: 300 })
+    ab.roundTripMs = () => 600
+    a.sessions.refused(ab.remote)
+    await lab.clock.runFor(5_000)
+    assert.ok(!isClosed())
+  })
+
   test('is not asked for what is said of another endpoint', async () => {
     const lab = new SessionLab()
     const [a, b] = lab.pair()

@@ -8,6 +8,7 @@
 import { setMaxListeners } from 'node:events'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type Clock, SystemClock } from '../../core/clock.ts'
+import { unlessAborted } from '../../core/deadline.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import { SystemRandom } from '../../core/random.ts'
@@ -15,7 +16,7 @@ import type { Address } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import { Arrivals } from '../arrivals.ts'
 import { DialRules } from '../dial-rules.ts'
-import { endpointsOn, orderEndpoints, parseListen, readEndpoint } from '../endpoints.ts'
+import { endpointsOn, orderEndpoints, parseEndpoint, parseListen, readEndpoint } from '../endpoints.ts'
 import { LinkError, noLinkTo } from '../errors.ts'
 import { HiddenNetworks } from '../hidden-networks.ts'
 import type { Identity } from '../identity.ts'
@@ -128,7 +129,7 @@ export class Libp2pLinks implements LinkLayer {
     const { ringKey, clock, log, mdns } = this.#options
     const gate = ringKey && new RingGate({ ringKey, clock, random: new SystemRandom() })
     for (const address of listen) {
-      const port = await TcpPort.open(address, { gate, onWaiting: () => this.#loadForOthers(), log })
+      const port = await TcpPort.open(address, { gate, onWaiting: () => void this.#load().catch(() => {}), log })
       if (port !== undefined) this.#ports.push(port)
     }
     if (mdns) this.#lan = this.#discoverLan()
@@ -164,7 +165,7 @@ export class Libp2pLinks implements LinkLayer {
 
   /** @throws LinkError */
   async dial(contact: Contact, signal?: AbortSignal): Promise<Link> {
-    const dialer = await this.#dialerFor(contact)
+    const dialer = await this.#dialerFor(contact, signal)
     return await dialer.dial(contact, signal)
   }
 
@@ -174,13 +175,14 @@ export class Libp2pLinks implements LinkLayer {
 
   /** @throws LinkError */
   async dialBetter(contact: Contact, _standing: Link, signal?: AbortSignal): Promise<Link> {
-    const dialer = await this.#dialerFor(contact)
+    const dialer = await this.#dialerFor(contact, signal)
     return await dialer.dialDirect(contact, signal)
   }
 
   /** @throws LinkError, or InputError when `endpoint` is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
-    const { dialer } = await this.#load()
+    parseEndpoint(endpoint)
+    const { dialer } = await this.#load(signal)
     return await dialer.dialEndpoint(endpoint, signal)
   }
 
@@ -200,31 +202,49 @@ export class Libp2pLinks implements LinkLayer {
     this.#stopping.abort(STOPPING)
     for (const port of this.#ports) port.close()
     await (await this.#lan)?.stop()
-    // Why it could not be loaded is told where it was needed.
-    const streams = await this.#loading?.catch(() => undefined)
-    await streams?.stop()
+    await this.#streams?.stop()
   }
 
   /** What dials the contact. libp2p is not loaded for one that has no endpoint over TCP. @throws LinkError */
-  async #dialerFor(contact: Contact): Promise<LinkDialer> {
-    if (this.#loading === undefined && endpointsOn('tcp', contact).length === 0) {
+  async #dialerFor(contact: Contact, signal: AbortSignal | undefined): Promise<LinkDialer> {
+    if (this.#streams === undefined && endpointsOn('tcp', contact).length === 0) {
       throw new LinkError('unreachable', 'The node has no endpoint over TCP.')
     }
-    const { dialer } = await this.#load()
+    const { dialer } = await this.#load(signal)
     return dialer
   }
 
-  /** @throws LinkError when the node is stopping */
-  async #load(): Promise<StreamLinks> {
+  /** @throws LinkError when libp2p cannot be started, or the node is stopping; the reason of `signal` */
+  async #load(signal?: AbortSignal): Promise<StreamLinks> {
     if (this.#stopped !== undefined) throw STOPPING
     this.#loading ??= this.#loadNow()
-    return await this.#loading
+    // Whoever still waits is told.
+    this.#loading.catch(() => {})
+    const signals = [this.#stopping.signal, ...(signal === undefined ? [] : [signal])]
+    return await unlessAborted(this.#loading, AbortSignal.any(signals))
   }
 
   async #loadNow(): Promise<StreamLinks> {
+    try {
+      const streams = await this.#startStreams()
+      // The node has been stopped meanwhile.
+      if (this.#stopped !== undefined) await streams.stop()
+      else this.#streams = streams
+      return streams
+    } catch (error) {
+      // What waits may come again, and then it is tried again.
+      this.#loading = undefined
+      for (const port of this.#ports) port.hangUp()
+      const reason = messageOf(error)
+      if (this.#stopped === undefined) this.#options.log.error('libp2p cannot be started: no link over TCP', { reason })
+      throw new LinkError('unreachable', `libp2p cannot be started: ${reason}`, { cause: error })
+    }
+  }
+
+  async #startStreams(): Promise<StreamLinks> {
     const { startStreamLinks } = await this.#loadLibp2p()
     const { identity, ringKey, clock, log } = this.#options
-    this.#streams = await startStreamLinks({
+    return await startStreamLinks({
       identity,
       ringKey,
       ports: this.#ports,
@@ -235,15 +255,6 @@ export class Libp2pLinks implements LinkLayer {
       stopping: this.#stopping.signal,
       clock,
       log,
-    })
-    return this.#streams
-  }
-
-  /** A connection waits at a port. */
-  #loadForOthers(): void {
-    this.#load().catch((error: unknown) => {
-      if (this.#stopped !== undefined) return
-      this.#options.log.error('libp2p cannot be started: no links over TCP', { reason: messageOf(error) })
     })
   }
 

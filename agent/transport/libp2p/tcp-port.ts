@@ -33,6 +33,7 @@ export class TcpPort {
   readonly #waiting = new Set<Socket>()
   #owner: Server | undefined
   #accept: ((socket: Socket) => void) | undefined
+  #closed = false
 
   /**
    * @returns undefined where nobody can reach it: an IPv6 address on a machine without IPv6 is only a warning
@@ -79,15 +80,22 @@ export class TcpPort {
     })
   }
 
-  /** Ends the connections that are not libp2p's yet; the port closes with its owner's. */
+  /** Ends the connections that are not libp2p's yet, and those that come until its owner closes the port. */
   close(): void {
+    this.#closed = true
     this.#parts.gate?.close()
-    for (const socket of [...this.#waiting]) socket.destroy()
+    this.hangUp()
     if (this.#owner === undefined) this.#server.close()
   }
 
+  /** Ends the connections that wait to be taken. */
+  hangUp(): void {
+    for (const socket of [...this.#waiting]) socket.destroy()
+  }
+
   #admit(socket: Socket): void {
-    if (this.#parts.gate === undefined) this.#take(socket)
+    if (this.#closed) socket.destroy()
+    else if (this.#parts.gate === undefined) this.#take(socket)
     else this.#parts.gate.admit(socket, () => this.#take(socket))
   }
 

@@ -19,7 +19,7 @@ import type { DatagramSocket, UdpEndpoint } from '../../underlay/datagrams.ts'
 import { NONCE_BYTES } from '../../underlay/packets.ts'
 import type { SideSockets } from '../../underlay/side-sockets.ts'
 import { fanOut, type Hit, spray } from '../../underlay/socket-fan.ts'
-import { isIp6, parseUdpEndpoint } from '../../underlay/udp-endpoint.ts'
+import { ipOf, parseUdpEndpoint } from '../../underlay/udp-endpoint.ts'
 import { AIM_LIMIT_MS, FAN_AFTER_MS, FAN_AGAIN_MAX_MS, FAN_AGAIN_MIN_MS, SPRAY_SPACING_MS } from '../constants.ts'
 import type { UdpLink } from './link.ts'
 import type { OuterEndpoints } from './outer-endpoints.ts'
@@ -47,7 +47,7 @@ export interface HardNatsParts {
   readonly outer: Pick<OuterEndpoints, 'dealt' | 'steady'>
   readonly socket: SideSockets<SideSocket>
   readonly opener: SideOpener
-  /** Whether others may have this node send to an IP address. */
+  /** Whether others may have this node send to an IPv4 address; false for what is none. */
   readonly admits: (ip: string) => boolean
   readonly hasDirect: (peer: Address) => boolean
   /** A direct link to the peer at an endpoint. */
@@ -144,7 +144,7 @@ export class HardNats {
 
   /** Asks the peer to send probes. Returns where it sends from; undefined when it does not. */
   async #aim(link: UdpLink, nonce: Uint8Array): Promise<UdpEndpoint | undefined> {
-    const { clock, outer } = this.#parts
+    const { clock, outer, admits } = this.#parts
     const answer = new Promise<string>((resolve) => {
       this.#asked = { link, answer: resolve }
     })
@@ -153,7 +153,7 @@ export class HardNats {
     const text = await within(clock, AIM_LIMIT_MS, answer, late).catch(() => '')
     this.#asked = undefined
     const endpoint = parseUdpEndpoint(text)
-    return endpoint === undefined || isIp6(endpoint) ? undefined : endpoint
+    return endpoint !== undefined && admits(ipOf(endpoint)) ? endpoint : undefined
   }
 
   /** Has the link to the peer run over the socket that hears it. */

@@ -106,6 +106,7 @@ export class UdpLink implements Link {
       maxSegment: session.maxPayload - (this.relayed ? RELAY_ROOM : 0),
       send: (segment) => session.send('control', segment),
     })
+    session.roundTripMs = () => this.#stream.roundTripMs
     this.#stream.onFrame = (frame) => this.#receive(frame)
     this.#stream.onBroken = () => this.abort()
     session.onPayload = (kind, payload) => {
@@ -199,7 +200,11 @@ export class UdpLink implements Link {
 
   /** False when too much is waiting. */
   #say(word: Word): boolean {
-    return this.#stream.write(MARK) && this.#stream.write(encode(wordCodec, word))
+    if (!this.#stream.write(MARK)) return false
+    if (this.#stream.write(encode(wordCodec, word))) return true
+    // The peer would take the next frame for the word.
+    this.abort()
+    return false
   }
 
   #receive(frame: Uint8Array): void {

@@ -12,7 +12,7 @@ import { doneWithin, unlessAborted } from '../../core/deadline.ts'
 import { type Address, formatAddress } from '../../overlay/address.ts'
 import type { Contact, Link, LinkLayer } from '../../overlay/link.ts'
 import type { UdpEndpoint } from '../../underlay/datagrams.ts'
-import { RelaySocket } from '../../underlay/relay-socket.ts'
+import { isBehindRelay, RelaySocket } from '../../underlay/relay-socket.ts'
 import { type Session, Sessions } from '../../underlay/sessions.ts'
 import { SideSockets } from '../../underlay/side-sockets.ts'
 import { ASSUMED, asHeardBy, speakAfterMs } from '../../underlay/silence.ts'
@@ -51,7 +51,8 @@ export class UdpLinks implements LinkLayer {
   readonly #nearestRelay: NearestRelay
   /** Links, and incoming sessions that are not links yet. */
   readonly #open = new Set<UdpLink>()
-  #pending = 0
+  /** Sessions that their peers have not called links yet, the oldest first. */
+  readonly #pending = new Set<UdpLink>()
   readonly #counters = noLinkCounts()
   readonly #arrivals = new Arrivals(this.#counters)
   /** Ends every dial when the node stops. */
@@ -75,7 +76,10 @@ export class UdpLinks implements LinkLayer {
     this.#relays = new RelaySocket({ sessionWith, clock: parts.clock, counters: parts.drops })
     this.#nearestRelay = new NearestRelay({ ...parts, relays: this.#relays, links: () => this.#open })
     const silence = asHeardBy(parts.silence ?? ASSUMED, (body) => this.#nearestRelay.onAnswer(body))
-    this.#relayed = new Sessions({ ...ground, socket: this.#relays, silence, setGate: undefined, openerLeads: true })
+    this.#relayed = new Sessions({
+      ...{ ...ground, socket: this.#relays, silence, setGate: undefined, openerLeads: true },
+      networkOf: (endpoint) => String(this.#relays.relayOf(endpoint)),
+    })
     for (const sessions of [this.#direct, this.#relayed]) sessions.onSession = (session) => this.#accept(session)
     this.#reach = new Reach({
       ...{ listening: parts.listening, announce: parts.announce, peerId: parts.identity.peerId, clock: parts.clock },
@@ -247,29 +251,34 @@ export class UdpLinks implements LinkLayer {
 
   #accept(session: Session): void {
     const isLooped = this.#parts.rules.isInOverlay(ipOf(session.remote))
-    if (this.#pending >= MAX_PENDING || session.peer === this.self || isLooped || this.#stopped !== undefined) {
+    if (session.peer === this.self || isLooped || this.#stopped !== undefined) {
       this.#counters.refused++
       session.close()
       return
     }
-    this.#pending++
-    let pending = true
-    const settled = () => {
-      if (pending) this.#pending--
-      pending = false
-    }
     const link = this.#adopt(session, () => {
-      settled()
+      this.#pending.delete(link)
       this.#arrivals.announce(link)
     })
-    void link.released.then(settled)
+    this.#pending.add(link)
+    void link.released.then(() => this.#pending.delete(link))
+    this.#makeRoom()
+  }
+
+  /** Who means to be linked says so within a round trip. */
+  #makeRoom(): void {
+    if (this.#pending.size <= MAX_PENDING) return
+    const oldest = this.#pending.values().next().value!
+    this.#pending.delete(oldest)
+    this.#counters.refused++
+    oldest.abort()
   }
 
   #adopt(session: Session, onOpen?: () => void): UdpLink {
     const standing = this.#linkOn(session)
     if (standing !== undefined) return standing
     const { clock, random } = this.#parts
-    const isRelayed = this.#relays.relayOf(session.remote) !== undefined
+    const isRelayed = isBehindRelay(session.remote)
     const link = new UdpLink({
       session,
       clock,

@@ -62,9 +62,12 @@ export class Flight {
   #latestMs = 0
   #leastMs = Number.POSITIVE_INFINITY
   #lastSentAt = 0
-  /** When the peer last acknowledged something new, or the first of these segments was sent. */
-  #answeredAt = 0
   #timeouts = 0
+  /** Times at which the peer could have answered: probe timeouts apart at least; since its last answer, or since the first of these segments. */
+  #asked = 0
+  #askedAt = 0
+  /** When the peer is looked at because it may be silent for too long, however much is sent. */
+  #silentAt = 0
   /** When the oldest segment is lost if it is not acknowledged. */
   #lossAt: number | undefined
 
@@ -100,12 +103,16 @@ export class Flight {
   /** When `expire` must be called; undefined while nothing is under way. */
   get deadline(): number | undefined {
     if (this.#sent.size === 0) return undefined
-    return this.#lossAt ?? this.#lastSentAt + this.#roundTrip.timeoutMs + MAX_ACK_DELAY_MS
+    return this.#lossAt ?? Math.min(this.#lastSentAt + this.#roundTrip.timeoutMs + MAX_ACK_DELAY_MS, this.#silentAt)
   }
 
   /** The segment with the number `next` is sent. */
   send(segment: Omit<Sent, 'number'>): void {
-    if (this.#sent.size === 0) this.#answeredAt = segment.sentAt
+    if (this.#sent.size === 0) this.#answered(segment.sentAt)
+    if (segment.sentAt - this.#askedAt >= this.#roundTrip.timeoutMs) {
+      this.#asked++
+      this.#askedAt = segment.sentAt
+    }
     this.#sent.set(this.#next, { number: this.#next, ...segment })
     this.#bytes += segment.size
     this.#lastSentAt = segment.sentAt
@@ -140,10 +147,7 @@ export class Flight {
     }
     const notLost = this.#resolveDoubts(ranges)
     this.#largestAcked = Math.max(this.#largestAcked, largest)
-    if (acked.length > 0) {
-      this.#answeredAt = now
-      this.#timeouts = 0
-    }
+    if (acked.length > 0) this.#answered(now)
     return { acked, notLost, sampled }
   }
 
@@ -177,7 +181,18 @@ export class Flight {
     this.#timeouts++
     // The next timeout counts from here, even if no probe can be sent.
     this.#lastSentAt = now
-    return now - this.#answeredAt >= SILENCE_LIMIT_MS && this.#timeouts > SILENCE_PROBES ? 'silent' : 'probe'
+    this.#asked++
+    this.#askedAt = now
+    if (now < this.#silentAt) return 'probe'
+    this.#silentAt = now + this.#roundTrip.timeoutMs
+    return this.#asked > SILENCE_PROBES ? 'silent' : 'probe'
+  }
+
+  #answered(now: number): void {
+    this.#silentAt = now + SILENCE_LIMIT_MS
+    this.#timeouts = 0
+    this.#asked = 0
+    this.#askedAt = now
   }
 
   /** The oldest segments under way. */

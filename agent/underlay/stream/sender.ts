@@ -49,6 +49,10 @@ export class Sender {
   }
 
   /** Share of segments that were lost lately, 0 to 1. */
+  get roundTripMs(): number | undefined {
+    return this.#flight.smoothedMs
+  }
+
   get lossShare(): number {
     return this.#congestion.lossShare
   }

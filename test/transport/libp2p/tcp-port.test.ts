@@ -6,11 +6,14 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { SystemClock } from '../../../agent/core/clock.ts'
 import { SILENT } from '../../../agent/core/log.ts'
+import { SystemRandom } from '../../../agent/core/random.ts'
 import { MAX_PENDING } from '../../../agent/transport/constants.ts'
 import { LinkError } from '../../../agent/transport/errors.ts'
 import { createIdentity } from '../../../agent/transport/identity.ts'
 import { createLibp2pLinks, type Libp2pLinks, type Libp2pLinksOptions } from '../../../agent/transport/libp2p/links.ts'
+import { RingGate } from '../../../agent/transport/libp2p/ring-gate.ts'
 import { arriving, contactOf, pattern, Recorder } from '../link-layer.suite.ts'
 import { RealWorld } from '../real-world.ts'
 
@@ -110,6 +113,48 @@ describe('a TCP port', () => {
     await world.until(() => atFar.length === 1)
   })
 
+  test('takes nobody any more when the node stops, not even who shows its key late', async () => {
+    const ringKey = new Uint8Array(randomBytes(32))
+    const gate = new RingGate({ ringKey, clock: new SystemClock(), random: new SystemRandom() })
+    const node = await world.node({ ringKey })
+    await (await world.node({ ringKey })).dial(contactOf(node))
+    const stopped = node.stop()
+    const late = await Promise.all([1, 2, 3].map(() => dial(node).catch(() => undefined)))
+    for (const socket of late) socket?.write(gate.show())
+    await Promise.all(late.map((socket) => socket && closed(socket)))
+    await stopped
+  })
+
+  test('hangs up when libp2p cannot be loaded, and tries again with the next connection', async () => {
+    const [far, near] = [await world.node(), await world.node()]
+    delay = Promise.reject(new Error('no memory'))
+    delay.catch(() => {})
+    await closed(await dial(far))
+    await assert.rejects(
+      near.dial(contactOf(far)),
+      (error) => error instanceof LinkError && /no memory/.test(error.message),
+    )
+    delay = Promise.resolve()
+    const atFar = arriving(far)
+    await near.dial(contactOf(far))
+    await world.until(() => atFar.length === 1)
+  })
+
+  test('keeps no dial longer than its caller wants, and no stop, while libp2p is loaded', async () => {
+    const [far, near] = [await world.node(), await world.node()]
+    let loaded = () => {}
+    delay = new Promise<void>((resolve) => {
+      loaded = resolve
+    })
+    const enough = new AbortController()
+    const dialling = near.dial(contactOf(far), enough.signal)
+    enough.abort(new Error('enough'))
+    await assert.rejects(dialling, /enough/)
+    const other = near.dial(contactOf(far))
+    await Promise.all([assert.rejects(other, /stopping/), near.stop()])
+    loaded()
+  })
+
   test('is free again when the node has stopped, whether libp2p was loaded, is being loaded, or never was', async () => {
     const [never, soon, linked] = [await world.node(), await world.node(), await world.node()]
     await linked.dial(contactOf(await world.node()))
@@ -138,7 +183,7 @@ async function dial(node: Libp2pLinks): Promise<Socket> {
 }
 
 async function closed(socket: Socket): Promise<void> {
-  if (!socket.closed) await once(socket, 'close')
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
 async function listenAt(port: number): Promise<void> {

@@ -95,6 +95,27 @@ describe('UDP links', () => {
     assert.equal(atB.length, 0)
   })
 
+  test('are made while more come that say nothing than a node keeps', async () => {
+    const atB = arriving(b)
+    let isOver = false
+    const flood = async () => {
+      while (!isOver) {
+        const stranger = await world.sessions()
+        void stranger.connect(endpointOf(b)).catch(() => {})
+        await world.clock.runFor(10)
+      }
+    }
+    const flooding = flood()
+    await world.run(world.clock.runFor(4_000))
+    for (let i = 1; i <= 5; i++) {
+      const friend = await world.node()
+      await world.run(friend.dial(contactOf(b)))
+      await world.until(() => atB.length === i)
+    }
+    isOver = true
+    await flooding
+  })
+
   test('end when the peer says what cannot be', async () => {
     for (const words of [[[7]], [[], [7]], [[], []], [[], [1], [], [1]], [[5, 5, 5]]]) {
       const stranger = await world.sessions()

@@ -95,6 +95,17 @@ describe('a node behind a NAT that gives each far end another port, and one behi
     assert.ok(sprays() <= Math.ceil(60_000 / SPRAY_SPACING_MS), `${sprays()} times in a minute`)
   })
 
+  for (const endpoint of ['127.0.0.1:53', '255.255.255.255:9', '224.0.0.1:9', '[2001:db8::1]:9', 'nonsense']) {
+    test(`a peer has no probes sent to ${endpoint} by an answer`, async () => {
+      const far = atEasy[0] as UdpLink
+      const say = far.say.bind(far)
+      far.say = (word) => say(word.kind === 'aim' ? { kind: 'aim', endpoint } : word)
+      relayed.send(pattern(100, 1), 'bulk')
+      await world.clock.runFor(FAN_AFTER_MS + 5_000)
+      assert.deepEqual([sprays() > 0, hard.outcomes().fans], [true, undefined])
+    })
+  }
+
   test('an answer that nobody asked for changes nothing', async () => {
     relayed.say({ kind: 'aim', endpoint: '198.18.0.99:9' })
     await world.clock.runFor(FAN_LIMIT_MS)

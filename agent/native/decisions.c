@@ -86,6 +86,7 @@ static napi_value js_set_path(napi_env env, napi_callback_info info) {
     lane->socket = socket != NULL && socket->fd >= 0 ? socket : NULL;
     lane->remote = remote;
     lane->longest = longest;
+    lane->no_segments = false;
   }
   pthread_rwlock_unlock(&lanes->lock);
   return NULL;
@@ -112,7 +113,7 @@ static napi_value js_send_on(napi_env env, napi_callback_info info) {
   pthread_rwlock_rdlock(&lanes->lock);
   lane_t *lane = lane_of(lanes, number_at(env, argv[1]));
   if (lane != NULL && lane->socket != NULL && length <= 65535)
-    sent = lane_send(lanes, lane, probe ? FLAG_PROBE : 0, packet, length);
+    sent = lane_send(lanes, lane, probe ? FLAG_PROBE : 0, packet, length, 0);
   pthread_rwlock_unlock(&lanes->lock);
   napi_value result;
   napi_get_boolean(env, sent, &result);
@@ -183,8 +184,8 @@ static napi_value js_counts_of_lane(napi_env env, napi_callback_info info) {
   pthread_rwlock_rdlock(&lanes->lock);
   const lane_t *lane = lane_of(lanes, number_at(env, argv[1]));
   if (lane != NULL) {
-    into[0] = (double)lane->sent_packets;
-    into[1] = (double)lane->got_packets;
+    into[0] = (double)__atomic_load_n(&lane->sent_packets, __ATOMIC_RELAXED);
+    into[1] = (double)__atomic_load_n(&lane->got_packets, __ATOMIC_RELAXED);
   }
   pthread_rwlock_unlock(&lanes->lock);
   return NULL;

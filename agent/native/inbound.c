@@ -19,6 +19,9 @@
 #define BATCH 16
 #define DATAGRAM_MAX 65536
 #define MOVED_SPACING_NS 1000000000
+/* Probes of one lane that are left to JavaScript in a period. */
+#define PROBES_MAX 16
+#define PROBE_PERIOD_NS 1000000000
 
 typedef struct {
   joiner_t joiner;
@@ -65,7 +68,7 @@ static bool same_place(const endpoint_t *a, const endpoint_t *b) {
 }
 
 static void leave(const arrival_t *arrival, uint32_t tag, const uint8_t *bytes, size_t length) {
-  mailbox_post(&arrival->socket->mail, tag, arrival->place, PLACE_HEAD, bytes, length);
+  reader_post(arrival->socket, tag, arrival->place, PLACE_HEAD, bytes, length);
 }
 
 /* The lane's station for the packet; NULL: JavaScript decides. */
@@ -125,6 +128,20 @@ static void take_half(const arrival_t *arrival, joiner_t *joiner, lane_t *lane, 
   lane->half = NULL;
 }
 
+/* JavaScript answers each probe, and an honest peer sends few. */
+static bool is_flood(lane_t *lane, int64_t now) {
+  if (now - lane->probes_since > PROBE_PERIOD_NS) {
+    lane->probes_since = now;
+    lane->probes = 0;
+  }
+  return ++lane->probes > PROBES_MAX;
+}
+
+static void leave_probe(const arrival_t *arrival, const lane_t *lane, size_t size) {
+  uint8_t probe[3] = {0, (uint8_t)(size >> 8), (uint8_t)size};
+  leave(arrival, lane->index, probe, sizeof probe);
+}
+
 static void take_record(const arrival_t *arrival, inbound_t *in, uint8_t *record, size_t length) {
   joiner_t *joiner = &in->joiner;
   lanes_t *lanes = joiner->lanes;
@@ -146,18 +163,19 @@ static void take_record(const arrival_t *arrival, inbound_t *in, uint8_t *record
   }
   uint8_t flags = record_flags(record), *packet = record_packet(record);
   size_t size = length - RECORD_OVERHEAD;
-  lane->got_packets++;
+  __atomic_fetch_add(&lane->got_packets, 1, __ATOMIC_RELAXED);
   if (!same_place(arrival->from, &lane->remote) && arrival->now - lane->moved_at > MOVED_SPACING_NS) {
     lane->moved_at = arrival->now;
     leave(arrival, lane->index, NULL, 0);
   }
-  if ((flags & FLAG_PROBE) != 0) {
-    uint8_t probe[3] = {0, (uint8_t)(size >> 8), (uint8_t)size};
-    leave(arrival, lane->index, probe, sizeof probe);
+  share_t *share = &lane->in[arrival->from->address.ss_family == AF_INET6];
+  if (queue_took(&in->queue, share, size, arrival->now)) {
+    count_add(&lanes->statistics, QUEUE_FULL, 1);
+  } else if ((flags & FLAG_PROBE) != 0) {
+    if (is_flood(lane, arrival->now)) count_add(&lanes->statistics, PROBE_FLOOD, 1);
+    else leave_probe(arrival, lane, size);
   } else if ((flags & (FLAG_FIRST_HALF | FLAG_SECOND_HALF)) != 0) {
     take_half(arrival, joiner, lane, flags, record_counter(record), packet, size);
-  } else if (queue_took(&in->queue, &lane->in, size, arrival->now)) {
-    count_add(&lanes->statistics, QUEUE_FULL, 1);
   } else {
     take_packet(arrival, joiner, lane, flags, packet, size);
   }
@@ -243,10 +261,11 @@ int inbound_drain(reader_t *socket) {
     socket->pace.empty = length < 0;
     /* Errors of the network (an ICMP message) are those of one datagram, and are in the queue of errors. */
     if (length < 0) return errno == EBADF || errno == ENOTSOCK ? errno : 0;
-    arrival_t arrival = {.socket = socket, .from = &from, .now = now_ns()};
+    arrival_t arrival = {.socket = socket, .from = &from};
     write_place(arrival.place, &from);
     size_t step = segment == 0 ? (size_t)length : segment;
     pthread_rwlock_rdlock(&lanes->lock);
+    arrival.now = now_ns();
     for (size_t at = 0; at < (size_t)length; at += step) {
       size_t rest = (size_t)length - at, size = rest < step ? rest : step;
       uint8_t *datagram = in->bytes + at;

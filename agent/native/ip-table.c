@@ -6,7 +6,8 @@
 #define FIRST_SIZE 64
 
 static size_t place_of(const ip_table_t *table, uint32_t ip) {
-  return (size_t)(ip * 2654435761u) & (table->size - 1); /* Knuth's multiplicative hash */
+  /* Knuth's multiplicative hash: its high bits depend on all of the address. */
+  return (size_t)(ip * 2654435761u >> (32 - __builtin_ctzl(table->size)));
 }
 
 ip_entry_t *ip_table_find(const ip_table_t *table, uint32_t ip) {

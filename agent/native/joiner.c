@@ -10,10 +10,11 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
-static bool may_begin(const packet_t *packet, bool partial) {
+static bool may_begin(const packet_t *packet, const uint8_t *bytes, bool partial) {
   if (!partial || packet->fragment || packet->length == packet->head) return false;
-  return packet->protocol == PROTOCOL_UDP ||
-         (packet->protocol == PROTOCOL_TCP && (packet->tcp_flags & ~TCP_PSH) == TCP_ACK);
+  /* A shorter UDP length than the packet's would be lost. */
+  if (packet->protocol == PROTOCOL_UDP) return get16(bytes + packet->ip_head + 4) == packet->length - packet->ip_head;
+  return packet->protocol == PROTOCOL_TCP && (packet->tcp_flags & ~TCP_PSH) == TCP_ACK;
 }
 
 /* The headers are the same but for what counts the segments. */
@@ -36,7 +37,7 @@ static bool same_flow(const joiner_t *joiner, const packet_t *packet, const uint
 }
 
 static bool joins(const joiner_t *joiner, const packet_t *packet, const uint8_t *bytes, bool partial, const uint8_t *mac) {
-  if (joiner->count == 0 || joiner->full || joiner->count == JOINED_MAX || !may_begin(packet, partial)) return false;
+  if (joiner->count == 0 || joiner->full || joiner->count == JOINED_MAX || !may_begin(packet, bytes, partial)) return false;
   size_t payload = packet->length - packet->head;
   return payload <= joiner->segment && joiner->first.length + payload <= IPV4_MAX &&
          memcmp(mac, joiner->mac, sizeof joiner->mac) == 0 && same_flow(joiner, packet, bytes);
@@ -126,7 +127,7 @@ void joiner_add(joiner_t *joiner, const packet_t *packet, uint8_t *bytes, bool p
   joiner->bytes = bytes;
   joiner->partial = partial;
   joiner->segment = payload;
-  joiner->full = !may_begin(packet, partial) || (packet->tcp_flags & TCP_PSH) != 0 ||
+  joiner->full = !may_begin(packet, bytes, partial) || (packet->tcp_flags & TCP_PSH) != 0 ||
                  (packet->protocol == PROTOCOL_UDP && (tap == NULL || tap->no_joined_udp));
   memcpy(joiner->mac, mac, sizeof joiner->mac);
   memcpy(joiner->ethernet, mac, 6);

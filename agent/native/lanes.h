@@ -29,6 +29,7 @@ typedef struct lane {
   uint32_t index; /* 0: no lane */
   uint32_t remote_index;
   size_t longest; /* packets longer than this are sent in two halves, bytes */
+  bool no_segments; /* the device on the way to the peer takes no trains of datagrams */
   endpoint_t remote;
   struct reader *socket; /* NULL: no way to the peer */
   pthread_mutex_t sealing; /* the tap's thread and JavaScript send */
@@ -41,7 +42,9 @@ typedef struct lane {
   uint8_t *half; /* the first half of a packet, `half_length` bytes */
   size_t half_length;
   share_t out; /* of the tap's queue; its thread's own */
-  share_t in;  /* of a socket's queue; under `opening` */
+  share_t in[2]; /* of the sockets' queues, for IPv4 and for IPv6; under `opening` */
+  int64_t probes_since; /* ns */
+  uint32_t probes; /* that came since then */
 } lane_t;
 
 typedef struct {
@@ -67,6 +70,10 @@ void lanes_free(lanes_t *lanes);
 /* The rest needs the lock: to read, or to change where it says so. */
 
 lane_t *lane_of(lanes_t *lanes, uint32_t index);
+/* The longest packet that the way takes, bytes: in two halves. */
+static inline size_t lane_most(const lane_t *lane) {
+  return 2 * lane->longest;
+}
 /* Changes. Returns NULL when the place is taken or there is no memory. */
 lane_t *lane_add(lanes_t *lanes, uint32_t index, uint32_t remote_index, const uint8_t *send_key,
                  const uint8_t *receive_key);

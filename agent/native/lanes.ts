@@ -37,6 +37,8 @@ const STATISTICS = [
   'drop-fast-udp-full',
   'drop-fast-queue-full',
   'drop-bad-offload',
+  'drop-probe-flood',
+  'drop-mail-full',
   'drop-looped',
   'drop-wrong-mac',
   'drop-handshake-flood',

@@ -32,8 +32,6 @@ bool mailbox_post(mailbox_t *box, uint32_t tag, const void *head, size_t head_le
     size_t next = (at + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     box->used[half] = next < MAILBOX_BYTES ? next : MAILBOX_BYTES;
     box->count[half] = n + 1;
-  } else {
-    box->dropped++;
   }
   pthread_mutex_unlock(&box->lock);
   if (fits && n == 0) uv_async_send(box->bell);

@@ -1,7 +1,7 @@
 /*
  * What a reading thread hands to JavaScript: messages, in order, kept until the event loop comes for them.
  *
- * Promise: a message is whole or dropped, and a drop is counted. There are two halves: threads fill one while JavaScript
+ * Promise: a message is whole or dropped. There are two halves: threads fill one while JavaScript
  * reads the other, so what it reads stays as it is until its callback returns.
  */
 #ifndef WOW_MAILBOX_H
@@ -25,7 +25,6 @@ typedef struct {
   size_t used[2];
   uint32_t count[2];
   int filling;
-  uint64_t dropped;
   uv_async_t *bell; /* rung for the first message of a half */
 } mailbox_t;
 

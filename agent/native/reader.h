@@ -53,6 +53,13 @@ napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle,
 
 void reader_close(reader_t *reader);
 
+/* Leaves a message to JavaScript, or counts that there was no room. */
+static inline void reader_post(reader_t *reader, uint32_t tag, const void *head, size_t head_length, const void *body,
+                               size_t body_length) {
+  if (!mailbox_post(&reader->mail, tag, head, head_length, body, body_length))
+    count_add(&reader->lanes->statistics, MAIL_FULL, 1);
+}
+
 /* NULL after throwing a TypeError. The reader may be closed: then its fd is -1. */
 reader_t *reader_of(napi_env env, napi_value handle);
 

@@ -6,6 +6,9 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
+/* Of the longest packet, with the shortest segments that a peer can ask of TCP (48 bytes, of which options take 12). */
+#define SEGMENTS_MAX 2048
+
 bool burst_read(burst_t *burst, const struct virtio_net_hdr *offload, uint8_t *bytes, size_t size) {
   if (!packet_read(&burst->packet, bytes, size)) return false;
   const packet_t *packet = &burst->packet;
@@ -25,6 +28,7 @@ bool burst_read(burst_t *burst, const struct virtio_net_hdr *offload, uint8_t *b
   size_t payload = packet->length - packet->head;
   burst->segment = offload->gso_size;
   burst->count = (payload + burst->segment - 1) / burst->segment;
+  if (burst->count > SEGMENTS_MAX) return false;
   if (burst->count > 1) burst->longest = packet->head + burst->segment;
   return true;
 }

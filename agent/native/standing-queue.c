@@ -21,18 +21,19 @@ static bool is_due(standing_queue_t *queue, int64_t now) {
 }
 
 static void count_share(standing_queue_t *queue, share_t *share, size_t length, int64_t now) {
-  if (now >= queue->period_ends) {
-    queue->period++;
-    queue->period_ends = now + PERIOD_NS;
-    queue->bytes_before = queue->bytes;
-    queue->lanes_before = queue->lanes;
+  int64_t period = now / PERIOD_NS + 1;
+  if (queue->period != period) {
+    bool is_next = queue->period + 1 == period;
+    queue->bytes_before = is_next ? queue->bytes : 0;
+    queue->lanes_before = is_next ? queue->lanes : 0;
     queue->bytes = 0;
     queue->lanes = 0;
+    queue->period = period;
   }
-  if (share->period != queue->period) {
-    share->before = share->period + 1 == queue->period ? share->bytes : 0;
+  if (share->period != period) {
+    share->before = share->period + 1 == period ? share->bytes : 0;
     share->bytes = 0;
-    share->period = queue->period;
+    share->period = period;
     queue->lanes++;
   }
   share->bytes += length;

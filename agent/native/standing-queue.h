@@ -18,9 +18,9 @@
 /* Packets from this length on are worth dropping: they are what fills a queue. The others are answers and questions. */
 #define DROP_FROM 1000
 
-/* What a lane had of one queue. Zeroed: nothing. */
+/* What a lane had of one queue, or of several. Zeroed: nothing. Periods are those of the clock, the same for all queues. */
 typedef struct {
-  uint32_t period;
+  int64_t period;
   uint64_t bytes;  /* in `period` */
   uint64_t before; /* in the period before it */
 } share_t;
@@ -30,8 +30,7 @@ typedef struct {
   int64_t since; /* when it was last found not to be empty, after it had been; 0: it is empty */
   int64_t next;  /* when the next packet is dropped */
   uint32_t drops;
-  uint32_t period;
-  int64_t period_ends;
+  int64_t period;
   uint64_t bytes, bytes_before;
   uint32_t lanes, lanes_before;
 } standing_queue_t;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef enum {
-  FAST_OUT,         /* packets sealed and sent without JavaScript */
+  FAST_OUT,         /* records that left */
   FAST_IN,          /* packets opened and written to the tap without JavaScript */
   WRITES,           /* writes to the tap for these: one may carry many segments */
   SENDS,            /* sends for these: one may carry many records */
@@ -18,6 +18,8 @@ typedef enum {
   UDP_FULL,         /* the kernel did not take a datagram */
   QUEUE_FULL,       /* packets dropped to keep a queue short */
   BAD_OFFLOAD,      /* a frame of the tap whose offload header does not fit it */
+  PROBE_FLOOD,      /* probes of a lane beyond those that JavaScript answers */
+  MAIL_FULL,        /* messages for JavaScript, which had too many */
   LOOPED,           /* datagrams of our own sockets that the kernel sent into the tap */
   FIRST_FORGED,     /* first messages of handshakes with a wrong MAC or length */
   FIRST_FLOOD,      /* first messages beyond what a node takes */

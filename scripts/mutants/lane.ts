@@ -70,8 +70,8 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a peer that is said to be gone is not asked',
     file: 'agent/underlay/session.ts',
-    from: 'if (this.#heardAt > askedAt) return',
-    to: 'if (this.#heardAt <= askedAt) return',
+    from: 'if (this.#heardAt > since) return',
+    to: 'if (this.#heardAt <= since) return',
     tests: ['underlay/roaming.test.ts'],
   },
 ]

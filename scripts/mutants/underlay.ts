@@ -123,7 +123,7 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a node carries for others without bound',
     file: 'agent/underlay/relay-socket.ts',
-    from: 'if (!this.#affords(back, datagram.length))',
+    from: 'if (!this.#affords(back, datagram.length + RELAY_ROOM))',
     to: 'if (false as boolean)',
     tests: ['underlay/relay-socket.test.ts'],
   },
@@ -259,6 +259,20 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
     from: 'if (tries > 1) {',
     to: 'if (tries > REFUSAL_TRIES) {',
     tests: ['underlay/roaming.test.ts'],
+  },
+  {
+    name: 'a lane waits for word that it is ready',
+    file: 'agent/net/lane/lane.ts',
+    from: '    this.#ready(index)\n    const session',
+    to: '    const session',
+    tests: ['net/lane/lane.test.ts'],
+  },
+  {
+    name: 'an offer of a lane that comes again is answered anew',
+    file: 'agent/net/lane/lane.ts',
+    from: 'former.answer.yours === index && equal(former.offeringNonce, nonce)',
+    to: 'former.answer.yours !== index',
+    tests: ['net/lane/lane.test.ts'],
   },
   {
     name: 'strangers have libp2p loaded',

@@ -213,10 +213,10 @@ static void tables(ip_table_t *table, bool *has) {
   if ((ip_table_find(table, ip) != NULL) != has[ip]) fail("the table is not what was done to it");
 }
 
-/* Each message that was taken comes out whole and in order; the others are counted. */
+/* Each message that was taken comes out whole and in order. */
 static void messages(mailbox_t *box) {
   static uint8_t body[70000];
-  uint32_t posts = below(below(20) == 0 ? 3000 : 30), kept = 0, dropped = (uint32_t)box->dropped;
+  uint32_t posts = below(below(20) == 0 ? 3000 : 30), kept = 0;
   size_t longest = below(10) == 0 ? sizeof body : 300;
   for (uint32_t i = 0; i < posts; i++) {
     size_t length = below((uint32_t)longest);
@@ -225,7 +225,7 @@ static void messages(mailbox_t *box) {
   }
   int half;
   uint32_t count = mailbox_take(box, &half);
-  if (count != kept || box->dropped - dropped != posts - kept) fail("messages are missing");
+  if (count != kept) fail("messages are missing");
   for (uint32_t n = 0; n < count; n++) {
     const uint32_t *place = box->places[half] + n * PLACE_WORDS;
     const uint8_t *message = box->bytes[half] + place[0];

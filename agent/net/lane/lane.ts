@@ -2,13 +2,15 @@
  * A tunnel's lane: a way for sealed records, one packet each, straight over UDP to the peer. It is beside the link, on
  * which the two ends agree about it, and which carries the packets while there is no lane.
  *
- * The end that began the tunnel's session offers; the other answers, and takes records from then on; `ready` says that
- * the first has the answer, so both send. Keys are renewed by another offer while the lane goes on.
+ * The end that began the tunnel's session offers; the other answers, and takes records from then on; `ready`, or a record,
+ * says that the first has the answer, so both send. An offer that comes again is answered as before. Keys are renewed by
+ * another offer while the lane goes on, and when nothing arrives any more.
  *
  * Probes show whether records arrive, and how long they may be: until one of full length has arrived, longer packets are
  * sent in halves. When no probe arrives, packets take the link again.
  */
 
+import { equal } from '../../core/bytes.ts'
 import type { Clock, Timer } from '../../core/clock.ts'
 import type { Counters } from '../../core/counters.ts'
 import type { Random } from '../../core/random.ts'
@@ -67,7 +69,7 @@ export class Lane implements LaneEnd {
   #session: { readonly id: number; readonly offers: boolean } | undefined
   #offered: { readonly index: number; readonly nonce: Uint8Array; sentAt: number } | undefined
   /** Answered, and not known to be ready. */
-  #answered: Opened | undefined
+  #answered: (Opened & { readonly offeringNonce: Uint8Array; readonly answer: LaneAnswer }) | undefined
   #current: Opened | undefined
   #former: { readonly index: number; readonly timer: Timer } | undefined
   #longest = SAFE_PACKET
@@ -139,6 +141,7 @@ export class Lane implements LaneEnd {
   }
 
   probed(index: number, length: number): void {
+    this.#ready(index)
     const session = this.#session?.id
     if (session !== undefined) this.#parts.send({ kind: 'laneProbed', session, index, length })
   }
@@ -147,7 +150,7 @@ export class Lane implements LaneEnd {
     if (message.session !== this.#session?.id) return
     if (message.kind === 'laneOffer') this.#onOffer(message)
     else if (message.kind === 'laneAnswer') this.#onAnswer(message)
-    else if (message.kind === 'laneReady') this.#onReady(message)
+    else if (message.kind === 'laneReady') this.#ready(message.index)
     else this.#onProbed(message)
   }
 
@@ -156,6 +159,8 @@ export class Lane implements LaneEnd {
     const { clock, fast } = this.#parts
     const now = clock.now()
     if (this.#offered !== undefined && now - this.#offered.sentAt >= LANE_OFFER_AGAIN_MS) this.#sendOffer()
+    const answered = this.#answered
+    if (answered !== undefined && fast.tables.counts(answered.index).gotPackets > 0) this.#ready(answered.index)
     const lane = this.#current
     if (lane === undefined) return { sent: false, got: false }
     const { sentPackets, gotPackets } = fast.tables.counts(lane.index)
@@ -193,13 +198,21 @@ export class Lane implements LaneEnd {
   #onOffer({ session, index, nonce }: Extract<LaneMessage, { kind: 'laneOffer' }>): void {
     const { self, peer, fast, random, send } = this.#parts
     if (this.#session?.offers !== false) return
+    const former = this.#answered
+    if (former !== undefined && former.answer.yours === index && equal(former.offeringNonce, nonce)) {
+      send(former.answer)
+      return
+    }
     this.#withdraw()
     const own = fast.claim(this)
     if (own === undefined) return
     const answer = random.bytes(LANE_NONCE_BYTES)
     const agreement = { offering: peer, answering: self, session, offeringNonce: nonce, answeringNonce: answer }
-    this.#answered = this.#opened(own, index, agreement)
-    if (this.#answered !== undefined) send({ kind: 'laneAnswer', session, yours: index, index: own, nonce: answer })
+    const lane = this.#opened(own, index, agreement)
+    if (lane === undefined) return
+    const message: LaneAnswer = { kind: 'laneAnswer', session, yours: index, index: own, nonce: answer }
+    this.#answered = { ...lane, offeringNonce: nonce, answer: message }
+    send(message)
   }
 
   #onAnswer({ session, yours, index, nonce }: Extract<LaneMessage, { kind: 'laneAnswer' }>): void {
@@ -214,11 +227,12 @@ export class Lane implements LaneEnd {
     this.#use(lane)
   }
 
-  #onReady({ index }: Extract<LaneMessage, { kind: 'laneReady' }>): void {
+  /** The peer sends under the index. */
+  #ready(index: number): void {
     if (this.#answered?.index !== index) return
-    const answered = this.#answered
+    const { madeAt, sent, got } = this.#answered
     this.#answered = undefined
-    this.#use(answered)
+    this.#use({ index, madeAt, sent, got })
   }
 
   /** The lane under the claimed index, open; undefined when the tables do not take it. */
@@ -280,6 +294,8 @@ export class Lane implements LaneEnd {
       this.#parts.counters.add('lane-silent')
       this.#parts.onChange()
       this.#parts.onSilent()
+      // The peer may not know the lane.
+      this.#offer()
     }
     const isInDoubt = this.#lengthsUnanswered > 0 && this.#lengthsUnanswered <= LENGTH_PROBES
     if (now - this.#lengthProbedAt >= (isInDoubt ? PROBE_MS : PROBE_LENGTH_MS)) this.#probe(lane, mtu)
@@ -302,9 +318,10 @@ export class Lane implements LaneEnd {
 
   #onProbed({ length }: Extract<LaneMessage, { kind: 'laneProbed' }>): void {
     this.#unansweredSince = undefined
-    if (length >= this.#parts.mtu) {
+    const { mtu } = this.#parts
+    if (length >= mtu) {
       this.#lengthsUnanswered = 0
-      if (this.#longest < length) this.#setLongest(length)
+      if (this.#longest < mtu) this.#setLongest(mtu)
     }
     if (!this.#dead) return
     this.#dead = false
@@ -316,5 +333,7 @@ export class Lane implements LaneEnd {
     this.#takePath(this.#current, this.#answered)
   }
 }
+
+type LaneAnswer = Extract<TunnelMessage, { kind: 'laneAnswer' }>
 
 export type LaneMessage = Extract<TunnelMessage, { kind: 'laneOffer' | 'laneAnswer' | 'laneReady' | 'laneProbed' }>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { LANE_KEYS_MS, SAFE_PACKET } from '../../../agent/net/constants.ts'
+import { decodeMessage, tagOf } from '../../../agent/net/tunnel/messages.ts'
 import { echoRequest, frameOf, tcpSyn } from '../../packet/frames.ts'
 import { type FastHost, type FastLab, fastPair } from './pair.ts'
 
@@ -94,6 +95,50 @@ describe('packets between two nodes with a path over UDP', () => {
     assert.equal(a.tables.lanes.size, 1)
     assert.equal(a.network.counters()['lane-renewed'], 1)
     assert.deepEqual([a.tables.forged, b.tables.forged], [0, 0])
+  })
+})
+
+describe('a lane is agreed', () => {
+  const messageOf = (lab: FastLab, body: Uint8Array) => decodeMessage(tagOf(lab.keys), body)?.kind
+
+  /** Pings a few seconds, and then ten seconds more, of which it returns how many were answered. */
+  async function pings({ lab, a, b }: ReturnType<typeof fastPair>): Promise<number> {
+    for (let i = 0; i < 50; i++) await lab.ping(a, b)
+    let answered = 0
+    for (let i = 0; i < 100; i++) answered += (await lab.ping(a, b)).length
+    return answered
+  }
+
+  test('although the link stands still for longer than an offer waits', async () => {
+    const pair = fastPair()
+    const { lab, a, b } = pair
+    lab.path(a, b)
+    const held: Uint8Array[] = []
+    let isStalled = false
+    lab.world.lose = (from, _to, body) => {
+      if (from !== a.overlay.self) return false
+      if (messageOf(lab, body) === 'laneOffer' && held.length === 0) {
+        isStalled = true
+        lab.clock.after(2_500, () => {
+          isStalled = false
+          for (const each of held) a.overlay.datagram(b.overlay.self, each)
+        })
+      }
+      if (isStalled) held.push(body)
+      return isStalled
+    }
+    assert.equal(await pings(pair), 100)
+    assert.deepEqual([carrierOf(a), carrierOf(b)], ['udp', 'udp'])
+  })
+
+  test('although word that it is ready is lost', async () => {
+    const pair = fastPair()
+    const { lab, a, b } = pair
+    lab.path(a, b)
+    let lost = 0
+    lab.world.lose = (_from, _to, body) => messageOf(lab, body) === 'laneReady' && lost++ === 0
+    assert.equal(await pings(pair), 100)
+    assert.deepEqual([carrierOf(a), carrierOf(b), lost], ['udp', 'udp', 1])
   })
 })
 

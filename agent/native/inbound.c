@@ -25,7 +25,6 @@
 
 typedef struct {
   joiner_t joiner;
-  standing_queue_t queue;
   uint8_t bytes[DATAGRAM_MAX];
 } inbound_t;
 
@@ -142,8 +141,7 @@ static void leave_probe(const arrival_t *arrival, const lane_t *lane, size_t siz
   leave(arrival, lane->index, probe, sizeof probe);
 }
 
-static void take_record(const arrival_t *arrival, inbound_t *in, uint8_t *record, size_t length) {
-  joiner_t *joiner = &in->joiner;
+static void take_record(const arrival_t *arrival, joiner_t *joiner, uint8_t *record, size_t length) {
   lanes_t *lanes = joiner->lanes;
   if (length <= RECORD_OVERHEAD) {
     count_add(&lanes->statistics, SHORT_RECORD, 1);
@@ -169,7 +167,7 @@ static void take_record(const arrival_t *arrival, inbound_t *in, uint8_t *record
     leave(arrival, lane->index, NULL, 0);
   }
   share_t *share = &lane->in[arrival->from->address.ss_family == AF_INET6];
-  if (queue_took(&in->queue, share, size, arrival->now)) {
+  if (queue_took(&arrival->socket->queue, share, size, arrival->now)) {
     count_add(&lanes->statistics, QUEUE_FULL, 1);
   } else if ((flags & FLAG_PROBE) != 0) {
     if (is_flood(lane, arrival->now)) count_add(&lanes->statistics, PROBE_FLOOD, 1);
@@ -257,8 +255,8 @@ int inbound_drain(reader_t *socket) {
     size_t segment;
     ssize_t length = receive(socket, in->bytes, &from, &segment);
     if (length < 0 && errno == EINTR) continue;
-    if (length < 0) queue_empty(&in->queue);
-    socket->pace.empty = length < 0;
+    socket->pace.empty = false;
+    if (length < 0) reader_empty(socket);
     /* Errors of the network (an ICMP message) are those of one datagram, and are in the queue of errors. */
     if (length < 0) return errno == EBADF || errno == ENOTSOCK ? errno : 0;
     arrival_t arrival = {.socket = socket, .from = &from};
@@ -269,7 +267,7 @@ int inbound_drain(reader_t *socket) {
     for (size_t at = 0; at < (size_t)length; at += step) {
       size_t rest = (size_t)length - at, size = rest < step ? rest : step;
       uint8_t *datagram = in->bytes + at;
-      if (datagram[0] == RECORD_KIND) take_record(&arrival, in, datagram, size);
+      if (datagram[0] == RECORD_KIND) take_record(&arrival, &in->joiner, datagram, size);
       else if (datagram[0] == FIRST_KIND) take_first(&arrival, datagram, size);
       else leave(&arrival, 0, datagram, size);
     }

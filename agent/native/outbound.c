@@ -1,7 +1,6 @@
 #include "outbound.h"
 
 #include "segment.h"
-#include "standing-queue.h"
 #include "train.h"
 
 #include <errno.h>
@@ -19,7 +18,6 @@
 
 typedef struct {
   train_t train;
-  standing_queue_t queue;
   uint8_t frame[sizeof(struct virtio_net_hdr) + FRAME_MAX];
   uint8_t segment[FRAME_MAX];
 } outbound_t;
@@ -50,12 +48,13 @@ static lane_t *lane_for(const lanes_t *lanes, const burst_t *burst, int64_t now,
   return lane == NULL || lane->socket == NULL || burst->longest > lane_most(lane) ? NULL : lane;
 }
 
-static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, lane_t *lane, int64_t now) {
+static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, lane_t *lane, standing_queue_t *queue,
+                       int64_t now) {
   uint8_t flags = burst->partial ? FLAG_PARTIAL : 0;
   bool alone = burst->longest > lane->longest || burst->longest + RECORD_OVERHEAD > TRAIN_BYTES;
   if (alone) train_flush(&out->train);
   size_t first = 0;
-  if (queue_took(&out->queue, &lane->out, burst->packet.length, now)) {
+  if (queue_took(queue, &lane->out, burst->packet.length, now)) {
     /* One segment is as good as all: the sender slows down. */
     count_add(&lanes->statistics, QUEUE_FULL, 1);
     first = 1;
@@ -109,7 +108,7 @@ static size_t sort(reader_t *tap, outbound_t *out, size_t size, int64_t now) {
     leave_packet(tap, out, &burst, ethernet);
     return burst.count;
   }
-  send_burst(lanes, out, &burst, lane, now);
+  send_burst(lanes, out, &burst, lane, &tap->queue, now);
   __atomic_fetch_add(&route->sent_bytes, burst.packet.length, __ATOMIC_RELAXED);
   return burst.count;
 }
@@ -128,8 +127,7 @@ int outbound_drain(reader_t *tap) {
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) {
       error = size < 0 ? errno : 0;
-      queue_empty(&out->queue);
-      tap->pace.empty = true;
+      reader_empty(tap);
       break;
     }
     count++;

@@ -30,7 +30,13 @@ static void *run(void *data) {
   (void)prctl(PR_SET_TIMERSLACK, 1);
   struct pollfd polled[2] = {{.fd = reader->fd, .events = POLLIN}, {.fd = reader->stop, .events = POLLIN}};
   for (;;) {
-    if (poll(polled, 2, -1) < 0 && errno != EINTR) break;
+    int ready = poll(polled, 2, reader->pace.empty ? -1 : 0);
+    if (ready < 0 && errno != EINTR) break;
+    if (ready <= 0) {
+      /* The last batch was all that there was. */
+      if (ready == 0) reader_empty(reader);
+      continue;
+    }
     if (polled[1].revents != 0) break;
     if (polled[0].revents == 0) continue;
     int error = reader->drain(reader);

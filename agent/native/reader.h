@@ -14,6 +14,7 @@
 #include "lanes.h"
 #include "mailbox.h"
 #include "pace.h"
+#include "standing-queue.h"
 
 #include <node_api.h>
 
@@ -27,6 +28,7 @@ typedef struct reader {
   /* Reads what the kernel has, up to a batch, and says so in `pace`. Returns 0, or an errno that makes the descriptor useless. */
   int (*drain)(struct reader *reader);
   pace_t pace;
+  standing_queue_t queue;
   void *scratch;   /* memory of `drain` */
   int gone;        /* the errno, once */
   bool told_gone;
@@ -52,6 +54,12 @@ reader_t *reader_new(napi_env env, int fd, lanes_t *lanes, const char *name, int
 napi_value reader_start(napi_env env, reader_t *reader, napi_value lanes_handle, napi_value on_mail, napi_value on_gone);
 
 void reader_close(reader_t *reader);
+
+/* Its thread found nothing to read. */
+static inline void reader_empty(reader_t *reader) {
+  reader->pace.empty = true;
+  queue_empty(&reader->queue);
+}
 
 /* Leaves a message to JavaScript, or counts that there was no room. */
 static inline void reader_post(reader_t *reader, uint32_t tag, const void *head, size_t head_length, const void *body,

@@ -263,8 +263,8 @@ export const UNDERLAY_MUTANTS: readonly Mutant[] = [
   {
     name: 'a lane waits for word that it is ready',
     file: 'agent/net/lane/lane.ts',
-    from: '    this.#ready(index)\n    const session',
-    to: '    const session',
+    from: 'fast.tables.counts(answered.index).gotPackets > 0',
+    to: 'fast.tables.counts(answered.index).gotPackets < 0',
     tests: ['net/lane/lane.test.ts'],
   },
   {

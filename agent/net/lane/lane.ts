@@ -141,7 +141,6 @@ export class Lane implements LaneEnd {
   }
 
   probed(index: number, length: number): void {
-    this.#ready(index)
     const session = this.#session?.id
     if (session !== undefined) this.#parts.send({ kind: 'laneProbed', session, index, length })
   }

@@ -62,7 +62,9 @@ static void send_burst(lanes_t *lanes, outbound_t *out, const burst_t *burst, la
   for (size_t n = first; n < burst->count; n++) {
     if (alone) {
       size_t length = burst_segment(burst, n, out->segment);
-      if (!lane_send(lanes, lane, flags, out->segment, length, out->train.wait_ms)) out->train.wait_ms = 0;
+      bool sent = lane_send(lanes, lane, flags, out->segment, length, out->train.wait_ms);
+      if (sent) count_add(&lanes->statistics, FAST_OUT, 1);
+      else out->train.wait_ms = 0;
     } else {
       uint8_t *room = train_room(&out->train, lane, burst_length(burst, n));
       train_seal(&out->train, flags, burst_segment(burst, n, room));

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef enum {
-  FAST_OUT,         /* records that left */
+  FAST_OUT,         /* packets that left without JavaScript */
   FAST_IN,          /* packets opened and written to the tap without JavaScript */
   WRITES,           /* writes to the tap for these: one may carry many segments */
   SENDS,            /* sends for these: one may carry many records */

@@ -138,7 +138,7 @@ static size_t seal_part(lane_t *lane, uint8_t *record, uint8_t flags, const uint
 static bool send_record(lanes_t *lanes, lane_t *lane, const uint8_t *record, size_t size, int wait_ms) {
   if (size == 0 || lane->socket == NULL) return false;
   bool sent = send_datagram(lane->socket, &lane->remote, record, size, wait_ms) == 0;
-  count_add(&lanes->statistics, sent ? FAST_OUT : UDP_FULL, 1);
+  if (!sent) count_add(&lanes->statistics, UDP_FULL, 1);
   return sent;
 }
 

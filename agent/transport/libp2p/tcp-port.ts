@@ -1,10 +1,11 @@
 /**
  * A TCP port that is open before libp2p is loaded.
  *
- * Nodes of today link over UDP, and libp2p is a third of what an agent's start costs. So the port waits for its first
+ * Nodes of today link over UDP, and libp2p costs a sixth of an agent's start and 8 MB. So the port waits for its first
  * connection, and has libp2p loaded then. Strangers do not cause that in a ring of its own: they end at the gate.
  *
- * Guarantees: no connection is refused or lost while libp2p takes the port over, but for those beyond `MAX_PENDING`.
+ * Guarantees: no connection is refused or lost while libp2p takes the port over, but for those beyond `MAX_PENDING`. After
+ * `close` none is taken.
  */
 
 import { createServer, Server, type Socket } from 'node:net'

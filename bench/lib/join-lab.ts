@@ -9,6 +9,8 @@ import { inRoot } from '../../scripts/lib/paths.ts'
 
 /** The largest ring that has a process for each node: one takes some 60 MB. */
 const MOST_PROCESSES = 120
+/** Processes that start at the same time: more on two processors make the bootstrap node seem dead. */
+const AT_ONCE = 10
 /** Nodes in one process of a larger ring. */
 const NODES_PER_PROCESS = 30
 const FIRST_PORT = 4001
@@ -63,7 +65,7 @@ export function processesOf(nodes: number): number {
   return nodes <= MOST_PROCESSES ? nodes : 2 * Math.ceil(nodes / NODES_PER_PROCESS)
 }
 
-/** Starts plain overlay nodes on one underlay host, all at once: a process each, or many in one where they are too many for that. */
+/** Starts plain overlay nodes on one underlay host as fast as it can: a process each, or many in one where they are too many for that. */
 export async function startRing(lab: Lab, count: number): Promise<Ring> {
   const netns = await lab.netns('ring')
   const { ip } = await lab.internet.attach(netns)
@@ -72,13 +74,21 @@ export async function startRing(lab: Lab, count: number): Promise<Ring> {
   const first = new AgentProcess({ netns, state: lab.file('node0'), listen: endpoint })
   await first.phase('listening')
   const isProcessEach = count <= MOST_PROCESSES
-  const others = isProcessEach
-    ? listen.map((at, i) => {
-        const state = lab.file(`node${i + 1}`)
-        return new AgentProcess({ netns, state, listen: at, bootstrap: [endpoint] })
+  const others: AgentProcess[] = []
+  const startNext = async (): Promise<void> => {
+    for (let at = listen[others.length]; at !== undefined; at = listen[others.length]) {
+      const agent = new AgentProcess({
+        netns,
+        state: lab.file(at.split('/').at(-1)!),
+        listen: at,
+        bootstrap: [endpoint],
       })
-    : []
-  await Promise.all(isProcessEach ? others.map((one) => one.phase('connected')) : startParts(netns, endpoint, listen))
+      others.push(agent)
+      await agent.phase('connected')
+    }
+  }
+  const starting = isProcessEach ? Array.from({ length: AT_ONCE }, startNext) : startParts(netns, endpoint, listen)
+  await Promise.all(starting)
   return { netns, first, endpoint, isProcessEach, others, formedMs: performance.now() - startedAt }
 }
 

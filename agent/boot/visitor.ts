@@ -1,6 +1,6 @@
 /** A node that joins a shared ring for one errand and leaves again (paper section 5.1: "starts up a P2P node"). */
 
-import { SystemClock } from '../core/clock.ts'
+import { type Clock, SystemClock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
 import { WowError } from '../core/errors.ts'
 import { SILENT } from '../core/log.ts'
@@ -17,9 +17,21 @@ const READY_LIMIT_MS = 15_000
 /** @throws WowError when no bootstrap node answers or the node finds no place in the ring in time; `errand`'s error. */
 export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht: Dht) => Promise<T>): Promise<T> {
   const clock = new SystemClock()
-  const node = await OverlayNode.open({
+  const node = await openPlainNode(everywhere(0), clock)
+  try {
+    await within(clock, LINK_LIMIT_MS, node.ring.bootstrap(bootstrap), () => unreachable(bootstrap))
+    await within(clock, READY_LIMIT_MS, node.dhtReady, notReady)
+    return await errand(node.dht)
+  } finally {
+    await node.stop()
+  }
+}
+
+/** A node of a shared ring with an identity for this once, which looks for nobody by itself. @throws InputError */
+export async function openPlainNode(listen: readonly string[], clock: Clock): Promise<OverlayNode> {
+  return await OverlayNode.open({
     identity: await createIdentity(),
-    listen: everywhere(0),
+    listen,
     announce: [],
     mdns: false,
     portMapping: false,
@@ -28,13 +40,6 @@ export async function withVisitor<T>(bootstrap: readonly string[], errand: (dht:
     clock,
     random: new SystemRandom(),
   })
-  try {
-    await within(clock, LINK_LIMIT_MS, node.ring.bootstrap(bootstrap), () => unreachable(bootstrap))
-    await within(clock, READY_LIMIT_MS, node.dhtReady, notReady)
-    return await errand(node.dht)
-  } finally {
-    await node.stop()
-  }
 }
 
 function unreachable(bootstrap: readonly string[]): WowError {

@@ -5,15 +5,13 @@
  *   node --import tsx bench/lib/hops-probe.ts <multiaddr of a node> <number of questions>
  */
 
-import { OverlayNode } from '../../agent/boot/overlay-node.ts'
+import { openPlainNode } from '../../agent/boot/visitor.ts'
 import { SystemClock } from '../../agent/core/clock.ts'
 import { encode } from '../../agent/core/codec.ts'
-import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { ADDRESS_BYTES, addressFromBytes } from '../../agent/overlay/address.ts'
 import { ringRequestCodec } from '../../agent/overlay/messages.ts'
 import { DeliveryError, SERVICES } from '../../agent/overlay/overlay.ts'
-import { createIdentity } from '../../agent/transport/identity.ts'
 
 /** A node draws far links every few seconds; the probe waits until it has its own, ms. */
 const SETTLE_MS = 12_000
@@ -21,19 +19,8 @@ const SETTLE_MS = 12_000
 const LIMIT_MS = 120_000
 
 const [endpoint = '', questions = '50'] = process.argv.slice(2)
-const clock = new SystemClock()
 const random = new SystemRandom()
-const node = await OverlayNode.open({
-  identity: await createIdentity(),
-  listen: ['/ip4/0.0.0.0/tcp/0'],
-  announce: [],
-  mdns: false,
-  portMapping: false,
-  ringKey: undefined,
-  log: SILENT,
-  clock,
-  random,
-})
+const node = await openPlainNode(['/ip4/0.0.0.0/tcp/0'], new SystemClock())
 await node.ring.bootstrap([endpoint])
 await node.connected
 await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))

@@ -217,6 +217,7 @@ export class Libp2pLinks implements LinkLayer {
   /** @throws LinkError when libp2p cannot be started, or the node is stopping; the reason of `signal` */
   async #load(signal?: AbortSignal): Promise<StreamLinks> {
     if (this.#stopped !== undefined) throw STOPPING
+    if (this.#streams !== undefined) return this.#streams
     this.#loading ??= this.#loadNow()
     // Whoever still waits is told.
     this.#loading.catch(() => {})

@@ -48,11 +48,12 @@ export class Sender {
     return earlier(this.#flight.deadline, earlier(this.#paceAt, this.#askAt))
   }
 
-  /** Share of segments that were lost lately, 0 to 1. */
+  /** undefined: not measured yet. */
   get roundTripMs(): number | undefined {
     return this.#flight.smoothedMs
   }
 
+  /** Share of segments that were lost lately, 0 to 1. */
   get lossShare(): number {
     return this.#congestion.lossShare
   }

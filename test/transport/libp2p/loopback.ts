@@ -6,16 +6,20 @@ import { createLibp2pLinks, type Libp2pLinks, type Libp2pLinksOptions } from '..
 import { RealWorld } from '../real-world.ts'
 
 export class Loopback extends RealWorld<Libp2pLinksOptions, Libp2pLinks> {
-  constructor() {
+  /** @param load see `createLibp2pLinks` */
+  constructor(load?: Parameters<typeof createLibp2pLinks>[1]) {
     super(async (options) =>
-      createLibp2pLinks({
-        identity: await createIdentity(),
-        listen: ['/ip4/127.0.0.1/tcp/0'],
-        announce: [],
-        mdns: false,
-        log: SILENT,
-        ...options,
-      }),
+      createLibp2pLinks(
+        {
+          identity: await createIdentity(),
+          listen: ['/ip4/127.0.0.1/tcp/0'],
+          announce: [],
+          mdns: false,
+          log: SILENT,
+          ...options,
+        },
+        load,
+      ),
     )
   }
 }

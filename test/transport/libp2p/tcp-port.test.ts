@@ -7,20 +7,19 @@ import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { SystemClock } from '../../../agent/core/clock.ts'
-import { SILENT } from '../../../agent/core/log.ts'
 import { SystemRandom } from '../../../agent/core/random.ts'
 import { MAX_PENDING } from '../../../agent/transport/constants.ts'
 import { LinkError } from '../../../agent/transport/errors.ts'
 import { createIdentity } from '../../../agent/transport/identity.ts'
-import { createLibp2pLinks, type Libp2pLinks, type Libp2pLinksOptions } from '../../../agent/transport/libp2p/links.ts'
+import type { Libp2pLinks } from '../../../agent/transport/libp2p/links.ts'
 import { RingGate } from '../../../agent/transport/libp2p/ring-gate.ts'
 import { arriving, contactOf, pattern, Recorder } from '../link-layer.suite.ts'
-import { RealWorld } from '../real-world.ts'
+import { Loopback } from './loopback.ts'
 
 const loadLibp2p = () => import('../../../agent/transport/libp2p/stream-links.ts')
 
 describe('a TCP port', () => {
-  let world: RealWorld<Libp2pLinksOptions, Libp2pLinks>
+  let world: Loopback
   /** How often libp2p was loaded. */
   let loads: number
   /** Waits before each load. */
@@ -29,23 +28,11 @@ describe('a TCP port', () => {
   beforeEach(() => {
     loads = 0
     delay = Promise.resolve()
-    world = new RealWorld(async (options) =>
-      createLibp2pLinks(
-        {
-          identity: await createIdentity(),
-          listen: ['/ip4/127.0.0.1/tcp/0'],
-          announce: [],
-          mdns: false,
-          log: SILENT,
-          ...options,
-        },
-        async () => {
-          loads++
-          await delay
-          return await loadLibp2p()
-        },
-      ),
-    )
+    world = new Loopback(async () => {
+      loads++
+      await delay
+      return await loadLibp2p()
+    })
   })
 
   afterEach(() => world.stop())

@@ -11,6 +11,7 @@ import { failureLine } from './control/phases.ts'
 import { SystemClock, sleep } from './core/clock.ts'
 import { WowError } from './core/errors.ts'
 import { createLogger } from './core/log.ts'
+import { takePrecedence } from './host/precedence.ts'
 
 /** How long stopping may take, ms. */
 const STOP_LIMIT_MS = 2_000
@@ -21,6 +22,7 @@ const STOP_LIMIT_MS = 2_000
  * @throws InputError for bad input, WowError when the agent cannot go on; everything is then cleaned up.
  */
 export async function runAgent(config: AgentConfig, notes: readonly string[] = []): Promise<void> {
+  takePrecedence()
   const log = createLogger({ format: config.log, level: process.env.WOW_DEBUG === undefined ? 'info' : 'debug' })
   const consoles = new Consoles(config.console, log)
   for (const note of notes) consoles.line(note)

@@ -3,10 +3,10 @@
  *
  *   PEERS=50 npx tsx bench/fair.ts
  *
- * Real agents in network namespaces. One host sends a TCP stream to each peer at the same time. In the second run the uplink of one peer is
- * down, and that of another drops what is above 1 Mbit/s. Measured, in the seconds in which all streams run: each peer's share of the
- * first run (Jain's index), and what the other peers get in the second, of what they got in the first. Writes bench/results/fair.json
- * and .svg.
+ * Real agents in network namespaces. One host sends a TCP stream to each peer at the same time: first over the bare underlay, which tells
+ * how evenly the kernel shares this machine; then over the tunnels; then the uplink of one peer is down, and that of another drops what is
+ * above 1 Mbit/s. Measured, in the seconds in which all streams run: how evenly the peers share each run (Jain's index), and what the other
+ * peers get in the last, of what they got in the one before. Writes bench/results/fair.json and .svg.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,10 +28,11 @@ import { tcpStream } from './lib/tcp-stream.ts'
 
 /** So many streams start one after the other; then all of them run for the time in which they are compared, s. */
 const START_S = 15
-const COMPARED_S = 15
+const COMPARED_S = 30
 const STREAM_S = START_S + COMPARED_S + 5
 /** The agent's default. */
 const TAP = 'wow0'
+const UPLINK = 'eth0'
 
 /** What is above 1 Mbit/s. */
 const SLOW = `table ip slow {
@@ -55,11 +56,12 @@ await run(async () => {
 async function bench(lab: Lab, count: number): Promise<void> {
   const machine = machineFacts()
   const { hub, peers } = await step(`a host and ${count} peers`, () => openAll(lab, count))
-  const all = await step('a stream to each', () => streams(hub, peers))
+  const bare = await step('a stream to each, without tunnels', () => streams(hub, bareOf(peers), UPLINK))
+  const all = await step('a stream to each', () => streams(hub, peers, TAP))
   const [dead, slow] = [peers[0]!, peers[1]!]
   await dead.host.netns.ip('link', 'set', dead.host.uplink.device, 'down')
   await slow.host.netns.run('nft', SLOW)
-  const others = await step('the same, one peer dead and one slow', () => streams(hub, peers))
+  const others = await step('the same, one peer dead and one slow', () => streams(hub, peers, TAP))
   const rest = (rates: readonly number[]) => rates.slice(2)
   const kept = (100 * sum(rest(others))) / sum(rest(all))
   const targets = [
@@ -67,8 +69,15 @@ async function bench(lab: Lab, count: number): Promise<void> {
     atLeast("fairness beside a dead and a slow peer: Jain's index", '', 0.9, jain(rest(others))),
     atLeast('what the others get beside these, of what they got before', '%', 80, kept),
   ]
-  const figures = { mbps: summarize(all), besideMbps: summarize(rest(others)), sumMbps: sum(all) }
+  const figures = {
+    bareJain: jain(bare),
+    bareMbps: summarize(bare),
+    mbps: summarize(all),
+    besideMbps: summarize(rest(others)),
+    sumMbps: sum(all),
+  }
   const curves = [{ title: 'a stream to each peer', values: all, unit: 'Mbit/s' }]
+  say(`Without tunnels Jain's index is ${jain(bare).toFixed(2)}.`)
   writeResults('fair', { machine, peers: count, targets, ...figures }, cdfPlot(`${count} peers of one host`, curves))
   process.stdout.write(`\n${columns(TARGET_HEADER, targets.map(targetRow))}\n\n`)
 }
@@ -91,12 +100,16 @@ async function openAll(lab: Lab, count: number): Promise<{ hub: Host; peers: Pee
   return { hub, peers }
 }
 
-/** What arrives at each peer while a stream goes to each, Mbit/s. */
-async function streams(hub: Host, peers: readonly Peer[]): Promise<number[]> {
+function bareOf(peers: readonly Peer[]): Peer[] {
+  return peers.map(({ host }) => ({ host, ip: host.uplink.ip }))
+}
+
+/** What arrives at each peer, by this device, while a stream goes to each, Mbit/s. */
+async function streams(hub: Host, peers: readonly Peer[], device: string): Promise<number[]> {
   // A stream to the dead peer does not begin.
   const running = peers.map(({ host, ip }) => tcpStream(hub, host, ip, STREAM_S).catch(() => 0))
   await sleep(START_S * 1_000)
-  const received = () => peers.map(({ host }) => deviceCounts(host.agent.pid, TAP).received.bytes)
+  const received = () => peers.map(({ host }) => deviceCounts(host.agent.pid, device).received.bytes)
   const [from, before] = [performance.now(), received()]
   await sleep(COMPARED_S * 1_000)
   const [to, after] = [performance.now(), received()]

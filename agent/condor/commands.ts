@@ -1,6 +1,7 @@
 /** Runs system programs with a time limit: a program that hangs is killed and never holds up the agent. */
 
 import { execFile } from 'node:child_process'
+import { giveUpPrecedence } from '../host/precedence.ts'
 
 export type CommandResult =
   | { readonly kind: 'ok'; readonly stdout: string }
@@ -38,6 +39,7 @@ export class SystemCommands implements Commands {
           else resolve({ kind: 'failed', said: firstLine(stderr || stdout || error.message) })
         },
       )
+      giveUpPrecedence(child.pid)
       child.stdin?.on('error', () => {}) // The program ended without reading; its exit code says why.
       child.stdin?.end(input ?? '')
     })

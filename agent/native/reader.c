@@ -20,6 +20,7 @@
 /*
  * A packet waits for its thread to get a processor. The thread works only while there are packets, and each hop of a busy
  * machine otherwise costs a time slice of whoever runs (3 ms). Without the right (CAP_SYS_NICE) it is as patient as others.
+ * JavaScript, which decides, comes before it (agent/host/precedence.ts).
  */
 #define NICENESS (-15)
 

@@ -5,13 +5,13 @@ import type { Mac } from '../core/ip.ts'
 /** The agent's MAC on every tap (locally administered, "WOW"): it answers ARP and DHCP and takes packets for peers. */
 export const AGENT_MAC = '02:57:4f:57:00:01' as Mac
 
-/** How long a resolved address is believed, ms, unless the peer says "not mine" or cannot be reached. */
+/** How long a resolved address is believed without another question, ms, unless the peer says "not mine" or cannot be reached. */
 export const POSITIVE_TTL_MS = 60_000
 /** An entry in use is refreshed when this share of its lifetime has passed. */
 export const REFRESH_AT = 0.75
 /** How long "nobody holds it" is believed, ms: short, because the address may be leased the next moment. */
 export const NEGATIVE_TTL_MS = 2_000
-/** While the DHT cannot answer, an address that worked stays valid up to this age, ms. */
+/** While the DHT is asked again, or cannot answer, an address that worked stays valid up to this age, ms. */
 export const STALE_LIMIT_MS = 300_000
 /** Pause before asking again when the DHT could not answer, ms. */
 export const REFRESH_RETRY_MS = 5_000

@@ -49,8 +49,15 @@ export const LANE_MUTANTS: readonly Mutant[] = [
   {
     name: 'a lane on which nothing arrives is not left',
     file: 'agent/net/lane/lane.ts',
-    from: 'if (isDead && !this.#dead) {',
-    to: 'if (isDead && this.#dead) {',
+    from: 'if (!this.#dead) this.#judge()',
+    to: 'if (this.#dead) this.#judge()',
+    tests: LANE,
+  },
+  {
+    name: 'a lane is left though the link does not answer either',
+    file: 'agent/net/lane/lane-silence.ts',
+    from: 'const linkAnswers = this.#link.answeredAt >= since + PROBE_MS',
+    to: 'const linkAnswers = true',
     tests: LANE,
   },
   {

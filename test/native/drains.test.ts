@@ -11,7 +11,7 @@ const WRAPPED = ['-Wl,--wrap=poll', '-Wl,--wrap=now_ns']
 describe('a thread of the fast path', { skip: compilerMissing() }, () => {
   let program: Program
   before(() => {
-    program = buildProgram('drains', PARTS, [...WRAPPED, '-l:libcrypto.so.3', '-lm', '-pthread'])
+    program = buildProgram('drains', PARTS, [...WRAPPED, '-l:libcrypto.so.3', '-pthread'])
   })
   after(() => program.remove())
 

@@ -47,11 +47,24 @@ describe('resolving a virtual address', () => {
     assert.ok(dht.gets > 4 && dht.gets < 10, `${dht.gets} gets`)
   })
 
-  test('an address that nobody uses runs out', async () => {
+  test('an address that was not used for a while is used at once, and asked for again meanwhile', async () => {
     const { clock, dht, resolver, put } = setUp()
     put()
     await clock.complete(resolver.resolve(IP))
-    await clock.runFor(61_000)
+    await clock.runFor(299_000)
+    assert.equal(dht.gets, 1)
+    put(THERE)
+    assert.equal(resolver.peek(IP), HERE)
+    await clock.runFor(100)
+    assert.equal(resolver.peek(IP), THERE)
+    assert.equal(dht.gets, 2)
+  })
+
+  test('an address that nobody uses for five minutes runs out', async () => {
+    const { clock, dht, resolver, put } = setUp()
+    put()
+    await clock.complete(resolver.resolve(IP))
+    await clock.runFor(300_001)
     assert.equal(resolver.peek(IP), undefined)
     assert.equal(dht.gets, 1)
   })

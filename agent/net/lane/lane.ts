@@ -7,7 +7,8 @@
  * another offer while the lane goes on, and when nothing arrives any more.
  *
  * Probes show whether records arrive, and how long they may be: until one of full length has arrived, longer packets are
- * sent in halves. When no probe arrives, packets take the link again.
+ * sent in halves. When no probe is answered though the link answers, packets take the link again: ends that are too busy to
+ * answer are told from a way that does not carry.
  */
 
 import { equal } from '../../core/bytes.ts'
@@ -23,7 +24,6 @@ import {
   LANE_KEYS_MS,
   LANE_KEYS_RECORDS,
   LANE_OFFER_AGAIN_MS,
-  LANE_SILENCE_MS,
   LENGTH_PROBES,
   PROBE_LENGTH_MS,
   PROBE_MS,
@@ -32,6 +32,7 @@ import {
 import type { TunnelMessage } from '../tunnel/messages.ts'
 import type { FastPath, LaneEnd } from './fast-path.ts'
 import { LANE_NONCE_BYTES, type LaneAgreement, laneKeys } from './lane-keys.ts'
+import { type BesideLane, LaneSilence } from './lane-silence.ts'
 
 export interface LaneParts {
   readonly self: Address
@@ -47,9 +48,8 @@ export interface LaneParts {
   readonly onPacket: (packet: Uint8Array) => void
   /** `index` is another, or no, lane now. */
   readonly onChange: () => void
-  /** Round trip to the peer; null before it is measured. */
-  readonly rttMs: () => number | null
-  /** Nothing arrives any more. */
+  readonly link: BesideLane
+  /** Nothing arrives any more, or an end is very busy. */
   readonly onSilent: () => void
 }
 
@@ -64,6 +64,7 @@ interface Opened {
 export class Lane implements LaneEnd {
   readonly peer: Address
   readonly #parts: LaneParts
+  readonly #silence: LaneSilence
   /** To the peer, as it was when a session began or it was told of last. */
   #path: LanePath | undefined
   #session: { readonly id: number; readonly offers: boolean } | undefined
@@ -73,8 +74,6 @@ export class Lane implements LaneEnd {
   #current: Opened | undefined
   #former: { readonly index: number; readonly timer: Timer } | undefined
   #longest = SAFE_PACKET
-  /** When the first probe was sent that no answer followed. */
-  #unansweredSince: number | undefined
   #probedAt = Number.NEGATIVE_INFINITY
   #lengthProbedAt = Number.NEGATIVE_INFINITY
   #lengthsUnanswered = 0
@@ -83,6 +82,7 @@ export class Lane implements LaneEnd {
   constructor(parts: LaneParts) {
     this.peer = parts.peer
     this.#parts = parts
+    this.#silence = new LaneSilence(parts.clock, parts.link)
   }
 
   /** This node's index of the lane that packets take; undefined: they take the link. */
@@ -127,7 +127,7 @@ export class Lane implements LaneEnd {
     this.#longest = SAFE_PACKET
     this.#lengthsUnanswered = 0
     this.#dead = false
-    this.#unansweredSince = undefined
+    this.#silence.end()
     this.#takePath(this.#current, this.#answered)
     if (this.#path !== undefined) {
       if (this.#current === undefined) this.#offer()
@@ -168,7 +168,7 @@ export class Lane implements LaneEnd {
     lane.got = gotPackets
     if (now - lane.madeAt > LANE_KEYS_MS || Math.max(sentPackets, gotPackets) > LANE_KEYS_RECORDS) this.#offer()
     if (flow.sent || isUsed) this.#watch(lane, now)
-    else if (!this.#dead) this.#unansweredSince = undefined
+    else if (!this.#dead) this.#silence.end()
     return flow
   }
 
@@ -285,20 +285,22 @@ export class Lane implements LaneEnd {
   // ---- watching --------------------------------------------------------------------------------------------------
 
   #watch(lane: Opened, now: number): void {
-    const { mtu } = this.#parts
-    const patienceMs = Math.max(LANE_SILENCE_MS, 3 * (this.#parts.rttMs() ?? 0))
-    const isDead = this.#unansweredSince !== undefined && now - this.#unansweredSince > patienceMs
-    if (isDead && !this.#dead) {
-      this.#dead = true
-      this.#parts.counters.add('lane-silent')
-      this.#parts.onChange()
-      this.#parts.onSilent()
-      // The peer may not know the lane.
-      this.#offer()
-    }
+    if (!this.#dead) this.#judge()
     const isInDoubt = this.#lengthsUnanswered > 0 && this.#lengthsUnanswered <= LENGTH_PROBES
-    if (now - this.#lengthProbedAt >= (isInDoubt ? PROBE_MS : PROBE_LENGTH_MS)) this.#probe(lane, mtu)
+    if (now - this.#lengthProbedAt >= (isInDoubt ? PROBE_MS : PROBE_LENGTH_MS)) this.#probe(lane, this.#parts.mtu)
     if (now - this.#probedAt >= PROBE_MS) this.#probe(lane, SAFE_PACKET)
+  }
+
+  #judge(): void {
+    const { counters, onChange, onSilent } = this.#parts
+    const verdict = this.#silence.look()
+    if (verdict !== 'well') onSilent()
+    if (verdict !== 'dead') return
+    this.#dead = true
+    counters.add('lane-silent')
+    onChange()
+    // The peer may not know the lane.
+    this.#offer()
   }
 
   #probe(lane: Opened, length: number): void {
@@ -309,14 +311,14 @@ export class Lane implements LaneEnd {
       if (this.#lengthsUnanswered > LENGTH_PROBES && this.#longest > SAFE_PACKET) this.#setLongest(SAFE_PACKET)
     } else {
       this.#probedAt = now
-      this.#unansweredSince ??= now
+      this.#silence.probed()
     }
     // It counts as no packet.
     if (this.#parts.fast.tables.probe(lane.index, length)) lane.sent++
   }
 
   #onProbed({ length }: Extract<LaneMessage, { kind: 'laneProbed' }>): void {
-    this.#unansweredSince = undefined
+    this.#silence.end()
     const { mtu } = this.#parts
     if (length >= mtu) {
       this.#lengthsUnanswered = 0

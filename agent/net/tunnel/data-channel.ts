@@ -38,6 +38,7 @@ export class DataChannel {
   #lastSent = Number.NEGATIVE_INFINITY
   #lastHeard = Number.NEGATIVE_INFINITY
   #lastPing = Number.NEGATIVE_INFINITY
+  #answeredAt = Number.NEGATIVE_INFINITY
 
   constructor(parts: DataChannelParts) {
     this.#parts = parts
@@ -47,6 +48,11 @@ export class DataChannel {
   /** Smoothed round trip of handshakes and heartbeats, ms; null before the first. */
   get rttMs(): number | null {
     return this.#rttMs
+  }
+
+  /** Clock time at which the last heartbeat was sent that the peer has answered. */
+  get answeredAt(): number {
+    return this.#answeredAt
   }
 
   /** Clock time of the last packet sent or datagram heard, at first of the channel's creation. */
@@ -122,6 +128,7 @@ export class DataChannel {
   onPong(at: number, received: number): void {
     const now = this.#parts.clock.now()
     this.#window.ponged(at, received, now)
+    if (at <= now) this.#answeredAt = Math.max(this.#answeredAt, at)
     this.measured(now - at)
   }
 
@@ -144,9 +151,14 @@ export class DataChannel {
     const pinged = this.#lastPing > this.#lastHeard
     if (pinged && now - this.#lastHeard > SILENCE_MS) return 'silent'
     this.#lastPing = now
-    const at = Math.floor(now)
+    this.ping()
+    return pinged ? 'quiet' : 'well'
+  }
+
+  /** A heartbeat besides those of `beat`. */
+  ping(): void {
+    const at = Math.floor(this.#parts.clock.now())
     this.#window.pinged(at)
     this.#parts.send({ kind: 'ping', session: this.#session, at })
-    return pinged ? 'quiet' : 'well'
   }
 }

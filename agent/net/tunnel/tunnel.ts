@@ -68,7 +68,7 @@ export class Tunnel {
     this.#lane =
       fast &&
       new Lane({
-        ...{ ...parts, peer, fast, send, onChange: onLane, rttMs: () => this.rttMs },
+        ...{ ...parts, peer, fast, send, onChange: onLane, link: this.#data },
         onPacket: (packet) => onPacket(peer, packet),
         onSilent: () => carrier.suspect(peer),
       })

@@ -206,6 +206,19 @@ describe('a path', () => {
     assert.equal(lab.wire.lengths.length, before)
   })
 
+  test('is kept while neither it nor the link is answered: an end is too busy', async () => {
+    const { lab, a, b } = fastPair()
+    lab.path(a, b)
+    for (let i = 0; i < 3; i++) await lab.ping(a, b)
+    lab.wire.carries = 0
+    lab.world.lose = () => true
+    for (let i = 0; i < 50; i++) await lab.ping(a, b)
+    assert.equal(carrierOf(a), 'udp')
+    lab.world.lose = () => false
+    for (let i = 0; i < 15; i++) await lab.ping(a, b)
+    assert.equal(carrierOf(a), 'link')
+  })
+
   test('on which nothing arrived is not probed without traffic, and found to carry again with it', async () => {
     const { lab, a, b } = fastPair()
     lab.path(a, b)

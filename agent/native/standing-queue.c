@@ -2,10 +2,10 @@
 
 /*
  * A queue may be there for so long, ns, and loses one packet in so long: the round trips of a LAN, and a time slice of a
- * busy machine. A stream that loses one in a hundred thousand has a window far below a millisecond's worth; fifty streams,
- * of which each loses two a second, have 13 ms of it.
+ * busy machine. One fast stream keeps a window far below a millisecond's worth; fifty streams, of which each loses four
+ * packets a second, some 10 ms.
  */
-#define PATIENCE_NS 10000000
+#define PATIENCE_NS 5000000
 /* Lanes are compared over so long, ns: each that sends much has sent then. */
 #define PERIOD_NS 100000000
 

@@ -2,7 +2,7 @@
  * The queue in front of a thread, a tap's or a socket's: kept short, and shared fairly by the lanes.
  *
  * A queue that is never empty for a while is of no use: it delays every packet in it. So a packet is dropped then, and
- * another every 10 ms, until the queue has been empty once; TCP sends less each time. CoDel (RFC 8289) reads how long a packet
+ * another every 5 ms, until the queue has been empty once; TCP sends less each time. CoDel (RFC 8289) reads how long a packet
  * has waited, which neither a tap nor a socket tells; here "not empty since" stands for it. CoDel drops ever faster, which
  * makes time-outs of the windows of many streams: a queue of a busy machine is not empty however little each sends.
  * Dropped is what belongs to a lane that had no less than the others lately, so a lane cannot crowd out the rest.

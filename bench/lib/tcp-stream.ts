@@ -1,4 +1,4 @@
-/** A TCP stream between two hosts of a lab, by iperf3. */
+/** A TCP stream between two hosts of a lab, by iperf3, with the congestion control that Debian has by default. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Host } from '../../lab/lab.ts'

@@ -14,13 +14,13 @@ describe('a queue that stands in front of a thread', { skip: compilerMissing() }
     JSON.parse(program.run([ms, emptyEvery, ...lanes].map(String)))
 
   test('loses nothing while it is empty now and then', () => {
-    assert.deepEqual(feed(10_000, 9, 64_000, 64_000), [[0, 0], []])
+    assert.deepEqual(feed(10_000, 4, 64_000, 64_000), [[0, 0], []])
   })
 
-  test('loses a packet after 10 ms, and one every 10 ms from then on', () => {
+  test('loses a packet after 5 ms, and one every 5 ms from then on', () => {
     const [drops, first] = feed(200, 0, 64_000)
-    assert.deepEqual(first, [11, 21, 31, 41, 51])
-    assert.deepEqual(drops, [19])
+    assert.deepEqual(first, [6, 11, 16, 21, 26])
+    assert.deepEqual(drops, [39])
   })
 
   test('loses none of the short packets, which are answers and questions', () => {

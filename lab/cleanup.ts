@@ -56,6 +56,12 @@ export function removeNetns(name: string): void {
   } catch {
     // Removed already.
   }
+  rmSync(netnsSettings(name), { recursive: true, force: true })
+}
+
+/** Files in it take the place of those in /etc for programs in the namespace (ip-netns(8)). */
+export function netnsSettings(name: string): string {
+  return join('/etc/netns', name)
 }
 
 /** Processes of the namespace. */

@@ -1,9 +1,11 @@
 /** A network namespace in the lab: its loopback is up; it ends with the run, and so does every process in it. */
 
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { atEnd, ownName, pidsIn, removeNetns } from './cleanup.ts'
+import { atEnd, netnsSettings, ownName, pidsIn, removeNetns } from './cleanup.ts'
 import { wowCommand } from './wow.ts'
 
 const execute = promisify(execFile)
@@ -55,6 +57,13 @@ export class NetworkNamespace implements Place {
       () => true,
       () => false,
     )
+  }
+
+  /** Programs that start from now on ask the name server at `ip`. */
+  useNameServer(ip: string): void {
+    const folder = netnsSettings(this.name)
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'resolv.conf'), `nameserver ${ip}\n`)
   }
 
   /** Sends a signal to every process in it. */

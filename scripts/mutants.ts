@@ -2,7 +2,7 @@
  * `make mutants`: breaks the product in one place after the other, and sees which test notices.
  *
  *   ONLY='two votes,a gap in time' npx tsx scripts/mutants.ts
- *   BY=stories STORIES=2000 ONLY='a gap in time' npx tsx scripts/mutants.ts     # which story notices, without any test
+ *   BY=stories STORIES=2000 ONLY='fault ' npx tsx scripts/mutants.ts     # which story notices, without any test
  *
  * Each mutant (scripts/mutants/) is tried in a copy of the tree: first the tests named with it, then random stories. The
  * score is written to bench/results/mutants.json when all were tried, and to mutants-by-stories.json. Exit code 1 when a
@@ -24,9 +24,15 @@ const GROUNDS = ['one', 'two']
 
 await run(async () => {
   const only = (process.env.ONLY || '').split(',')
-  const chosen = MUTANTS.filter(({ name, file }) => only.some((part) => name.includes(part) || file.includes(part)))
+  const chosen = MUTANTS.filter(({ name, file, fault }) =>
+    only.some((part) => `${name}\n${file}\n${fault}`.includes(part)),
+  )
   if (chosen.length === 0) {
-    throw new InputError('ONLY_UNKNOWN', `ONLY: no mutant's name or file contains "${only}".`, 'See scripts/mutants/.')
+    throw new InputError(
+      'ONLY_UNKNOWN',
+      `ONLY: no mutant's name, file or fault contains "${only}".`,
+      'See scripts/mutants/.',
+    )
   }
   const byStories = readBy() === 'stories'
   const stories = readStories(byStories ? 2_000 : 60)
@@ -92,7 +98,12 @@ function readStories(byDefault: number): number {
 
 function record(name: string, verdicts: ReadonlyMap<Mutant, Verdict>): void {
   const caught = [...verdicts.values()].filter((verdict) => verdict !== undefined).length
-  const each = [...verdicts].map(([{ file, name }, verdict]) => ({ file, name, caughtBy: verdict ?? null }))
+  const each = [...verdicts].map(([{ file, name, fault }, verdict]) => ({
+    file,
+    name,
+    fault,
+    caughtBy: verdict ?? null,
+  }))
   const figures = { mutants: each.length, caught, share: caught / each.length, each }
   writeWhole(inRoot('bench', 'results', `${name}.json`), `${JSON.stringify(figures, null, 2)}\n`, 0o644)
 }

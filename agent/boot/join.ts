@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import { within } from '../core/deadline.ts'
-import { InputError } from '../core/errors.ts'
+import { InputError, type WowError } from '../core/errors.ts'
 import type { OverlayNode } from './overlay-node.ts'
 import type { Plan } from './plan.ts'
 
@@ -29,7 +29,7 @@ export async function joinRing(
   const given = plan.bootstrap
   const remembered = plan.remembered.peers
   if (given.length > 0) {
-    const failed = () => unreachable(given, plan.ringKey !== undefined)
+    const failed = () => unnamed(node, given) ?? unreachable(given, plan.ringKey !== undefined)
     await within(clock, BOOTSTRAP_LIMIT_MS, seek(node, [...given, ...remembered]), failed)
     return
   }
@@ -61,6 +61,12 @@ async function anyAnswers({ links, ring }: OverlayNode, endpoints: readonly stri
   } finally {
     stop.abort()
   }
+}
+
+/** When all that was given are names, and they lead nowhere. */
+function unnamed(node: OverlayNode, given: readonly string[]): WowError | undefined {
+  const failures = given.map((text) => node.nameFailure(text))
+  return failures.every((failure) => failure !== undefined) ? failures[0] : undefined
 }
 
 function unreachable(given: readonly string[], isOwnRing: boolean): InputError {

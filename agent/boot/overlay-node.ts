@@ -7,6 +7,7 @@
 import type { LinkFacts } from '../control/facts.ts'
 import type { Clock } from '../core/clock.ts'
 import { doneWithin } from '../core/deadline.ts'
+import type { WowError } from '../core/errors.ts'
 import { DhtNode } from '../dht/dht-node.ts'
 import { Ring } from '../overlay/ring.ts'
 import type { EitherLinks } from '../transport/either-links.ts'
@@ -64,6 +65,11 @@ export class OverlayNode {
   /** Where UDP datagrams reach other nodes. */
   get paths(): Paths {
     return this.#kinds.udp.paths
+  }
+
+  /** Why a name that was given leads nowhere; undefined when it does, or is none. */
+  nameFailure(text: string): WowError | undefined {
+    return this.#kinds.names.failure(text)
   }
 
   linkFacts(): LinkFacts {

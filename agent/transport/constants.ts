@@ -26,6 +26,8 @@ export const NEXT_ENDPOINT_AFTER_MS = 250
 export const UDP_HEAD_START_MS = 250
 /** Head start of UDP at least, however fast dials are: one lost datagram should not make every dial a double one. */
 export const LEAST_HEAD_START_MS = 100
+/** Pause between dials to the nodes that a name leads to. */
+export const NAMED_HEAD_START_MS = 100
 /** How long UDP goes on after TCP has failed: three tries and a slow answer. */
 export const UDP_ALONE_MS = 1500
 /** The same for an endpoint that a user gave, which the ring dials again and again: two tries. */

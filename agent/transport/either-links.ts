@@ -3,14 +3,24 @@
  *
  * A node that has endpoints of both kinds is dialled over UDP first, and over TCP a little later or as soon as UDP has
  * failed ("happy eyeballs", RFC 8305). An endpoint that a user gave stands for both kinds, whichever it names. Nothing tells
- * yet whether UDP gets through, and the user waits: TCP comes after `LEAST_HEAD_START_MS` at most.
+ * yet whether UDP gets through, and the user waits: TCP comes after `LEAST_HEAD_START_MS` at most. A name that a user gave
+ * stands for all endpoints that it leads to; the first other node that answers is taken.
  */
 
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Address } from '../overlay/address.ts'
 import type { Carrier, Contact, Link, LinkLayer } from '../overlay/link.ts'
-import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, MAX_ENDPOINTS, RELAY_SLOTS, UDP_ALONE_MS } from './constants.ts'
+import { isGivenName } from '../rendezvous/given-name.ts'
+import type { GivenNames } from '../rendezvous/given-names.ts'
+import {
+  GIVEN_UDP_ALONE_MS,
+  LEAST_HEAD_START_MS,
+  MAX_ENDPOINTS,
+  NAMED_HEAD_START_MS,
+  RELAY_SLOTS,
+  UDP_ALONE_MS,
+} from './constants.ts'
 import { over, parseEndpoint, readEndpoint } from './endpoints.ts'
 import { LinkError } from './errors.ts'
 import { HeadStart } from './head-start.ts'
@@ -20,6 +30,7 @@ export interface EitherLinksParts {
   readonly udp: LinkLayer
   /** Of the same identity. */
   readonly tcp: LinkLayer
+  readonly names: GivenNames
   readonly clock: Clock
 }
 
@@ -27,14 +38,16 @@ export class EitherLinks implements LinkLayer {
   readonly self: Address
   readonly #udp: LinkLayer
   readonly #tcp: LinkLayer
+  readonly #names: GivenNames
   readonly #clock: Clock
   readonly #headStart = new HeadStart()
   #linkHandler: ((link: Link) => void) | undefined
 
-  constructor({ udp, tcp, clock }: EitherLinksParts) {
+  constructor({ udp, tcp, names, clock }: EitherLinksParts) {
     this.self = tcp.self
     this.#udp = udp
     this.#tcp = tcp
+    this.#names = names
     this.#clock = clock
   }
 
@@ -94,8 +107,9 @@ export class EitherLinks implements LinkLayer {
     return this.#either(contact, signal, (layer, given) => layer.dialBetter(contact, standing, given))
   }
 
-  /** Over UDP and TCP, at the same host and port. @throws LinkError, or InputError when `endpoint` is malformed */
+  /** Over UDP and TCP, at the same host and port. @throws LinkError, WowError for a name, InputError when it is malformed */
   async dialEndpoint(endpoint: string, signal?: AbortSignal): Promise<Link> {
+    if (isGivenName(endpoint)) return await this.#dialNamed(endpoint, signal)
     const given = parseEndpoint(endpoint)
     const [udp, tcp] = [over('udp', given), over('tcp', given)]
     if (udp === undefined) return await this.#tcp.dialEndpoint(endpoint, signal)
@@ -113,6 +127,24 @@ export class EitherLinks implements LinkLayer {
     const dial: Dial = (layer, given) => layer.dialThrough(relay, contact, given)
     const { link } = await this.#first(dial, signal, this.#patience())
     return link
+  }
+
+  async #dialNamed(name: string, signal = new AbortController().signal): Promise<Link> {
+    const attempts = (await this.#names.endpoints(name)).map((endpoint) => ({
+      headStart: NAMED_HEAD_START_MS,
+      run: async (limit: AbortSignal) => {
+        const link = await this.dialEndpoint(endpoint, limit)
+        if (link.peer !== this.self) return link
+        link.close()
+        throw new LinkError('self', `${endpoint} is this node.`)
+      },
+    }))
+    try {
+      return await race(attempts, { clock: this.#clock, signal, discard: (late) => late.close() })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new LinkError('unreachable', `None of the nodes that ${name} leads to answers.`, { cause: error })
+    }
   }
 
   async stop(): Promise<void> {

@@ -8,10 +8,12 @@ import { codeOf, InputError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Random } from '../core/random.ts'
 import type { Lanes } from '../native/lanes.ts'
+import { GivenNames } from '../rendezvous/given-names.ts'
+import { systemNames } from '../rendezvous/system-names.ts'
 import { MAX_PORT_PAIRS } from './constants.ts'
 import { type DialRules, resolved } from './dial-rules.ts'
 import { EitherLinks } from './either-links.ts'
-import { over, parseEndpoint, udpMultiaddr } from './endpoints.ts'
+import { over, parseEndpoint, readEndpoint, udpMultiaddr } from './endpoints.ts'
 import type { Identity } from './identity.ts'
 import { createLibp2pLinks, type Libp2pLinks } from './libp2p/links.ts'
 import { type PortMappingOptions, startPortMapping } from './mapping/open.ts'
@@ -47,6 +49,7 @@ export interface NodeLinks {
   readonly either: EitherLinks
   readonly tcp: Libp2pLinks
   readonly udp: UdpLinks
+  readonly names: GivenNames
   /** undefined: the router is not asked for anything. */
   readonly mapping: PortMapping | undefined
 }
@@ -63,9 +66,13 @@ export async function openLinks(options: OpenLinksOptions, openUdp = openUdpLink
     try {
       const beside = await besideTcp(tcp, options)
       const udp = await openUdp(beside)
-      const either = new EitherLinks({ udp, tcp, clock: options.clock })
+      const names = new GivenNames(
+        options.clock,
+        systemNames((text) => readEndpoint(text) !== undefined),
+      )
+      const either = new EitherLinks({ udp, tcp, names, clock: options.clock })
       const isMapped = options.portMapping && options.announce.length === 0
-      return { either, tcp, udp, mapping: isMapped ? mapPort(udp, tcp, { ...options, ...beside }) : undefined }
+      return { either, tcp, udp, names, mapping: isMapped ? mapPort(udp, tcp, { ...options, ...beside }) : undefined }
     } catch (error) {
       await tcp.stop()
       if (!mayMove || !isTaken(error) || tries === MAX_PORT_PAIRS) throw error

@@ -21,6 +21,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['agent/lease/'],
   ['agent/namespace/'],
   ['agent/dht/', 'agent/transport/'],
+  ['agent/rendezvous/'],
   ['agent/underlay/'],
   ['agent/overlay/'],
   ['agent/native/', 'agent/packet/'],

@@ -73,6 +73,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what a node stored is as good as before when it has slept',
+    fault: 'fault 2: a lease that ended comes back from sleeping replicas',
     file: STORE,
     from: 'else this.#put({ ...entry, accepted: false, heldSince: now })',
     to: '',
@@ -80,6 +81,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'what ended while a node slept is kept',
+    fault: 'fault 2: a lease that ended comes back from sleeping replicas',
     file: STORE,
     from: 'if (entry === undefined || entry.expiresAt > this.#clock.now()) return entry',
     to: 'return entry',
@@ -115,6 +117,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a signature does not cover who may follow',
+    fault: 'fault 6: a signature is grafted',
     file: 'agent/dht/proof.ts',
     from: 'encode(statementCodec, statement), former ?? EMPTY)',
     to: 'encode(statementCodec, statement), EMPTY)',
@@ -129,6 +132,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a signed change counts as made now',
+    fault: 'fault 7: an entry that ended is replayed',
     file: STORE,
     from: 'if (this.isFresh(subKey)) return true',
     to: 'return true',
@@ -136,6 +140,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a challenge that was drawn before the entry ended brings it back',
+    fault: 'fault 7: an entry that ended is replayed',
     file: STORE,
     from: 'answeredAt >= (this.#endings.of(subKey) ?? 0)',
     to: 'answeredAt >= 0',
@@ -220,6 +225,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a silent neighbour is waited for without end',
+    fault: 'fault 14: a silent neighbour keeps others from being ready',
     file: CUSTODY,
     from: 'if (current() && this.#clock.now() - arc.heardAt > SILENT_NEIGHBOR_MS) return this.#ring.shun(neighbor)',
     to: '',
@@ -234,6 +240,7 @@ export const DHT_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a stranger makes a node tell any number of owners',
+    fault: 'fault 13: offers keep an owner from being told',
     file: 'agent/dht/conflict-notifier.ts',
     from: 'if (!this.#telling.take(broughtBy)) return',
     to: '',

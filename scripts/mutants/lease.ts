@@ -13,6 +13,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a node that woke uses its lease without asking',
+    fault: 'fault 1: a sleeper goes on with its lease',
     file: MANAGER,
     from: 'return this.#doubted.has(ip) ? undefined : this.holder(ip)',
     to: 'return this.holder(ip)',
@@ -20,6 +21,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a node does not look whether it was away before it uses a lease',
+    fault: 'fault 1: a sleeper goes on with its lease',
     file: MANAGER,
     from: '    this.#vigil.look()\n    return this.#doubted',
     to: '    return this.#doubted',

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface Mutant {
   /** What the product does then. */
   readonly name: string
+  /** The mutant takes out the mend of a fault that a program once showed; which of those the stories find is told in docs/guarantees.md. */
+  readonly fault?: string
   readonly file: string
   /** Stands in the file exactly once. */
   readonly from: string

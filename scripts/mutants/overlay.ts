@@ -40,6 +40,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'requests go over links that strangers opened',
+    fault: 'fault 5: strangers answer as the nearest node',
     file: 'agent/overlay/router.ts',
     from: 'const isHop = status?.joined === true && this.#isChosen(address) && !this.#peers.isShunned(address)',
     to: 'const isHop = status?.joined === true && !this.#peers.isShunned(address)',
@@ -61,6 +62,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a request of any size is forwarded',
+    fault: 'fault 16: large requests close an honest link',
     file: 'agent/overlay/router.ts',
     from: 'if (!isOwn && request.body.length > MAX_FORWARDED_REQUEST) {',
     to: 'if (false as boolean) {',
@@ -68,6 +70,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'one link takes all the room that there is for what comes over links',
+    fault: 'fault 15: forwards are filled',
     file: 'agent/overlay/link-shares.ts',
     from: 'if (taken >= perLink || this.#all >= all) return false',
     to: 'if (this.#all >= all) return false',
@@ -82,6 +85,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a peer names any number of nodes to dial at once',
+    fault: 'fault 10: thousands of dials on one word',
     file: 'agent/overlay/hearsay.ts',
     from: 'return record.dialling < MAX_NAMED_DIALS && record.failed < MAX_FALSE_NAMES',
     to: 'return true',
@@ -89,6 +93,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a made-up size of the ring makes a timer of no time, or of years',
+    fault: 'fault 11: a made-up ring size drives the timers',
     file: 'agent/overlay/ring-merge.ts',
     from: 'Math.min(PROBE_MAX_MS, Math.max(PROBE_MIN_MS, (this.#size() / PROBES_PER_SECOND) * 1_000))',
     to: '(this.#size() / PROBES_PER_SECOND) * 1_000',
@@ -110,6 +115,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'two rings meet through nodes that belong beside nobody there, and stay two',
+    fault: 'fault 3: two rings meet late',
     file: 'agent/overlay/self-lookup.ts',
     from: 'if (through !== undefined && closest !== undefined) {',
     to: 'if (false && closest !== undefined) {',
@@ -117,6 +123,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a node gives up its identity without a proof',
+    fault: 'fault 8: a made-up twin ends a node',
     file: 'agent/overlay/duplicate-identity.ts',
     from: 'if (equal(drawn, nonce) && this.#parts.isOwnProof(nonce, proof)) this.#parts.onTwin()',
     to: 'this.#parts.onTwin()',
@@ -208,6 +215,7 @@ export const OVERLAY_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'requests through the ring have the time of a LAN',
+    fault: 'fault 4: creates fail across an ocean',
     file: 'agent/overlay/router.ts',
     from: 'return Math.min(Math.max(least, measured), MAX_PATIENCE_MS)',
     to: 'return Math.min(least, 1_200)',

@@ -6,6 +6,7 @@ import { EitherLinks } from '../../agent/transport/either-links.ts'
 import { LinkError } from '../../agent/transport/errors.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { linkTo } from '../overlay/link-to.ts'
+import { noNames } from './no-names.ts'
 import { StubLinks } from './stub-links.ts'
 
 const UNREACHABLE = new LinkError('unreachable', 'Refused.')
@@ -22,7 +23,7 @@ describe('a better link than the one that stands', () => {
     const clock = new VirtualClock()
     udp = new StubLinks(clock, [])
     tcp = new StubLinks(clock, [])
-    links = new EitherLinks({ udp, tcp, clock })
+    links = new EitherLinks({ udp, tcp, names: noNames(clock), clock })
   })
 
   test('may be had instead of a relayed one, and over UDP instead of TCP where the peer has a UDP endpoint', () => {

@@ -5,6 +5,7 @@ import { SILENT } from '../../agent/core/log.ts'
 import { SystemRandom } from '../../agent/core/random.ts'
 import { toAddress } from '../../agent/overlay/address.ts'
 import type { Contact, Link } from '../../agent/overlay/link.ts'
+import { GivenNames } from '../../agent/rendezvous/given-names.ts'
 import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
 import { EitherLinks } from '../../agent/transport/either-links.ts'
 import { readEndpoint } from '../../agent/transport/endpoints.ts'
@@ -14,8 +15,12 @@ import { createLibp2pLinks } from '../../agent/transport/libp2p/links.ts'
 import { openUdpLinks } from '../../agent/transport/udp/open.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { arriving, contactOf, linkLayerSuite } from './link-layer.suite.ts'
+import { noNames } from './no-names.ts'
 import { RealWorld } from './real-world.ts'
 import { StubLinks } from './stub-links.ts'
+
+/** What every name leads to. */
+let listed: readonly string[] = []
 
 class Loopback extends RealWorld<{ udp: boolean; tcp: boolean }, EitherLinks> {
   constructor() {
@@ -24,7 +29,10 @@ class Loopback extends RealWorld<{ udp: boolean; tcp: boolean }, EitherLinks> {
       const [clock, random] = [new SystemClock(), new SystemRandom()]
       const tcp = await createLibp2pLinks({ ...common, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
       const udp = await openUdpLinks({ ...common, listen: ['/ip4/127.0.0.1/udp/0'], clock, random })
-      return new EitherLinks({ udp, tcp, clock })
+      const txt = async () => listed.map((endpoint) => [`dnsaddr=${endpoint}`])
+      const isEndpoint = (text: string) => readEndpoint(text) !== undefined
+      const names = new GivenNames(clock, { txt, fetch, isEndpoint })
+      return new EitherLinks({ udp, tcp, names, clock })
     })
   }
 }
@@ -72,6 +80,23 @@ describe('a node with UDP and TCP', () => {
     assert.equal(carrierOf(await a.dialEndpoint(udp.replace('/udp/', '/tcp/'))), 'udp')
   })
 
+  test('reaches a node that a name leads to, past itself and those that are gone', async () => {
+    const [a, b, gone] = [await world.node(), await world.node(), await world.node()]
+    listed = [gone, a, b].flatMap((node) => contactOf(node).endpoints)
+    await gone.stop()
+    const link = await a.dialEndpoint('dns:lab.example')
+    assert.equal(link.peer, b.self)
+  })
+
+  test('says so when a name leads only to itself', async () => {
+    const a = await world.node()
+    listed = contactOf(a).endpoints
+    await assert.rejects(a.dialEndpoint('dns:lab.example'), {
+      code: 'LINK_UNREACHABLE',
+      message: 'None of the nodes that dns:lab.example leads to answers.',
+    })
+  })
+
   test('reaches a peer over TCP whose UDP endpoint is dead', async () => {
     const [a, b, gone] = [await world.node(), await world.node(), await world.node()]
     const dead = over('udp', contactOf(gone)).endpoints.map((text) => text.replace(/\/p2p\/.*/, ''))
@@ -95,7 +120,7 @@ describe('the race of UDP and TCP', () => {
     clock = new VirtualClock()
     udp = new StubLinks(clock, [udpText])
     tcp = new StubLinks(clock, [tcpText])
-    links = new EitherLinks({ udp, tcp, clock })
+    links = new EitherLinks({ udp, tcp, names: noNames(clock), clock })
   })
 
   async function dial(dialling = () => links.dial(contact)): Promise<{ link: Link; tookMs: number }> {
@@ -230,7 +255,7 @@ describe('the endpoints of a node with UDP and TCP', () => {
     const relayed = `${relay}/p2p-circuit/p2p/12D3KooWBhGEb1J2X1ijA8D5NHYGU11dhsNH8uceQSv7fKNN2bha`
     const udp = new StubLinks(clock, many('udp', 8))
     const tcp = new StubLinks(clock, [...many('tcp', 6), relayed, '/ip4/127.0.0.1/tcp/4001'])
-    const endpoints = new EitherLinks({ udp, tcp, clock }).endpoints()
+    const endpoints = new EitherLinks({ udp, tcp, names: noNames(clock), clock }).endpoints()
     assert.equal(endpoints.length, 8)
     assert.equal(endpoints.at(-1), relayed)
     assert.deepEqual(endpoints.slice(0, 4), [

@@ -5,8 +5,8 @@
  *
  * Real agents in network namespaces. One host sends a TCP stream to each peer at the same time: first over the bare underlay, which tells
  * how evenly the kernel shares this machine; then over the tunnels; then the uplink of one peer is down, and that of another drops what is
- * above 1 Mbit/s. Measured, in the seconds in which all streams run: how evenly the peers share each run (Jain's index), and what the other
- * peers get in the last, of what they got in the one before. Writes bench/results/fair.json and .svg.
+ * above 1 Mbit/s. Measured, in the seconds in which all streams run: how evenly the peers share (Jain's index), and what the other
+ * peers get in the end, of what they got before. Over the tunnels each is measured twice. Writes bench/results/fair.json and .svg.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -24,8 +24,8 @@ const GROUNDS = ['one', 'two']
 
 await run(async () => {
   const only = (process.env.ONLY || '').split(',')
-  const chosen = MUTANTS.filter(({ name, file, fault }) =>
-    only.some((part) => `${name}\n${file}\n${fault}`.includes(part)),
+  const chosen = MUTANTS.filter(({ name, file, fault = '' }) =>
+    only.some((part) => [name, file, fault].some((text) => text.includes(part))),
   )
   if (chosen.length === 0) {
     throw new InputError(

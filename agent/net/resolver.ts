@@ -28,14 +28,10 @@ import {
 interface Entry {
   /** undefined: according to the last answer, nobody holds the address. */
   owner: Address | undefined
-  /**
-   * When `owner` (or its absence) was learned, must be asked for again by who uses it, is believed no longer without another
-   * question, and not at all; `Clock` time.
-   */
+  /** When `owner` (or its absence) was learned, must be asked for again, and is no longer believed; `Clock` time. */
   learnedAt: number
   refreshAt: number
   expiresAt: number
-  staleUntil: number
   /** A node that said "not mine": until then it is not believed to be the owner, whatever the DHT says. */
   rejected: { owner: Address; until: number } | undefined
   lookup: Promise<Address | undefined> | undefined
@@ -112,20 +108,19 @@ export class Resolver {
   suspect(owner: Address): void {
     const now = this.#parts.clock.now()
     for (const [ip, entry] of this.#entries) {
-      if (entry.owner === owner && now < lastsUntil(entry)) void this.refresh(ip)
+      if (entry.owner === owner && now < entry.expiresAt) void this.refresh(ip)
     }
   }
 
   /** The last answer while it counts. */
   #valid(ip: Ip4): Entry | undefined {
     const entry = this.#entries.get(ip)
-    return entry !== undefined && this.#parts.clock.now() < lastsUntil(entry) ? entry : undefined
+    return entry !== undefined && this.#parts.clock.now() < entry.expiresAt ? entry : undefined
   }
 
   #disown(ip: Ip4, entry: Entry): void {
     entry.owner = undefined
     entry.expiresAt = 0
-    entry.staleUntil = 0
     this.#onChange(ip)
   }
 
@@ -162,16 +157,13 @@ export class Resolver {
     if (best === undefined || best.owner === rejected) {
       entry.owner = undefined
       entry.expiresAt = now + NEGATIVE_TTL_MS
-      entry.staleUntil = 0
       this.#onChange(ip)
       return undefined
     }
-    const ttl = Math.min(POSITIVE_TTL_MS, best.ttlMs)
     const isNews = entry.owner !== best.owner
     entry.owner = best.owner
-    entry.refreshAt = now + ttl * REFRESH_AT
-    entry.expiresAt = now + ttl
-    entry.staleUntil = now + Math.min(STALE_LIMIT_MS, best.ttlMs)
+    entry.refreshAt = now + Math.min(POSITIVE_TTL_MS, best.ttlMs) * REFRESH_AT
+    entry.expiresAt = now + Math.min(STALE_LIMIT_MS, best.ttlMs)
     if (isNews) this.#onChange(ip)
     return best.owner
   }
@@ -192,7 +184,6 @@ export class Resolver {
       learnedAt: 0,
       refreshAt: 0,
       expiresAt: 0,
-      staleUntil: 0,
       rejected: undefined,
       lookup: undefined,
     }
@@ -203,7 +194,7 @@ export class Resolver {
   #sweep(): void {
     const now = this.#parts.clock.now()
     for (const [ip, entry] of this.#entries) {
-      if (entry.lookup === undefined && now >= lastsUntil(entry)) this.#entries.delete(ip)
+      if (entry.lookup === undefined && now >= entry.expiresAt) this.#entries.delete(ip)
     }
     // All entries are alive: the oldest must go.
     for (const ip of this.#entries.keys()) {
@@ -211,10 +202,6 @@ export class Resolver {
       this.#entries.delete(ip)
     }
   }
-}
-
-function lastsUntil({ expiresAt, staleUntil }: Entry): number {
-  return Math.max(expiresAt, staleUntil)
 }
 
 /**

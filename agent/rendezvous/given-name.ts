@@ -1,6 +1,6 @@
 /**
  * What a user may give in place of a node's address: a name that leads to addresses, which may change while tokens and
- * images that hold the name stay as they are (docs/networking.md).
+ * images that hold the name stay as they are (docs/interfaces.md).
  *
  *   dns:cluster.example              TXT records `dnsaddr=<multiaddr>` of _dnsaddr.cluster.example, or of cluster.example
  *   https://cluster.example/nodes    a list: one multiaddr a line, or a JSON array of them
@@ -12,9 +12,9 @@ export type GivenName =
   | { readonly way: 'dns'; readonly text: string; readonly domain: string }
   | { readonly way: 'https'; readonly text: string; readonly url: URL }
 
-/** Letters, digits and hyphens, in labels of at most 63 (RFC 1123 section 2.1); an underscore begins a service's label. */
 /** As much as a token holds of one. */
 const MAX_LENGTH = 255
+/** Letters, digits and hyphens, in labels of at most 63 (RFC 1123 section 2.1); an underscore begins a service's label. */
 const DOMAIN = /^(?=.{1,243}$)(?:_?[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*_?[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.?$/i
 
 export function isGivenName(text: string): boolean {

@@ -129,6 +129,11 @@ export class EitherLinks implements LinkLayer {
     return link
   }
 
+  async stop(): Promise<void> {
+    await Promise.all([this.#udp.stop(), this.#tcp.stop()])
+  }
+
+  /** The first other node of those that a name leads to. @throws WowError, or the signal's reason */
   async #dialNamed(name: string, signal = new AbortController().signal): Promise<Link> {
     const attempts = (await this.#names.endpoints(name)).map((endpoint) => ({
       headStart: NAMED_HEAD_START_MS,
@@ -142,13 +147,9 @@ export class EitherLinks implements LinkLayer {
     try {
       return await race(attempts, { clock: this.#clock, signal, discard: (late) => late.close() })
     } catch (error) {
-      signal.throwIfAborted()
+      if (!(error instanceof AggregateError)) throw error
       throw new LinkError('unreachable', `None of the nodes that ${name} leads to answers.`, { cause: error })
     }
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all([this.#udp.stop(), this.#tcp.stop()])
   }
 
   async #either(contact: Contact, signal: AbortSignal | undefined, dial: Dial): Promise<Link> {

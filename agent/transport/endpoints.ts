@@ -57,6 +57,10 @@ export function readEndpoint(text: string): Endpoint | undefined {
   }
 }
 
+export function isEndpoint(text: string): boolean {
+  return readEndpoint(text) !== undefined
+}
+
 /**
  * The same host, port and peer over `carrier`: a node has its UDP socket where it listens over TCP. undefined for a relayed
  * endpoint of the other carrier, which names its relay in another way.

@@ -13,7 +13,7 @@ import { systemNames } from '../rendezvous/system-names.ts'
 import { MAX_PORT_PAIRS } from './constants.ts'
 import { type DialRules, resolved } from './dial-rules.ts'
 import { EitherLinks } from './either-links.ts'
-import { over, parseEndpoint, readEndpoint, udpMultiaddr } from './endpoints.ts'
+import { isEndpoint, over, parseEndpoint, udpMultiaddr } from './endpoints.ts'
 import type { Identity } from './identity.ts'
 import { createLibp2pLinks, type Libp2pLinks } from './libp2p/links.ts'
 import { type PortMappingOptions, startPortMapping } from './mapping/open.ts'
@@ -66,10 +66,7 @@ export async function openLinks(options: OpenLinksOptions, openUdp = openUdpLink
     try {
       const beside = await besideTcp(tcp, options)
       const udp = await openUdp(beside)
-      const names = new GivenNames(
-        options.clock,
-        systemNames((text) => readEndpoint(text) !== undefined),
-      )
+      const names = new GivenNames(options.clock, systemNames(isEndpoint))
       const either = new EitherLinks({ udp, tcp, names, clock: options.clock })
       const isMapped = options.portMapping && options.announce.length === 0
       return { either, tcp, udp, names, mapping: isMapped ? mapPort(udp, tcp, { ...options, ...beside }) : undefined }

@@ -13,18 +13,8 @@ export async function tcpStream(from: Host, to: Host, ip: string, seconds: numbe
   const server = to.netns.spawn('iperf3', ['--server', '--one-off'])
   try {
     await sleep(UP_MS)
-    const client = [
-      'iperf3',
-      '--json',
-      '--client',
-      ip,
-      '--time',
-      String(seconds),
-      '--connect-timeout',
-      '3000',
-      '--congestion',
-      'cubic',
-    ]
+    const options = ['--time', String(seconds), '--connect-timeout', '3000', '--congestion', 'cubic']
+    const client = ['iperf3', '--json', '--client', ip, ...options]
     const report = JSON.parse(await from.netns.run('timeout', String(seconds + SLACK_S), ...client))
     return report.end.sum_received.bits_per_second / 1e6
   } finally {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 export interface Mutant {
   /** What the product does then. */
   readonly name: string
-  /** The mutant takes out the mend of a fault that a program once showed; which of those the stories find is told in docs/guarantees.md. */
+  /** The fault that comes back, if it is one of sixteen that promises were once broken by: its number, and what it was. */
   readonly fault?: string
   readonly file: string
   /** Stands in the file exactly once. */

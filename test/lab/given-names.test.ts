@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { type Bootstrap, Lab, labMissing } from '../../lab/lab.ts'
 import { NetworkNamespace } from '../../lab/network-namespace.ts'
 import { until } from '../../lab/until.ts'
@@ -23,8 +23,8 @@ describe('hosts that were given a name in place of an address', { skip: labMissi
   })
   after(() => lab.close())
 
-  /** Serves one TXT record until it is stopped. */
-  function serve(record: string): () => void {
+  /** Serves one TXT record until the test is over. */
+  function serve(context: TestContext, record: string): void {
     const options = [
       '--no-daemon',
       '--conf-file=/dev/null',
@@ -35,7 +35,7 @@ describe('hosts that were given a name in place of an address', { skip: labMissi
     ]
     const server = nameServer.netns.spawn('dnsmasq', [...options, `--txt-record=_dnsaddr.${NAME},${record}`])
     server.stderr.resume()
-    return () => server.kill()
+    context.after(() => server.kill())
   }
 
   async function namedHost(label: string) {
@@ -45,39 +45,27 @@ describe('hosts that were given a name in place of an address', { skip: labMissi
     return host
   }
 
-  test('join where the name leads', async () => {
-    const stop = serve(`dnsaddr=${carrier.endpoint}`)
-    try {
-      const hosts = [await namedHost('one'), await namedHost('two')]
-      const ips = await Promise.all(hosts.map((host) => host.join()))
-      assert.notEqual(await hosts[0]!.ping(ips[1]!), null)
-    } finally {
-      stop()
-    }
+  test('join where the name leads', async (context) => {
+    serve(context, `dnsaddr=${carrier.endpoint}`)
+    const hosts = [await namedHost('one'), await namedHost('two')]
+    const ips = await Promise.all(hosts.map((host) => host.join()))
+    assert.notEqual(await hosts[0]!.ping(ips[1]!), null)
   })
 
-  test('end with an error that names the record that is missing', async () => {
-    const stop = serve('v=spf1 -all')
-    try {
-      const agent = (await namedHost('lost')).startAgent()
-      await assert.rejects(agent.phase('ready'), /NAME_UNRESOLVED|no TXT record/)
-    } finally {
-      stop()
-    }
+  test('end with an error that names the record that is missing', async (context) => {
+    serve(context, 'v=spf1 -all')
+    const agent = (await namedHost('lost')).startAgent()
+    await assert.rejects(agent.phase('ready'), /NAME_UNRESOLVED|no TXT record/)
   })
 
-  test('join when the name server comes after them', async () => {
+  test('join when the name server comes after them', async (context) => {
     const host = await namedHost('early')
     const joined = host.join()
     await until(
       'the agent to look for a node',
       async () => (await host.agent.status().catch(() => undefined)) !== undefined,
     )
-    const stop = serve(`dnsaddr=${carrier.endpoint}`)
-    try {
-      assert.notEqual(await joined, '')
-    } finally {
-      stop()
-    }
+    serve(context, `dnsaddr=${carrier.endpoint}`)
+    assert.notEqual(await joined, '')
   })
 })

@@ -11,24 +11,20 @@ const NAME_ERROR = 3
 export interface DnsServer {
   /** What `Resolver.setServers` takes. */
   readonly address: string
-  /** Domains that were asked for, in lower case. */
-  readonly asked: string[]
   close(): void
 }
 
 /** `records`: texts of each domain. A domain that is not there has no such name. */
 export async function dnsServer(records: ReadonlyMap<string, readonly string[]>): Promise<DnsServer> {
   const socket = createSocket('udp4')
-  const asked: string[] = []
   socket.on('message', (question, from) => {
     const { domain, end } = domainIn(question)
-    asked.push(domain)
     socket.send(answer(question.subarray(0, end + 4), records.get(domain)), from.port, from.address)
   })
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address() as AddressInfo
-  return { address: `127.0.0.1:${port}`, asked, close: () => socket.close() }
+  return { address: `127.0.0.1:${port}`, close: () => socket.close() }
 }
 
 function domainIn(question: Buffer): { domain: string; end: number } {

@@ -6,14 +6,13 @@ import { WowError } from '../../agent/core/errors.ts'
 import { parseGivenName } from '../../agent/rendezvous/given-name.ts'
 import { GivenNames } from '../../agent/rendezvous/given-names.ts'
 import { lookUp, type NameLookupParts } from '../../agent/rendezvous/name-lookup.ts'
-import { readEndpoint } from '../../agent/transport/endpoints.ts'
+import { isEndpoint } from '../../agent/transport/endpoints.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
 import { dnsServer } from './dns-server.ts'
 
 const ONE = '/ip4/192.0.2.1/udp/4001'
 const TWO = '/ip4/192.0.2.2/tcp/4001/p2p/12D3KooWA2t3uqdUsjUx9wgpzFdq5DuKsQgop1oEoCGLQ6ZVPob5'
 const LIST = 'https://cluster.example/nodes'
-const isEndpoint = (text: string) => readEndpoint(text) !== undefined
 
 async function askDns(records: Record<string, string[]>, name: string): Promise<string[]> {
   const server = await dnsServer(new Map(Object.entries(records)))

@@ -8,7 +8,7 @@ import type { Contact, Link } from '../../agent/overlay/link.ts'
 import { GivenNames } from '../../agent/rendezvous/given-names.ts'
 import { GIVEN_UDP_ALONE_MS, LEAST_HEAD_START_MS, UDP_HEAD_START_MS } from '../../agent/transport/constants.ts'
 import { EitherLinks } from '../../agent/transport/either-links.ts'
-import { readEndpoint } from '../../agent/transport/endpoints.ts'
+import { isEndpoint, readEndpoint } from '../../agent/transport/endpoints.ts'
 import { LinkError } from '../../agent/transport/errors.ts'
 import { createIdentity } from '../../agent/transport/identity.ts'
 import { createLibp2pLinks } from '../../agent/transport/libp2p/links.ts'
@@ -30,7 +30,6 @@ class Loopback extends RealWorld<{ udp: boolean; tcp: boolean }, EitherLinks> {
       const tcp = await createLibp2pLinks({ ...common, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
       const udp = await openUdpLinks({ ...common, listen: ['/ip4/127.0.0.1/udp/0'], clock, random })
       const txt = async () => listed.map((endpoint) => [`dnsaddr=${endpoint}`])
-      const isEndpoint = (text: string) => readEndpoint(text) !== undefined
       const names = new GivenNames(clock, { txt, fetch, isEndpoint })
       return new EitherLinks({ udp, tcp, names, clock })
     })

@@ -40,8 +40,9 @@ export class LaneSilence {
   /** `suspect`, once: nothing arrives any more, or an end is very busy. `dead`: the lane carries nothing. */
   look(): 'well' | 'suspect' | 'dead' {
     const since = this.#since
-    const silentMs = since === undefined ? 0 : this.#clock.now() - since
-    if (since === undefined || silentMs < PROBE_MS) return 'well'
+    if (since === undefined) return 'well'
+    const silentMs = this.#clock.now() - since
+    if (silentMs < PROBE_MS) return 'well'
     const linkAnswers = this.#link.answeredAt >= since + PROBE_MS
     if (!linkAnswers) this.#link.ping()
     if (silentMs <= LANE_SILENCE_MS) return 'well'
